@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 
 from checker.model import NodeName
 
-TRY_LATER = 75
-"""Exit status of a request over the limit: EX_TEMPFAIL of sysexits.h."""
 TELL_EVERY_S = 60.0
 """Shortest time between two events about one node that is over its limit."""
 NODE_WAITS_S = 25.0

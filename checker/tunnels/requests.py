@@ -27,9 +27,10 @@ from checker.state.beats import beat_file
 from checker.tunnels.claims import Claims
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.peers import peer_address
-from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Over
+from checker.tunnels.rate_limits import HELD_AT_ONCE, Over
 from checker.tunnels.shared_requests import SharedRequests
 from checker.wire import (
+    TRY_LATER,
     Asked,
     Beat,
     Check,
