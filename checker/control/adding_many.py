@@ -15,7 +15,7 @@ from checker.control.client_files import unused
 from checker.control.importing import write_nodes
 from checker.control.notices import Report, known_registry, log_many, warn
 from checker.control.registering import freed_warnings
-from checker.control.table_plan import conflicts, nodes_of
+from checker.control.table_plan import conflicts, keys_elsewhere, nodes_of
 from checker.control.written_files import Files, taken_back_if_it_fails
 from checker.haproxy.publish import tell_haproxy
 from checker.model import KeyType, Node, NodeName, Note
@@ -50,6 +50,16 @@ class TableWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was read before the registry is locked."""
+
+    layout: Layout
+    config: Config
+    wish: TableWish
+    wanted: tuple[TableNode, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """A node of the table."""
 
@@ -74,23 +84,23 @@ def add_table(
     """Register all nodes of the table and write their private keys, or find out why not; with
     `is_dry` only look. Raises CheckerError.
     """
-    config = load_config(layout.config)
     table = read_table(content_of(wish.path))
+    config = load_config(layout.config)
+    order = Order(layout=layout, config=config, wish=wish, wanted=table.nodes)
     registry = known_registry(layout, report)
-    wanted = table.nodes
-    adding = planned(wanted, registry, config, wish, before=table.problems)
+    adding = planned(order, registry, before=table.problems)
     if is_dry and not adding.problems:
-        advise(adding, wanted, registry, config, report)
+        advise(order, adding, registry, report)
     if is_dry or adding.problems:
         return adding
     refuse_others(layout)
     with taken_back_if_it_fails() as files:
-        keys = new_keys(adding, wanted, wish, files, steps)
+        keys = new_keys(order, adding, files, steps)
         with locked(layout):
             if layout.home is not None:
                 make_host_key(layout.host_key)
             registry = read_registry(layout.nodes)
-            again = planned(wanted, registry, config, wish)
+            again = planned(order, registry)
             if again.problems:  # somebody changed nodes meanwhile
                 files.undo()
                 return again
@@ -98,43 +108,37 @@ def add_table(
             keep_keys(layout, adding, keys if wish.keep else {}, files)
             with steps(len(adding.nodes)) as step:
                 write_nodes(layout, [one.node for one in adding.nodes], step)
-    advise(adding, wanted, registry, config, report)
+    advise(order, adding, registry, report)
     tell(layout, adding, report)
     return adding
 
 
-def planned(
-    wanted: Sequence[TableNode],
-    registry: Registry,
-    config: Config,
-    wish: TableWish,
-    *,
-    before: Sequence[Remark] = (),
-) -> Adding:
+def planned(order: Order, registry: Registry, *, before: Sequence[Remark] = ()) -> Adding:
     """Return the nodes with their ports and files, or all reasons why not; `before`: those that the
-    table gives itself. Raises PortsUsedUp.
+    table gives itself. Raises PortsUsedUp, ConfigError.
     """
-    problems = [*before, *conflicts(wanted, registry, config)]
+    wanted, elsewhere = order.wanted, keys_elsewhere(order.layout, order.config)
+    problems = [*before, *conflicts(wanted, registry, elsewhere)]
     if problems:
         return Adding(problems=tuple(sorted(problems, key=lambda one: one.line)))
     found = []
     paths: set[Path] = set()
-    for one, node in zip(wanted, nodes_of(wanted, registry, config), strict=True):
-        path = None if one.public_key else unused(wish.folder, node.name, paths)
+    for one, node in zip(wanted, nodes_of(wanted, registry, order.config), strict=True):
+        path = None if one.public_key else unused(order.wish.folder, node.name, paths)
         paths |= {path} if path else set()
         found.append(Added(line=one.line, node=node, key=path))
     return Adding(nodes=tuple(found))
 
 
-def new_keys(
-    adding: Adding, wanted: Sequence[TableNode], wish: TableWish, files: Files, steps: Steps
-) -> Keys:
+def new_keys(order: Order, adding: Adding, files: Files, steps: Steps) -> Keys:
     """Make a pair for each node without a key, and write the private ones. Raises CheckerError."""
     keys: dict[NodeName, tuple[bytes, str]] = {}
-    lacking = [(one.key, row) for one, row in zip(adding.nodes, wanted, strict=True) if one.key]
+    lacking = [
+        (one.key, row) for one, row in zip(adding.nodes, order.wanted, strict=True) if one.key
+    ]
     with steps(len(lacking)) as step:
         for path, row in lacking:
-            keys[row.name] = pair_in_memory(row.kind or wish.kind)
+            keys[row.name] = pair_in_memory(row.kind or order.wish.kind)
             files.write(path, keys[row.name][0])
             step(f"key of {row.name}")
     return keys
@@ -166,19 +170,15 @@ def keep_keys(layout: Layout, adding: Adding, keys: Keys, files: Files) -> None:
             files.remove(kept)
 
 
-def advise(
-    adding: Adding,
-    wanted: Sequence[TableNode],
-    registry: Registry,
-    config: Config,
-    report: Report,
-) -> None:
+def advise(order: Order, adding: Adding, registry: Registry, report: Report) -> None:
     """Report what the admin should know about the new nodes' ports and expected responses."""
-    for one, row in zip(adding.nodes, wanted, strict=True):
+    for one, row in zip(adding.nodes, order.wanted, strict=True):
         asked_for = {request.port for request in row.requests}
-        warn(report, needs_root(None, one.node, config.tunnel_user))
+        warn(report, needs_root(None, one.node, order.config.tunnel_user))
         warn(report, freed_warnings(one.node.forwards, registry, asked_for))
-    blind = [row for row in wanted if not all(request.says_expect for request in row.requests)]
+    blind = [
+        row for row in order.wanted if not all(request.says_expect for request in row.requests)
+    ]
     if blind:
         report(Note(open_sentence(len(blind))))
 

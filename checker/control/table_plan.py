@@ -5,18 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.control.importing import Places
 from checker.model import Node
+from checker.registry.enrolments import read_enrolments
 from checker.registry.imported import Remark
 from checker.registry.node_table import TableNode
 from checker.registry.nodes import Registry, free_ports, with_ports
 from checker.registry.publications import FIRST_UNPRIVILEGED
 
 
-def conflicts(nodes: Sequence[TableNode], registry: Registry, config: Config) -> list[Remark]:
+def keys_elsewhere(layout: Layout, config: Config) -> Mapping[str, str]:
+    """Public keys that no node may have, and a clause about each. Raises ConfigError."""
+    return {
+        **dict.fromkeys(config.shared_key.public_keys, "is the shared one"),
+        **{
+            one.public_key: f"belongs to the enrolment {one.id}"
+            for one in read_enrolments(layout.enrolments).found.values()
+        },
+    }
+
+
+def conflicts(
+    nodes: Sequence[TableNode], registry: Registry, elsewhere: Mapping[str, str]
+) -> list[Remark]:
     """Return why nodes cannot be registered beside the others and beside each other: the same name,
-    port or key.
+    port or key. `elsewhere`: `keys_elsewhere`.
     """
     places = Places(registry)
     taken: dict[object, str] = {
@@ -28,7 +43,7 @@ def conflicts(nodes: Sequence[TableNode], registry: Registry, config: Config) ->
             for node in registry.nodes.values()
             for key in node.public_keys
         },
-        **dict.fromkeys(config.shared_key.public_keys, "is the shared one"),
+        **{key: clause for key, clause in elsewhere.items()},  # noqa: C416 - for the type
     }
     found = []
     for node in nodes:

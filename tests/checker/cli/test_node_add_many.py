@@ -13,8 +13,11 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
+from checker.registry.enrolments import write_enrolment
+from checker.registry.lock import locked
 from checker.registry.reading import read_registry
 from tests.checker.cli.homes import ERROR, Run, key_lines, registered, registry_events
+from tests.enrolled import enrolment
 from tests.host_keys import put_rsa_host_key
 from tests.programs import require
 from tests.strategies import public_key
@@ -125,6 +128,17 @@ def test_one_bad_line_keeps_all_out_and_each_is_named(
     ]
     assert everything(place) == before
     assert list(read_registry(office.nodes).nodes) == ["office"]
+
+
+def test_the_key_of_an_enrolment_is_nobodys(checker: Run, layout: Layout, place: Path) -> None:
+    with locked(layout):
+        write_enrolment(layout, enrolment(public_key=public_key(9)))
+    (place / "nodes.csv").write_text(f"name,target,public-key\na,x:1,{public_key(9)}\n")
+
+    code, _, err = checker("node", "add", "--from", "nodes.csv")
+
+    assert code == ExitCode.USAGE
+    assert "line 2: that public key belongs to the enrolment field\n" in err
 
 
 def test_the_problems_are_in_the_document_too(checker: Run, place: Path) -> None:
