@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.cli.answers import about_node, say_json, unregistered_json
+from checker.cli.applicant_lines import waiting_sentence
 from checker.cli.common import existing_registry, seen_tunnels
+from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import add_filter, refuse_both, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
@@ -21,6 +23,7 @@ from checker.output import age, aligned, say, today
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
 from checker.rows.row import NO_PORT, Key
+from checker.state.store import read_applicants
 
 HEADINGS = (
     "NODE",
@@ -62,6 +65,8 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say_json(**status_json(shown))
     else:
         say(aligned([HEADINGS, *status_rows(shown)]))
+        if shown.waiting and not args.node and args.filter is None:
+            narrate(f"{waiting_sentence(shown.waiting)}: reversi-checker node pending")
     return ExitCode.OK if is_well(shown, registry, today()) else ExitCode.NOT_UP
 
 
@@ -78,6 +83,8 @@ class Shown:
     unregistered: tuple[UnregisteredTunnel, ...]
     broken: tuple[BrokenFile, ...]
     nodes: Mapping[NodeName, Node]
+    waiting: int
+    """How many devices wait to be accepted."""
 
 
 def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
@@ -105,6 +112,7 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         unregistered=unregistered,
         broken=broken,
         nodes=registry.nodes,
+        waiting=sum(not one.is_rejected for one in read_applicants(layout.state)),
     )
 
 
@@ -144,6 +152,7 @@ def status_json(shown: Shown) -> dict[str, Any]:
         ],
         "unregistered": unregistered_json(shown.unregistered),
         "broken": [one.as_json() for one in shown.broken],
+        "pending": shown.waiting,
     }
 
 

@@ -12,6 +12,7 @@ from checker.config.layout import SYSTEM, Layout
 from checker.config.settings import Config, load_config
 from checker.control.client import Control
 from checker.doctor.examine_alerts import alert_facts
+from checker.doctor.examine_enrolments import enrolment_facts
 from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
@@ -26,7 +27,7 @@ from checker.install.unit_files import DAEMON_USER
 from checker.linux.machine import usage_of
 from checker.linux.processes import read_process, started_at
 from checker.linux.systemd import is_enabled, is_unit
-from checker.model import CheckerError, ExpectKind, Node, Tunnel
+from checker.model import CheckerError, Tunnel, lacks_pin
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.succession import overdue
@@ -76,6 +77,7 @@ def examine(layout: Layout) -> Facts:
         gateway=gateway_facts(layout, config, sshd),
         metrics=metrics_facts(layout),
         alerts=alert_facts(layout),
+        enrolments=enrolment_facts(layout, now),
     )
 
 
@@ -156,11 +158,6 @@ def age_s(pid: int, now: float) -> float | None:
     return now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def is_unpinned(node: Node) -> bool:
-    """Return whether a forward of the node expects its host key, and none is pinned."""
-    return any(one.expect.kind is ExpectKind.HOSTKEY and not one.host_key for one in node.forwards)
-
-
 def registry_facts(registry: Registry, now: float) -> RegistryFacts:
     nodes = registry.nodes.values()
     return RegistryFacts(
@@ -170,5 +167,5 @@ def registry_facts(registry: Registry, now: float) -> RegistryFacts:
         ),
         problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in nodes for one in overdue(node, now)),
-        unpinned=tuple(node.name for node in nodes if is_unpinned(node)),
+        unpinned=tuple(node.name for node in nodes if lacks_pin(node)),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 
 from checker.config.layout import Layout
 from checker.config.settings import load_config
@@ -13,7 +12,6 @@ from checker.model import ENROLS, CheckerError, Enrolment, InvalidValue
 from checker.registry.authorized_keys import write_keys
 from checker.registry.enrolments import (
     UnknownEnrolment,
-    enrolment_in,
     enrolment_path,
     read_enrolments,
     refuse_enrolling_key,
@@ -105,10 +103,3 @@ def end_enrolment(layout: Layout, id_: str, command: GateCommand) -> Enrolment |
                 write_keys(layout, command)
             raise
         return there.found.get(id_)
-
-
-def with_accepted(layout: Layout, id_: str, fingerprints: tuple[str, ...], now: int) -> Enrolment:
-    """Return an enrolment's file as it is after these devices were accepted. Raises ConfigError."""
-    present = enrolment_in(enrolment_path(layout, id_))
-    known = (*present.accepted, *(one for one in fingerprints if one not in present.accepted))
-    return replace(present, accepted=known, accepted_at=now)
