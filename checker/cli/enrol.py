@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 
 from checker.cli.answers import say_json
 from checker.cli.applicant_lines import devices
@@ -23,6 +24,7 @@ from checker.cli.label_options import add_labels
 from checker.cli.node_add import requests_in
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout, refuse_missing
+from checker.control.applicant_list import waiting
 from checker.control.enrolments import (
     begin_enrolment,
     blind_notes,
@@ -47,7 +49,6 @@ from checker.output import aligned, say
 from checker.registry.enrolments import UnknownEnrolment, read_enrolments
 from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
-from checker.state.store import read_applicants
 
 USUAL_END = "7d"
 LEAST_S, MOST_S = 60, 90 * 86400
@@ -215,10 +216,8 @@ def bounded(option: str, count: int, most: int) -> int:
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     refuse_missing(layout)
     enrolments = read_enrolments(layout.enrolments)
-    waiting = [one.enrolment for one in read_applicants(layout.state) if not one.is_rejected]
-    found = [
-        Counted(enrolment=one, pending=waiting.count(id_)) for id_, one in enrolments.found.items()
-    ]
+    asking = Counter(one.enrolment for one in waiting(layout))
+    found = [Counted(enrolment=one, pending=asking[one.id]) for one in enrolments.found.values()]
     now = time.time()
     if args.json:
         say_json(
@@ -242,16 +241,15 @@ def cmd_end(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.id not in {*enrolments.found, *enrolments.broken}:
         raise UnknownEnrolment(args.id, enrolments.found)
     enrolment = enrolments.found.get(args.id)
-    waiting = [one for one in read_applicants(layout.state) if one.enrolment == args.id]
-    waiting = [one for one in waiting if not one.is_rejected]
+    asking = [one.name for one in waiting(layout) if one.enrolment == args.id]
     late = unaware(layout, registry, enrolment) if enrolment else ()
-    plan = list(end_plan(args.id, enrolment, [one.name for one in waiting], late))
+    plan = list(end_plan(args.id, enrolment, asking, late))
     if args.dry_run:
         would(plan)
         return ExitCode.OK
     refuse_others(layout)
-    if waiting or late:
+    if asking or late:
         ask(args, f"end enrolment {args.id}", plan)
     stop_enrolment(layout, args.id, show_note)
-    say(f"{args.id}: ended{f'; {devices(len(waiting))} forgotten' if waiting else ''}")
+    say(f"{args.id}: ended{f'; {devices(len(asking))} forgotten' if asking else ''}")
     return ExitCode.OK

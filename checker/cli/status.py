@@ -17,13 +17,13 @@ from checker.cli.selection import add_filter, refuse_both, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
+from checker.control.applicant_list import waiting
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import Forward, Node, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
 from checker.output import age, aligned, say, today
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
 from checker.rows.row import NO_PORT, Key
-from checker.state.store import read_applicants
 
 HEADINGS = (
     "NODE",
@@ -112,7 +112,7 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         unregistered=unregistered,
         broken=broken,
         nodes=registry.nodes,
-        waiting=sum(not one.is_rejected for one in read_applicants(layout.state)),
+        waiting=len(waiting(layout)),
     )
 
 

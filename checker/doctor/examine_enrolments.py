@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from checker.config.layout import Layout
+from checker.control.applicant_list import waiting
 from checker.doctor.enrolment_facts import EnrolmentFacts, Stranded
 from checker.model import CheckerError
 from checker.registry.enrolments import read_enrolments
 from checker.state.errors import StateError
-from checker.state.store import read_applicants
 
 
 def enrolment_facts(layout: Layout, now: float) -> EnrolmentFacts:
@@ -34,8 +34,6 @@ def enrolment_facts(layout: Layout, now: float) -> EnrolmentFacts:
 def waiting_by_enrolment(layout: Layout) -> Counter[str]:
     """Count the devices that wait, by enrolment."""
     try:
-        return Counter(
-            one.enrolment for one in read_applicants(layout.state) if not one.is_rejected
-        )
+        return Counter(one.enrolment for one in waiting(layout))
     except StateError:
         return Counter()

@@ -141,9 +141,9 @@ def tree(layout: Layout, path: Path, done: Backup) -> Iterator[Source]:
     elif stat.S_ISREG(found.st_mode):
         if path.is_symlink():
             done.notes.append(f"{path} is a link: the archive has the file that it leads to")
-        is_node = path.parent == layout.nodes and not path.name.startswith(".")
-        done.nodes += is_node and path.suffix == ".toml"
-        done.private_keys += is_node and path.suffix == ".key"
+        is_ours = path.parent in (layout.nodes, layout.enrolments) and path.name[0] != "."
+        done.nodes += is_ours and path.parent == layout.nodes and path.suffix == ".toml"
+        done.private_keys += is_ours and path.suffix == ".key"
         yield Source(name=member_of(layout, path), like=path, content=path.read_bytes())
     else:
         done.notes.append(f"left out: {path}, which is neither a file nor a directory")

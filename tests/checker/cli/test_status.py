@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
+from checker.registry.enrolments import write_enrolment
 from checker.registry.reading import read_registry
 from checker.state.rows import Sweep
 from tests.checker.cli.homes import UP, Run, write_state
-from tests.enrolled import applicant
+from tests.enrolled import FIELD, applicant
 from tests.strategies import NOW
 
 
@@ -74,6 +75,7 @@ def test_status_shows_what_was_seen(checker: Run, office: Layout) -> None:
 def test_the_last_line_says_that_devices_wait(checker: Run, office: Layout) -> None:
     asked = [applicant(1), applicant(2), applicant(3, is_rejected=True)]
     write_state(office, applicants=asked)
+    write_enrolment(office, FIELD)
 
     assert checker("status")[2] == ("2 devices wait to be accepted: reversi-checker node pending\n")
     assert json.loads(checker("status", "--json")[1])["pending"] == 2
