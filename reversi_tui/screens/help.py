@@ -45,6 +45,7 @@ MARKS = (
     ("stale 5m", "the last probe is that old: do not trust the status; shown dim"),
     ("- disabled", "down, because the admin disabled the node"),
     ("- expired", "down, because the node's keys expired"),
+    ("+ pending", "a device that asks to become a node"),
     ("3 ports", "a node's forwards, folded into one row with the worst status"),
 )
 
