@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
-from checker.control.importing import Places
+from checker.control.import_plan import Places
 from checker.model import Node
 from checker.registry.enrolments import read_enrolments
 from checker.registry.imported import Remark

@@ -17,6 +17,7 @@ from checker.model import (
     Node,
     NodeName,
     enrolment_of,
+    fingerprint,
     printable,
 )
 from checker.registry.enrolments import Enrolments
@@ -118,6 +119,9 @@ class EnrolRequests:
         """Use these from now on; log which of them take no device any more."""
         before, now = self.enrolments, time.time()
         self.enrolments = enrolments
+        self.gateway.enrolling = {
+            fingerprint(one.public_key): one.id for one in enrolments.found.values()
+        }
         self.accepted = frozenset(
             print_ for one in enrolments.found.values() for print_ in one.accepted
         )
@@ -143,7 +147,7 @@ class EnrolRequests:
         """Forget the applicants that became nodes, or were not heard for a day. Log those that
         nobody accepted but the gateway itself: of the others, the operator's command has said it.
         """
-        if self.enrolments is None:
+        if self.enrolments is None or not self.applicants.by_fingerprint:
             return
         now = time.time()
         known, there = self.known(now), self.enrolments

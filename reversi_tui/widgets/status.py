@@ -13,7 +13,8 @@ from checker.rows.applicants import PENDING
 from checker.rows.cells import PENDING as SIGN
 from checker.rows.cells import SYMBOLS, bytes_text
 from checker.rows.row import age_text
-from reversi_tui.rows.columns import BY_ID, Place
+from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.layout import Place
 from reversi_tui.rows.report import Daemon, Health
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
