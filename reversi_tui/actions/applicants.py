@@ -73,14 +73,25 @@ def title(answer: Answer, chosen: Sequence[Applicant]) -> str:
 def question(answer: Answer, chosen: Sequence[Applicant], known: Sequence[Applicant]) -> str:
     """The question, which names each device, its fingerprint and its address."""
     lines = [line.removeprefix("accept ") for line in question_lines(chosen, known)]
-    effect = (
-        "Each becomes a node: it gets its ports, and its key opens them. Compare the fingerprints"
-        " with what the devices show. To reject a device, choose Reject in the palette."
-        if answer is Answer.ACCEPT
-        else "Each is told that it was rejected. Until it is forgotten, a day after it was last"
-        " heard, it can still be accepted with: reversi-checker node accept NAME@FINGERPRINT"
+    return "\n".join((*lines, "", effect(answer, len(chosen))))
+
+
+def effect(answer: Answer, count: int) -> str:
+    """What a yes would do, and what to compare before."""
+    who, these, show = (
+        ("It", "the fingerprint", "the device shows")
+        if count == 1
+        else ("Each", "the fingerprints", "the devices show")
     )
-    return "\n".join((*lines, "", effect))
+    if answer is Answer.ACCEPT:
+        return (
+            f"{who} becomes a node: it gets its ports, and its key opens them. Compare {these} with"
+            f" what {show}. To reject instead, choose Reject in the palette."
+        )
+    return (
+        f"{who} is told so. Until it is forgotten, a day after it was last heard, it can still be"
+        " accepted with: reversi-checker node accept NAME@FINGERPRINT"
+    )
 
 
 def carry_out(
