@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,9 +199,7 @@ def make_enrolments_folder(layout: Layout) -> None:
         return
     make_folder(folder)
     try:
-        parent = folder.parent.stat()
-        # in a closed directory, new files get its group by setgid, and so does what is in ours
-        folder.chmod(mode_in(parent, 0o755) | parent.st_mode & stat.S_ISGID)
+        folder.chmod(mode_in(folder.parent.stat(), 0o755))  # in a closed directory, closed too
     except OSError as error:
         raise ConfigError(folder, f"cannot be made ({error.strerror})") from error
 

@@ -17,6 +17,7 @@ from checker.model import (
     Node,
     NodeName,
     enrolment_of,
+    fingerprint,
     printable,
 )
 from checker.registry.enrolments import Enrolments
@@ -118,6 +119,9 @@ class EnrolRequests:
         """Use these from now on; log which of them take no device any more."""
         before, now = self.enrolments, time.time()
         self.enrolments = enrolments
+        self.gateway.enrolling = {
+            fingerprint(one.public_key): one.id for one in enrolments.found.values()
+        }
         self.accepted = frozenset(
             print_ for one in enrolments.found.values() for print_ in one.accepted
         )
