@@ -52,7 +52,7 @@ from checker.registry.nodes import Registry
 
 USUAL_END = "7d"
 LEAST_S, MOST_S = 60, 90 * 86400
-MOST_USES = 100_000
+MOST_USES = 10_000
 MOST_PER_ADDRESS = 1000
 
 
@@ -118,7 +118,10 @@ def add_new(actions: Verbs) -> None:
         help=f"when it ends, after 1m to 90d (default {USUAL_END}): 2h, 3d, 1w, 2026-12-01T08:00",
     )
     new.add_argument(
-        "--uses", type=int, metavar="N", help="how many devices may be accepted (default: any)"
+        "--uses",
+        type=int,
+        metavar="N",
+        help="how many devices may be accepted (default: any number up to 10000)",
     )
     new.add_argument(
         "--per-address",

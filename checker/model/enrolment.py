@@ -57,7 +57,11 @@ class Enrolment:
         if self.expires and self.expires <= now:
             return "it has expired"
         if self.is_used_up:
-            return f"all of its {self.uses} use{'' if self.uses == 1 else 's'} are taken"
+            return (
+                "its only use is taken"
+                if self.uses == 1
+                else f"all of its {self.uses} uses are taken"
+            )
         return ""
 
     @property

@@ -251,8 +251,8 @@ def register(
 ) -> list[tuple[Applicant, CheckerError]]:
     """Write what the desk has taken; return what could not be written, and forget it there.
 
-    Enrolments come first: a device that was counted and is no node asks again, but one that is a
-    node and was not counted would never learn of it. Raises ConfigError.
+    Enrolments come first: a device that was only counted asks again, but one that was registered
+    and not counted would never learn of it. Raises ConfigError.
     """
     if not desk.taken:
         return []

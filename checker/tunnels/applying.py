@@ -69,7 +69,7 @@ class Known:
     by_key: Mapping[str, Node]
     """Each node by each of its own keys."""
     other_keys: Collection[str]
-    """Keys that are no device's: of enrolments, and the shared ones."""
+    """Keys that many devices may have: of enrolments, and the shared ones."""
     accepted: Collection[str]
     """Fingerprints of all devices that enrolments accepted."""
     names: Collection[NodeName]

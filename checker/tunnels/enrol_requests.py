@@ -147,7 +147,7 @@ class EnrolRequests:
         """Forget the applicants that became nodes, or were not heard for a day. Log those that
         nobody accepted but the gateway itself: of the others, the operator's command has said it.
         """
-        if self.enrolments is None:
+        if self.enrolments is None or not self.applicants.by_fingerprint:
             return
         now = time.time()
         known, there = self.known(now), self.enrolments

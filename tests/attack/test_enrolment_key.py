@@ -1,6 +1,4 @@
-"""The key of an enrolment, which every holder of the bundle has, asks one question and opens
-nothing.
-"""
+"""The key of an enrolment, which is in a bundle for many devices, can only ask one question."""
 
 from __future__ import annotations
 

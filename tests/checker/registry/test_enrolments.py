@@ -124,7 +124,7 @@ def test_the_line_says_when_the_key_is_over() -> None:
         pytest.param(
             enrolment(uses=1, accepted=("a",), accepted_at=int(NOW)),
             int(NOW) + 86400,
-            "all of its 1 use are taken",
+            "its only use is taken",
             id="used up: the last device still learns that it was accepted",
         ),
         pytest.param(
