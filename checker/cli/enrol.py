@@ -7,7 +7,6 @@ import time
 from collections import Counter
 
 from checker.cli.answers import say_json
-from checker.cli.applicant_lines import devices
 from checker.cli.common import existing_registry, registry_of
 from checker.cli.dialog import ask, narrate, show_note, warn, would
 from checker.cli.enrol_lines import (
@@ -15,6 +14,7 @@ from checker.cli.enrol_lines import (
     build_command,
     counted_json,
     end_plan,
+    ended_line,
     enrolment_json,
     list_rows,
     made_lines,
@@ -254,5 +254,5 @@ def cmd_end(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if asking or late:
         ask(args, f"end enrolment {args.id}", plan)
     stop_enrolment(layout, args.id, show_note)
-    say(f"{args.id}: ended{f'; {devices(len(asking))} forgotten' if asking else ''}")
+    say(ended_line(args.id, asking, late))
     return ExitCode.OK
