@@ -7,7 +7,6 @@ import time
 from collections import Counter
 
 from checker.cli.answers import say_json
-from checker.cli.applicant_lines import devices
 from checker.cli.common import existing_registry, registry_of
 from checker.cli.dialog import ask, narrate, show_note, warn, would
 from checker.cli.enrol_lines import (
@@ -15,6 +14,7 @@ from checker.cli.enrol_lines import (
     build_command,
     counted_json,
     end_plan,
+    ended_line,
     enrolment_json,
     list_rows,
     made_lines,
@@ -52,7 +52,7 @@ from checker.registry.nodes import Registry
 
 USUAL_END = "7d"
 LEAST_S, MOST_S = 60, 90 * 86400
-MOST_USES = 100_000
+MOST_USES = 10_000
 MOST_PER_ADDRESS = 1000
 
 
@@ -118,7 +118,10 @@ def add_new(actions: Verbs) -> None:
         help=f"when it ends, after 1m to 90d (default {USUAL_END}): 2h, 3d, 1w, 2026-12-01T08:00",
     )
     new.add_argument(
-        "--uses", type=int, metavar="N", help="how many devices may be accepted (default: any)"
+        "--uses",
+        type=int,
+        metavar="N",
+        help="how many devices may be accepted (default: any number up to 10000)",
     )
     new.add_argument(
         "--per-address",
@@ -251,5 +254,5 @@ def cmd_end(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if asking or late:
         ask(args, f"end enrolment {args.id}", plan)
     stop_enrolment(layout, args.id, show_note)
-    say(f"{args.id}: ended{f'; {devices(len(asking))} forgotten' if asking else ''}")
+    say(ended_line(args.id, asking, late))
     return ExitCode.OK

@@ -76,6 +76,13 @@ def end_plan(
         yield f"keep the {'node' if count == 1 else f'{count} nodes'} that it made"
 
 
+def ended_line(id_: str, waiting: Sequence[NodeName], late: Sequence[NodeName]) -> str:
+    """What became of it, and of the devices that can no longer be answered."""
+    forgotten = f"; {devices(len(waiting))} forgotten" if waiting else ""
+    behind = f"; accepted but not heard from since: {first_of(late)}" if late else ""
+    return f"{id_}: ended{forgotten}{behind}"
+
+
 def first_of(names: Sequence[NodeName]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

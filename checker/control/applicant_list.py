@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.model import Applicant
+from checker.model import NAME_PATTERN, Applicant, InvalidValue, fingerprint
 from checker.registry.enrolments import read_enrolments
+from checker.registry.host_key_value import parse_host_key
 from checker.state.store import read_applicants
 
 
@@ -14,9 +15,10 @@ def applicants(layout: Layout) -> tuple[Applicant, ...]:
     yet. Raises StateError.
 
     Without a daemon, the state file still has those that were accepted, or whose enrolment was
-    ended, since the last one ran. They are left out.
+    ended, since the last one ran. They are left out, and so is what no daemon of ours wrote: its
+    account is not ours.
     """
-    found = read_applicants(layout.state)
+    found = tuple(filter(is_sound, read_applicants(layout.state)))
     if not found:
         return ()
     try:
@@ -26,6 +28,20 @@ def applicants(layout: Layout) -> tuple[Applicant, ...]:
     known = {*there.found, *there.broken}
     accepted = {print_ for one in there.found.values() for print_ in one.accepted}
     return tuple(one for one in found if one.enrolment in known and one.fingerprint not in accepted)
+
+
+def is_sound(one: Applicant) -> bool:
+    """Return whether it is as we write it, so that it can be shown."""
+    texts = (one.said, one.peer, one.enrolment)
+    try:
+        keys = [parse_host_key(key) for key in (one.public_key, *one.host_keys)]
+    except InvalidValue:
+        return False
+    return (
+        fingerprint(keys[0]) == one.fingerprint
+        and NAME_PATTERN.match(one.name) is not None
+        and all(text.isprintable() for text in texts)
+    )
 
 
 def waiting(layout: Layout) -> tuple[Applicant, ...]:

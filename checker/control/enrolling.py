@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout
 from checker.control import rejecting
-from checker.control.client import DaemonAbsent, operator_name
+from checker.control.client import DaemonAbsent, NotAllowed, operator_name
 from checker.control.many_nodes import Failure, parts_of
 from checker.control.matching import NothingMatches, refuse_blank
+from checker.control.muting import OldDaemon
 from checker.control.notices import Report, log_changes, warn
 from checker.haproxy.publish import tell_haproxy
 from checker.model import Applicant, Event, EventKind, Node, Note, lacks_pin
@@ -106,7 +107,7 @@ def origin(one: Applicant) -> str:
 
 def reject(layout: Layout, chosen: Sequence[Applicant]) -> tuple[Failure, ...]:
     """Let each be answered that it was rejected; those that no longer wait. Raises NotAllowed,
-    DaemonAbsent, StateError.
+    DaemonAbsent, OldDaemon, StateError.
     """
     try:
         _, unknown = rejecting.reject(layout, [one.fingerprint for one in chosen])
@@ -114,6 +115,10 @@ def reject(layout: Layout, chosen: Sequence[Applicant]) -> tuple[Failure, ...]:
         if not is_ours(layout):
             raise
         unknown = reject_in_state(layout, chosen)
+    except NotAllowed as error:
+        if str(error).startswith("a malformed request"):
+            raise OldDaemon from error
+        raise
     return tuple(Failure(name=one.name, why=GONE) for one in chosen if one.fingerprint in unknown)
 
 

@@ -161,11 +161,11 @@ def age_s(pid: int, now: float) -> float | None:
 
 
 def enrolments_of(layout: Layout) -> Enrolments:
-    """Return the enrolments; what cannot be read of them is broken."""
+    """Return the enrolments; that they cannot be read has a finding of its own."""
     try:
         return read_enrolments(layout.enrolments)
-    except ConfigError as error:
-        return Enrolments(broken={"": str(error)})
+    except ConfigError:
+        return Enrolments()
 
 
 def registry_facts(registry: Registry, enrolments: Enrolments, now: float) -> RegistryFacts:
@@ -177,11 +177,7 @@ def registry_facts(registry: Registry, enrolments: Enrolments, now: float) -> Re
             *((node.name, key) for node in nodes if node.enabled for key in node.public_keys),
             *((f"enrolment {one.id}", one.public_key) for one in enrolling),
         ),
-        problems=(
-            *registry.problems,
-            *enrolments.broken.values(),
-            *filter(None, [registry.freed_trouble]),
-        ),
+        problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in nodes for one in overdue(node, now)),
         unpinned=tuple(node.name for node in nodes if lacks_pin(node)),
     )

@@ -14,6 +14,7 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.enrolment import (
     ENROLS,
     MOST_APPLICANTS,
+    MOST_USES,
     PER_ADDRESS,
     Applicant,
     Enrolment,
@@ -123,6 +124,7 @@ __all__ = [
     "MOST_APPLICANTS",
     "MOST_PORTS",
     "MOST_TAGS",
+    "MOST_USES",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",

@@ -194,19 +194,20 @@ def node_add(source: Source, node: Node) -> str:
 
     For a node that is registered already it is the command that replaces its key.
     """
-    checker = [
-        "reversi-checker",
-        *(["--home", str(source.layout.home)] if source.layout.home else []),
-        "node",
-    ]
     if node.public_key:
-        return shlex.join([*checker, "rekey", node.name, "--public-key", "-"])
+        return checker_words(source, "node", "rekey", node.name, "--public-key", "-")
     asked = [
         word
         for forward in node.forwards
         for word in ("--forward", f"{forward.port}={forward.target},{forward.expect}")
     ]
-    return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
+    return checker_words(source, "node", "add", node.name, *asked, "--public-key", "-")
+
+
+def checker_words(source: Source, *words: str) -> str:
+    """Return a command of the gateway's admin, as text for a shell."""
+    home = ["--home", str(source.layout.home)] if source.layout.home else []
+    return shlex.join(["reversi-checker", *home, *words])
 
 
 def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:

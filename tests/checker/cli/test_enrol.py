@@ -237,3 +237,9 @@ def test_before_devices_that_wait_are_forgotten_it_asks(office: Layout) -> None:
         "end enrolment x? [y/N] reversi-checker: nothing was done\n"
     )
     assert enrolment_path(office, "x").exists()
+
+    code, out, _ = answered(command, "y")
+    assert (code, out) == (
+        ExitCode.OK,
+        "x: ended; 1 device forgotten; accepted but not heard from since: office\n",
+    )

@@ -26,7 +26,7 @@ from tests.checker.cli.homes import (
     write_state,
 )
 from tests.enrolled import FIELD, applicant
-from tests.strategies import OFFICE, public_key
+from tests.strategies import OFFICE
 from tests.terminals import answered
 
 NO_FINGERPRINT = (
@@ -304,17 +304,3 @@ def test_names_or_a_filter_are_needed_and_not_both(asked: Layout, checker: Run, 
     assert "nothing is named; give NAME" in checker("node", verb)[2]
     assert "not both" in checker("node", verb, "cam", "--filter", "x")[2]
     assert "says nothing" in checker("node", "reject", "--filter", " ")[2]
-
-
-def test_a_state_file_of_another_account_cannot_make_a_name_a_path(
-    asked: Layout, checker: Run
-) -> None:
-    odd = device(1007, "../../evil")
-    forged = replace(device(1008, "forged"), public_key=public_key(1009))
-    write_state(asked, applicants=[odd, forged])
-
-    code, out, _ = checker("node", "accept", word(odd), word(forged))
-
-    assert code == ExitCode.NOT_UP
-    assert "cannot name a node" in out
-    assert "is not the one of its fingerprint" in out

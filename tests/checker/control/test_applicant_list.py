@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from checker.config.layout import Layout, home_layout
 from checker.control.applicant_list import applicants, waiting
 from checker.registry.enrolments import enrolment_path, write_enrolment
 from checker.state.rows import Batch
 from checker.state.store import open_store
 from tests.enrolled import applicant, enrolment
+from tests.strategies import public_key
 
 
 def home(folder: Path) -> Layout:
@@ -47,6 +50,28 @@ def test_the_devices_of_an_ended_enrolment_do_not_wait(tmp_path: Path) -> None:
     layout.enrolments.mkdir()
     enrolment_path(layout, "field").write_text("?")
     assert len(waiting(layout)) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"name": "../../evil"}, id="path"),
+        pytest.param({"said": "a\x1b[2J"}, id="escape"),
+        pytest.param({"peer": "\r"}, id="return"),
+        pytest.param({"public_key": public_key(8)}, id="key of another"),
+        pytest.param({"public_key": "ssh-ed25519 x"}, id="no key"),
+        pytest.param({"host_keys": ("x y",)}, id="no host key"),
+    ],
+)
+def test_what_no_daemon_of_ours_wrote_is_left_out(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    layout = home_layout(tmp_path)
+    write_enrolment(layout, enrolment())
+    with closing(open_store(layout.state)) as store:
+        store.write(Batch(applicants=[applicant(9), applicant(7, **changes)]))
+
+    assert waiting(layout) == (applicant(9),)
 
 
 def test_if_the_enrolments_cannot_be_listed_all_wait(tmp_path: Path) -> None:
