@@ -11,6 +11,16 @@ from checker.model.action import (
     outcome_json,
 )
 from checker.model.device_name import name_for, parse_calls_itself
+from checker.model.enrolment import (
+    ENROLS,
+    MOST_APPLICANTS,
+    MOST_USES,
+    PER_ADDRESS,
+    Applicant,
+    Enrolment,
+    enrolment_of,
+    parse_enrolment_id,
+)
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -67,6 +77,7 @@ from checker.model.ssh_access import (
     host_key_alias,
     is_device_itself,
     known_hosts_file,
+    lacks_pin,
     pinned_keys_file,
     ssh_forwards,
 )
@@ -103,6 +114,7 @@ from checker.model.tunnel import (
 
 __all__ = [
     "ANSWER_SHOWN",
+    "ENROLS",
     "ESCAPES",
     "HOSTKEY",
     "HOUR_S",
@@ -110,12 +122,15 @@ __all__ = [
     "IPV6_LOOPBACK",
     "KEY_TYPES",
     "LONGEST_NOTE",
+    "MOST_APPLICANTS",
     "MOST_PORTS",
     "MOST_TAGS",
+    "MOST_USES",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
     "OPERATOR_KINDS",
+    "PER_ADDRESS",
     "PORTS",
     "SHARED_KEY",
     "SSH_BANNER",
@@ -126,8 +141,10 @@ __all__ = [
     "VERBS",
     "Aim",
     "Answer",
+    "Applicant",
     "CheckerError",
     "Closed",
+    "Enrolment",
     "Event",
     "EventKind",
     "Expect",
@@ -176,6 +193,7 @@ __all__ = [
     "aim_json",
     "by_place",
     "decoded",
+    "enrolment_of",
     "expect_said",
     "expects_ssh",
     "fingerprint",
@@ -186,6 +204,7 @@ __all__ = [
     "is_stale",
     "joined",
     "known_hosts_file",
+    "lacks_pin",
     "mismatch",
     "mute_from",
     "mute_json",
@@ -194,6 +213,7 @@ __all__ = [
     "outcome_json",
     "parse_calls_itself",
     "parse_day",
+    "parse_enrolment_id",
     "parse_expect",
     "parse_forward",
     "parse_mute_end",

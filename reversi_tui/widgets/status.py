@@ -9,6 +9,8 @@ from rich.text import Text
 
 from checker.config.layout import Layout
 from checker.model import Machine, Status, printable, room_for
+from checker.rows.applicants import PENDING
+from checker.rows.cells import PENDING as SIGN
 from checker.rows.cells import STALE_SYMBOL, SYMBOLS, bytes_text
 from checker.rows.row import age_text
 from reversi_tui.rows.columns import BY_ID
@@ -138,8 +140,10 @@ def counts_line(
     text = notes(view, editing=editing)
     if columns and view.sort_by not in {place.column.id for place in columns}:
         text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append("  ")
-    text.append(f"{len(view.rows):,} forward{'' if len(view.rows) == 1 else 's'}")
-    with_words, tally = text.copy(), view.count()
+    tally = view.count()
+    count = len(view.rows) - tally.shut().get(PENDING, 0)
+    text.append(f"{count:,} forward{'' if count == 1 else 's'}")
+    with_words = text.copy()
     if tally.stale:
         with_words.append("  ").append(
             f"{STALE_SYMBOL} {tally.stale:,} stale", style=looks.palette.warning
@@ -151,7 +155,8 @@ def counts_line(
         )
         text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
     for word, count in tally.shut().items():
-        with_words.append(f"  {SYMBOLS[Status.DOWN]} {count:,} {word}")
+        sign = SIGN if word == PENDING else SYMBOLS[Status.DOWN]
+        with_words.append(f"  {sign} {count:,} {word}")
         text.append(f"  {count:,} {word}")
     unregistered = len(tally.unregistered)
     if unregistered:
