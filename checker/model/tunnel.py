@@ -30,6 +30,8 @@ class Status(StrEnum):
     UP = "up"
 
 
+TARGET_SILENT = "the target is silent, the tunnel lives"
+"""How the detail of a hung forward begins if the hang is not the tunnel's."""
 STATUS_MEANING = {
     Status.BROKEN: (
         "the node's registry file cannot be read, or asks for what belongs to another node"
