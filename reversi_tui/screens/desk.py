@@ -42,6 +42,9 @@ class Voice(Protocol):
     def note(self, sentence: str) -> None:
         """Show a sentence, and keep it in the log of this console."""
 
+    def keep(self, sentence: str) -> None:
+        """Only keep a sentence in the log of this console."""
+
     def renew(self) -> None:
         """Paint whatever would read differently now."""
 
@@ -61,7 +64,9 @@ class Desk:
     actions: tuple[Action, ...]
     """With the operator's keys, and his own commands."""
     pending: dict[Key, Deed]
-    """What is under way, by row."""
+    """What is asked for and not over, by row."""
+    under_way: dict[Key, Deed]
+    """What of it was begun."""
     moment: Callable[[], Moment]
 
     @property
