@@ -46,7 +46,7 @@ class Progress:
         return (waits and not self.is_stopped) or self.slowest(now) is not None
 
     def stop(self, now: float) -> None:
-        """Start no more; if nothing else waits or is slow, no longer wait for what is under way."""
+        """Begin no further target; if one is slow, no longer wait for what is under way."""
         self.is_given_up |= self.slowest(now) is not None
         self.is_stopped = True
 

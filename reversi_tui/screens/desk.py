@@ -122,11 +122,14 @@ class Desk:
         rows = self.view.marked() or self.under_cursor()
         return tuple(row for row in rows if row.applicant is None) or rows
 
+    def of_node(self, row: Row) -> tuple[Row, ...]:
+        """All rows of its node."""
+        return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
+
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, else a clause that says why there is none."""
-        rows = [self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ())]
         return ssh_command(
-            rows,
+            self.of_node(row),
             row,
             user=self.dependencies.preferences.shell_user,
             on_ipv6=self.feed.health.on_ipv6,
