@@ -84,8 +84,10 @@ from checker.model.ssh_access import (
 from checker.model.text import ESCAPES, decoded, printable, unescape
 from checker.model.tunnel import (
     ANSWER_SHOWN,
+    HELD_BY,
     IPV4_LOOPBACK,
     IPV6_LOOPBACK,
+    NOBODY_LISTENS,
     STALE_INTERVALS,
     STATUS_MEANING,
     TARGET_SILENT,
@@ -117,6 +119,7 @@ __all__ = [
     "ANSWER_SHOWN",
     "ENROLS",
     "ESCAPES",
+    "HELD_BY",
     "HOSTKEY",
     "HOUR_S",
     "IPV4_LOOPBACK",
@@ -128,6 +131,7 @@ __all__ = [
     "MOST_TAGS",
     "MOST_USES",
     "NAME_PATTERN",
+    "NOBODY_LISTENS",
     "NO_RESPONSE",
     "OPEN",
     "OPERATOR_KINDS",

@@ -32,6 +32,10 @@ class Status(StrEnum):
 
 TARGET_SILENT = "the target is silent, the tunnel lives"
 """How the detail of a hung forward begins if the hang is not the tunnel's."""
+NOBODY_LISTENS = "nobody listens"
+"""How the detail of a forward that is down begins."""
+HELD_BY = "the port is held by "
+"""How the detail of a foreign port begins."""
 STATUS_MEANING = {
     Status.BROKEN: (
         "the node's registry file cannot be read, or asks for what belongs to another node"

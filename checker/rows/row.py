@@ -39,6 +39,8 @@ class Known:
     client: str = ""
     """Program and version, as the client reports them."""
     flaps: int = 0
+    was_up: bool = True
+    """False: it is down, and never was up."""
     hours: tuple[Share, ...] = ()
     """The last HOURS hours, the present one last; empty until read."""
 

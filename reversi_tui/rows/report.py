@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import Event, Machine, Usage, Watched
+from checker.model.last_seen import LastSeen
 from checker.rows.cells import bytes_text
 from checker.rows.row import Key, Row, age_text
 from checker.state.rows import Sweep
@@ -79,3 +80,5 @@ class Past:
     """The oldest first; without days that no daemon watched."""
     usage: Usage | None = None
     """What its sshd process uses; None: unknown."""
+    last: LastSeen | None = None
+    """Of a forward that is down; None: it is not."""
