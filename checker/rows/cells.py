@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from checker.model import HELD_BY, NOBODY_LISTENS, Status, printable
-from checker.rows.row import NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
+from checker.rows.row import FUTURE, NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -58,9 +58,9 @@ def status_text(row: Row, moment: Moment) -> str:
 
 def stale_text(row: Row, moment: Moment) -> str:
     """That a row is stale, and the age of its last probe."""
-    return (
-        "stale" if row.seen.probed_at is None else f"stale {probe_age(row.seen.probed_at, moment)}"
-    )
+    at = row.seen.probed_at
+    age = "" if at is None else probe_age(at, moment)
+    return FUTURE if age == FUTURE else f"{STALE} {age}"
 
 
 def probe_age(probed_at: float, moment: Moment) -> str:

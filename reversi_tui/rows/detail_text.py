@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from checker.model import STATUS_MEANING, Event, EventKind, Mute, Usage, printable
+from checker.model import STATUS_MEANING, Event, EventKind, Mute, Usage, is_future, printable
 from checker.model.last_seen import LastSeen
 from checker.output import clock
 from checker.rows.cells import (
@@ -47,7 +47,12 @@ def instant(at: float | None, now: float) -> str:
     """A time on the gateway's clock, and how long ago it was."""
     if at is None:
         return NOT_KNOWN
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
+    age = (
+        "in the future: the clock was set back"
+        if is_future(at, now)
+        else f"{age_text(now - at)} ago"
+    )
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age})"
 
 
 def meaning(row: Row, moment: Moment) -> str:

@@ -22,7 +22,7 @@ from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
-from reversi_tui.rows.report import Report, silence
+from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
@@ -244,8 +244,9 @@ class Main(Screen[None]):
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
         health = self.feed.health
-        silent = silence(health, self.dependencies.now())
-        sentences = list(filter(None, (silent, health.trouble)))
+        now = self.dependencies.now()
+        found = (clock_went_back(health, now), silence(health, now), health.trouble)
+        sentences = list(filter(None, found))
         if health.problems:
             more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
             sentences.append(f"{health.problems[0]}{more}")
