@@ -77,6 +77,7 @@ from checker.model.ssh_access import (
     host_key_alias,
     is_device_itself,
     known_hosts_file,
+    lacks_pin,
     pinned_keys_file,
     ssh_forwards,
 )
@@ -202,6 +203,7 @@ __all__ = [
     "is_stale",
     "joined",
     "known_hosts_file",
+    "lacks_pin",
     "mismatch",
     "mute_from",
     "mute_json",
