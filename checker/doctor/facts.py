@@ -176,6 +176,8 @@ class MachineFacts:
     ahead_s: float = 0.0
     """How far recorded times lie in the future."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)
+    old_metadata: Sequence[Path] = ()
+    """What pip noted about a release under its old name."""
     capacity: Machine | None = None
 
 

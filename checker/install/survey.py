@@ -20,6 +20,7 @@ from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
+from checker.install.old_metadata import SITE, old_metadata
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
@@ -278,6 +279,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         allowed=allow_lists(chosen.tunnel_user),
         places=places,
         unreadable=unreadable,
+        old_metadata=old_metadata(SITE),
     )
 
 
