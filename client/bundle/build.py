@@ -42,6 +42,7 @@ from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
 BAR_WIDTH = 24
+STDOUT = Path("-")
 
 
 class CannotBuild(ClientError):
@@ -238,7 +239,10 @@ def handed_out(source: Source, bundle: Bundle, wanted: BuildOptions) -> Path:
     """Write the bundle, note what it pins, and return its path. Raises ConfigError."""
     path = wanted.output or wanted.output_dir / f"{bundle.node}.sh"
     note(source.layout, bundle.node, pins_in(bundle, source.to_come, int(time.time())))
-    write_secret(path, render(bundle).encode())
+    if path == STDOUT:
+        sys.stdout.write(render(bundle))
+    else:
+        write_secret(path, render(bundle).encode())
     return path
 
 
@@ -320,7 +324,8 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     confirm(source, wanted, narration)
     path = handed_out(source, bundle, wanted)
     verb = "upgrade" if wanted.keep else "install"
-    print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
+    if path != STDOUT:
+        print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)
     return path
