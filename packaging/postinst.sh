@@ -31,8 +31,11 @@ update_gateway() {
         say "reversi-checker.service is disabled, and stays so; before you enable it, run: reversi-checker init"
         return
     fi
-    /usr/bin/reversi-checker init ||
+    if /usr/bin/reversi-checker init; then
+        rm -rf /etc/reversi/.while-removed
+    else
         say "the gateway could not be brought up to date. No tunnel ends. Mend what is said above, then run: sudo reversi-checker init"
+    fi
     ! has_systemd || restart
 }
 

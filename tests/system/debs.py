@@ -31,6 +31,8 @@ mount --bind "$1" /var/lib/dpkg
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 mount -t tmpfs -o mode=700 tmpfs /root
+mount -t tmpfs tmpfs /var/backups
+echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
 mkdir -m 700 /root/.ssh
 mkdir /opt/bin
 umount /opt/reversi
@@ -50,6 +52,18 @@ ENVIRONMENT = (
     "PATH=/opt/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "DEBIAN_FRONTEND=noninteractive",
 )
+
+
+INTO_OPT = """
+set -e
+python3 -m venv --without-pip /opt/reversi
+cp -a "$1/packages/." /opt/reversi/lib/python3*/site-packages
+for command in reversi-checker reversi-client reversi-tui; do
+    sed '1s|.*|#!/opt/reversi/bin/python|' "$1/bin/$command" >"/opt/reversi/bin/$command"
+    chmod 755 "/opt/reversi/bin/$command"
+    ln -s "/opt/reversi/bin/$command" /usr/local/bin/
+done
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +134,20 @@ class DebServer(Booted):
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def bring(self, file: Path) -> None:
+    def bring(self, file: Path, name: str) -> None:
         """Copy a file of the test to /root."""
         with file.open("rb") as content:
-            words = [*self.inside, "sh", "-c", 'cat >"/root/$1"', "bring", file.name]
+            words = [*self.inside, "sh", "-c", 'cat >"/root/$1"', "bring", name]
             subprocess.run(words, stdin=content, check=True)
 
     def holder(self, port: int) -> str:
         """The process that listens on the port, as `users:(("sshd",pid=N,fd=N))`."""
         return self.must("ss", "-Hltnp", f"sport = :{port}").split()[-1]
+
+    def install_into_opt(self, tree: Path) -> None:
+        """Install reversi as those do who have no package; `tree` is that of the package."""
+        self.must("sh", "-c", INTO_OPT, "install", str(tree / "usr/lib/reversi"))
+
+    def uninstall_package(self) -> None:
+        if self.run("dpkg", "-s", NAME).returncode == 0:
+            self.type(f"apt-get purge -qq {NAME}")

@@ -195,6 +195,49 @@ def test_purge_knows_each_file_that_init_may_write(debs: Debs) -> None:
     assert [str(path) for path in outside if str(path) not in expanded] == []
 
 
+OTHER_UNIT = "[Service]\nExecStart=/opt/reversi/bin/python -I -m checker serve\n"
+
+
+def run_script(tree: Path, etc: Path, name: str, *arguments: str) -> str:
+    """Run a script of the package, with another /etc; return what it prints."""
+    text = (tree / "DEBIAN" / name).read_text(encoding="utf-8").replace("/etc/", f"{etc}/")
+    words = ["sh", "-c", text, name, *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "says"),
+    [
+        pytest.param("postinst", ("configure", ""), "was not touched", id="install"),
+        pytest.param("postinst", ("configure", "0.1-1"), "was not touched", id="upgrade"),
+        pytest.param("prerm", ("upgrade", "0.1-1"), "", id="before an upgrade"),
+        pytest.param("postrm", ("purge",), "and stays", id="purge"),
+    ],
+)
+def test_a_gateway_of_another_installation_is_left_alone(
+    script: str, arguments: tuple[str, ...], says: str, debs: Debs, tmp_path: Path
+) -> None:
+    unit = tmp_path / "systemd/system/reversi-checker.service"
+    list_of_files = tmp_path / "reversi/.installed.json"
+    for file, text in ((unit, OTHER_UNIT), (list_of_files, f'"{unit}"\n')):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+
+    said = run_script(debs.tree, tmp_path, script, *arguments)
+
+    assert says in said
+    assert bool(said) == bool(says)
+    assert unit.read_text() == OTHER_UNIT
+    assert list_of_files.exists()
+
+
+def test_a_new_package_names_the_command_that_makes_a_gateway(debs: Debs, tmp_path: Path) -> None:
+    said = run_script(debs.tree, tmp_path, "postinst", "configure", "")
+
+    assert said.endswith(": sudo reversi-checker init --gateway HOST:22\n")
+    assert run_script(debs.tree, tmp_path, "postrm", "purge") == ""
+
+
 def test_everybody_can_read_the_package(debs: Debs) -> None:
     for path in (debs.tree / "usr").rglob("*"):
         mode = path.lstat().st_mode
