@@ -9,6 +9,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from tests.wheels import build_wheel, copy_tree
+
 # A loaded machine is slow; properties are about values only. Those that guard kills and rights say
 # themselves that they take more examples.
 settings.register_profile("unhurried", parent=settings(), deadline=None, max_examples=50)
@@ -37,3 +39,14 @@ def no_blocked_loop() -> Iterator[None]:
     """Fail the test if the product blocks its event loop."""
     with blockbuster_ctx(scanned_modules=["checker", "client"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, built where an older build left a file."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = copy_tree(folder / "tree")
+    left = tree / "build" / "lib" / "checker" / "of_a_newer_release.py"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    return build_wheel(folder, tree)

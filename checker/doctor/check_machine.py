@@ -1,4 +1,4 @@
-"""Judge ports, fail2ban, the clock, disk space and capacity. Pure."""
+"""Judge ports, fail2ban, the clock, disk space, capacity and pip's notes. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def check_machine(facts: Facts) -> Iterator[Finding]:
     yield check_clock(facts)
     yield check_disk(facts)
     yield from check_capacity(facts)
+    yield from check_old_metadata(facts)
 
 
 def check_taken_ports(facts: Facts) -> Finding:
@@ -132,3 +133,14 @@ def check_capacity(facts: Facts) -> Iterator[Finding]:
             remedies.start(facts),
         ),
     )
+
+
+def check_old_metadata(facts: Facts) -> Iterator[Finding]:
+    if old := facts.machine.old_metadata:
+        yield Finding(
+            name="distribution",
+            ok=False,
+            sentence=f"pip has our files under the old name, too, in {old[0]}; pip uninstall"
+            " reversi would remove them",
+            mend=remedies.forget_old_name(facts),
+        )

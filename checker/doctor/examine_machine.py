@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import MachineFacts, PortFacts, TakenPort
+from checker.install.old_metadata import SITE, old_metadata
 from checker.install.survey import SYSTEMD
 from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.machine import read_machine
@@ -40,6 +41,7 @@ def machine_facts(
         ahead_s=max([0.0, *(at - now for at in recorded_at)]),
         free_bytes=free_bytes(layout),
         capacity=read_machine(),
+        old_metadata=old_metadata(SITE),
     )
 
 

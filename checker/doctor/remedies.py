@@ -198,6 +198,12 @@ def begin(facts: Facts) -> str:
     return INIT + (purge if facts.is_undone else "")
 
 
+def forget_old_name(facts: Facts) -> str:
+    """Remove what pip noted about a release under its old name."""
+    paths = " ".join(shlex.quote(str(path)) for path in facts.machine.old_metadata)
+    return init_or(facts, f"rm -r {paths}")
+
+
 def serve_published(facts: Facts) -> str:
     """Have HAProxy serve the public ports."""
     update = ours(facts, "publish")

@@ -40,7 +40,17 @@ from checker.install.places import (
 from checker.install.readers import accesses, memberships, modes
 from checker.install.refusals import hidden_sentence, is_hidden, refuse
 from checker.install.sshd_drop_ins import go_live, is_kept, is_ours, sshrc_warnings
-from checker.install.steps import Command, File, Folder, Found, InitPlan, KeysInLine, Step, digest
+from checker.install.steps import (
+    Command,
+    File,
+    Folder,
+    Found,
+    InitPlan,
+    KeysInLine,
+    Remove,
+    Step,
+    digest,
+)
 from checker.install.tuning import (
     TUNE,
     tune,
@@ -81,12 +91,14 @@ def plan(found: Found) -> InitPlan:
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
+    steps.extend(Remove(path=path) for path in found.old_metadata)
     steps.extend(commands(found, {file.path for file in files}))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
         *allow_notes(found),
         *extra_notes(found),
+        *renamed(found),
         *manual(found, bool(steps)),
     ]
     warnings = (
@@ -247,6 +259,15 @@ def ignored_gateways(found: Found) -> Iterator[str]:
         yield (
             f"left as it is: gateway in {SYSTEM.config} says {known or 'nothing'}, not"
             f" {', '.join(asked)}; edit that file to change it"
+        )
+
+
+def renamed(found: Found) -> Iterator[str]:
+    """Say why pip's notes on an older release go."""
+    for path in found.old_metadata:
+        yield (
+            f"the distribution is called reversi-ssh now; with {path}, pip would remove its files"
+            " at: pip uninstall reversi"
         )
 
 

@@ -161,6 +161,8 @@ class Found:
     uses_pam: bool | None = None
     """Whether sshd leaves it to PAM who may log in; None if sshd was not asked."""
     logins: Logins = field(default_factory=Logins)
+    old_metadata: tuple[Path, ...] = ()
+    """What pip noted about a release under its old name."""
     is_daemon_older: bool = False
     """Whether the daemon started before `reversi.toml` was last changed, which it reads only
     then.

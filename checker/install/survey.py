@@ -20,6 +20,7 @@ from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
+from checker.install.old_metadata import SITE, old_metadata
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
@@ -37,6 +38,7 @@ from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
+from checker.registry.enrolments import refuse_enrolling_key
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
@@ -58,7 +60,8 @@ def sshd_says(user: str) -> dict[str, str]:
 
 
 def refuse_own_keys(fleet: FleetWish, registry: Registry) -> None:
-    """Raises ConfigError if a node has one of these keys as its own."""
+    """Raises ConfigError, KeyEnrols if a node or an enrolment has one of these keys as its own."""
+    refuse_enrolling_key(SYSTEM, fleet.keys)
     for node in registry.nodes.values():
         if set(node.public_keys).intersection(fleet.keys):
             raise ConfigError(
@@ -278,6 +281,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         allowed=allow_lists(chosen.tunnel_user),
         places=places,
         unreadable=unreadable,
+        old_metadata=old_metadata(SITE),
     )
 
 

@@ -11,6 +11,16 @@ from checker.model.action import (
     outcome_json,
 )
 from checker.model.device_name import name_for, parse_calls_itself
+from checker.model.enrolment import (
+    ENROLS,
+    MOST_APPLICANTS,
+    MOST_USES,
+    PER_ADDRESS,
+    Applicant,
+    Enrolment,
+    enrolment_of,
+    parse_enrolment_id,
+)
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -67,6 +77,7 @@ from checker.model.ssh_access import (
     host_key_alias,
     is_device_itself,
     known_hosts_file,
+    lacks_pin,
     pinned_keys_file,
     ssh_forwards,
 )
@@ -102,6 +113,7 @@ from checker.model.tunnel import (
 
 __all__ = [
     "ANSWER_SHOWN",
+    "ENROLS",
     "ESCAPES",
     "HOSTKEY",
     "HOUR_S",
@@ -109,12 +121,15 @@ __all__ = [
     "IPV6_LOOPBACK",
     "KEY_TYPES",
     "LONGEST_NOTE",
+    "MOST_APPLICANTS",
     "MOST_PORTS",
     "MOST_TAGS",
+    "MOST_USES",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
     "OPERATOR_KINDS",
+    "PER_ADDRESS",
     "PORTS",
     "SHARED_KEY",
     "SSH_BANNER",
@@ -125,8 +140,10 @@ __all__ = [
     "VERBS",
     "Aim",
     "Answer",
+    "Applicant",
     "CheckerError",
     "Closed",
+    "Enrolment",
     "Event",
     "EventKind",
     "Expect",
@@ -175,6 +192,7 @@ __all__ = [
     "aim_json",
     "by_place",
     "decoded",
+    "enrolment_of",
     "expect_said",
     "expects_ssh",
     "fingerprint",
@@ -185,6 +203,7 @@ __all__ = [
     "is_stale",
     "joined",
     "known_hosts_file",
+    "lacks_pin",
     "mismatch",
     "mute_from",
     "mute_json",
@@ -193,6 +212,7 @@ __all__ = [
     "outcome_json",
     "parse_calls_itself",
     "parse_day",
+    "parse_enrolment_id",
     "parse_expect",
     "parse_forward",
     "parse_mute_end",

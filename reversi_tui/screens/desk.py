@@ -10,7 +10,7 @@ from textual.app import App
 from textual.screen import Screen, ScreenResultCallbackType
 
 from checker.rows.row import Key, Moment, Row
-from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.plans import Deed, nothing_selected
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
 from reversi_tui.dependencies import Dependencies
@@ -98,14 +98,24 @@ class Desk:
         self.voice.say(f"this console is read-only: {keys} ({action.title.lower()}) is off")
         return True
 
+    def selected(self, to: str) -> Row | None:
+        """The row under the cursor; if there is none, say that there is nothing `to` do."""
+        row = self.table.selected
+        if row is None:
+            self.voice.say(nothing_selected(to))
+        return row
+
     def under_cursor(self) -> tuple[Row, ...]:
         """The forwards of the row under the cursor."""
         row = self.table.selected
         return () if row is None else row.members or (row,)
 
     def targets(self) -> tuple[Row, ...]:
-        """The marked forwards, else those under the cursor."""
-        return self.view.marked() or self.under_cursor()
+        """The marked forwards, else those under the cursor; devices that wait to be accepted only
+        if there is nothing else among them.
+        """
+        rows = self.view.marked() or self.under_cursor()
+        return tuple(row for row in rows if row.applicant is None) or rows
 
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, else a clause that says why there is none."""

@@ -81,6 +81,12 @@ class Fleet(Readers):
         assert '\n# expect = "hostkey"\n' in text
         self.old.await_up("office")
 
+    def has_the_old_name(self) -> None:
+        """To pip, the distribution is `reversi`, with the same files."""
+        shown = self.old.type("/opt/reversi/bin/pip show --files reversi")
+        assert "checker/gate.py" in shown
+        assert "reversi-0.2.dist-info/METADATA" in shown
+
     def has_its_tags_again(self) -> None:
         text = self.old.read("/etc/reversi/nodes/office.toml")
         assert text.startswith('x-site = "north"\ntags = ["north"]\nnote = "attic"\n')
@@ -173,6 +179,15 @@ OPERATING: tuple[Step[Fleet], ...] = (
         "sudo sed -i -E 's/^(x-|tags|note|host_key|expect.*hostkey)/# &/'"
         " /etc/reversi/nodes/*.toml",
         after=Fleet.has_only_comments,
+    ),
+    Step(
+        "for notes in /opt/reversi/lib/python3*/site-packages/reversi_ssh-*.dist-info; do"
+        ' sudo mv "$notes" "${notes%/*}/reversi-0.2.dist-info"; done'
+    ),
+    Step(
+        "sudo sed -i 's/^reversi_ssh-[^/]*/reversi-0.2.dist-info/'"
+        " /opt/reversi/lib/python3*/site-packages/reversi-0.2.dist-info/RECORD",
+        after=Fleet.has_the_old_name,
     ),
     Step("sudo rm /etc/ssh/sshd_config.d/00-reversi.conf"),
     Step(

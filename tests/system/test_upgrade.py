@@ -43,16 +43,27 @@ class Packages:
         with tarfile.open(RELEASED) as archive:
             archive.extractall(self.site.with_name("old"), **safe)
         self.put(self.site.with_name("old") / "checker")
+        self.earlier = self.note("reversi-0.1.0")
 
     def put(self, package: Path) -> None:
-        """Replace every file of the other version, as pip does."""
+        """Replace every file of the other version, as pip does, once it has the same name."""
         shutil.rmtree(self.new, ignore_errors=True)
         shutil.copytree(package, self.new)
 
+    def note(self, name: str) -> Path:
+        """Write what pip notes about a distribution."""
+        notes = self.site / f"{name}.dist-info"
+        notes.mkdir()
+        (notes / "RECORD").write_text("checker/__init__.py,,\n", encoding="utf-8")
+        return notes
+
     def upgrade(self) -> None:
-        self.put(self.aside)
+        """Write over the files of the older version, whose distribution has another name."""
+        shutil.copytree(self.aside, self.new, dirs_exist_ok=True)
+        self.later = self.note("reversi_ssh-0.2.0")
 
     def roll_back(self) -> None:
+        shutil.rmtree(self.later)
         self.put(self.site.with_name("old") / "checker")
 
 
@@ -136,6 +147,7 @@ def test_a_tunnel_survives_the_upgrade_from_0_1_0_and_the_rollback(
             assert gateway.run("systemctl", "start", KEYS_SERVICE).returncode == 0
 
             gateway.ok("init")
+            assert not packages.earlier.exists()
             until(lambda: not wrong(gateway) - {"clock", "disk"}, "the doctor finds nothing")
             assert tunnel.beat() == 0
             assert beat_loops(gateway) == loops

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from checker.doctor.facts import (
@@ -54,6 +56,13 @@ SMALL = Machine(
         ),
         pytest.param(
             "disk", {"machine.free_bytes": {"/x": 1 << 20}}, "/x (1 MiB)", "make room", id="disk"
+        ),
+        pytest.param(
+            "distribution",
+            {"machine.old_metadata": (Path("/x/reversi-0.1.0.dist-info"),)},
+            "under the old name, too, in /x/reversi-0.1.0.dist-info",
+            "init",
+            id="distribution",
         ),
         pytest.param(
             "capacity",

@@ -159,6 +159,19 @@ def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> 
     )
 
 
+def test_an_environment_with_the_old_name_gets_the_new_one(bare: Path, venv: Path) -> None:
+    (venv / "lib/python3.11/site-packages/reversi-0.1.0.dist-info").mkdir(parents=True)
+    (venv / "reversi.stamp").unlink()
+    program(venv / "bin", "python", 'echo "python $*"')
+
+    done = run("pytest", path=str(bare), venv=venv)
+
+    said = [line for line in done.stdout.splitlines() if " pip " in line]
+    assert "pip uninstall" in said[0]
+    assert said[0].endswith(" reversi")
+    assert [" install " in line for line in said] == [False, True, True]
+
+
 def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:
     program(bare, "shellcheck", "echo shellcheck")
 
