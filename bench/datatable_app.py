@@ -26,7 +26,7 @@ from checker.registry.reading import read_registry
 from checker.registry.snapshot import copied_nodes
 from checker.rows.row import Key, Moment, Row
 from checker.state.store import open_reader
-from reversi_tui.rows.columns import Place, fitted
+from reversi_tui.rows.layout import Place, fitted
 
 READ_EVERY_S = 0.25
 AGES_EVERY_S = 10.0

@@ -147,6 +147,12 @@ serve_original() {
 }
 
 main() {
+    case $node in
+    '+'*) # the key of an enrolment: only a daemon takes new devices
+        log_why
+        refuse 75 "no daemon runs at the gateway; ask again later"
+        ;;
+    esac
     case $request in
     *[[:cntrl:]]*) malformed "the request contains characters that cannot be printed" ;;
     esac

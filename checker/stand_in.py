@@ -24,7 +24,20 @@ def alone(arguments: list[str]) -> str:
     raise AssertionError("it ends the process")
 
 
+def refuse_to_enrol(arguments: list[str]) -> None:
+    """Tell a device that wants to become a node to ask later, and exit: only a daemon can take it.
+
+    Import nothing for that, as many may ask.
+    """
+    options = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    if options.get("--node", "").startswith("+"):
+        print("reversi: no daemon runs at the gateway; ask again later", file=sys.stderr)
+        print("0", flush=True)
+        sys.exit(75)
+
+
 if __name__ == "__main__":
+    refuse_to_enrol(sys.argv[1:])
     why = alone(sys.argv[1:])
     script = str(Path(__file__).with_name("bare.sh"))
     one_line = " ".join(why.split())

@@ -14,6 +14,8 @@ add a mark, so a client finds it as follows. Text that is not an answer must not
   skips lines that are not numbers, then as many numbers as it kept. The rest are answers.
 - Lost or surplus answers must not end the tunnel. If the text changes in between, the client may
   skip an answer or take a number of the text for one, so it never counts beats against answers.
+- The answer to `enrol` is what follows the last `enrol: `, up to the end of that line. Any other
+  answer means: not now, ask again later.
 """
 
 from __future__ import annotations
@@ -25,12 +27,17 @@ PROTOCOL = 1
 MAX_REQUEST = 4096
 """Bytes; a longer request is malformed."""
 OK, MALFORMED, NOT_YOURS = 0, 64, 77
+TRY_LATER = 75
+"""Exit status of a request over a limit, or that needs a daemon: EX_TEMPFAIL of sysexits.h."""
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
 LONGEST_NAME = 64
 """Characters of the longest name that a device of the original may have."""
 ANY_NODE = "*"
 """The node's name in the shared key's line: the request itself says which node asks."""
+ENROL = "enrol: "
+"""Begins each answer to a device that asks to become a node."""
+KEY_WORDS = re.compile(r"[a-z][a-z0-9@.-]{3,63} [A-Za-z0-9+/]{16,2048}={0,2}\Z")
 
 
 class Malformed(ValueError):
@@ -83,6 +90,45 @@ class Version:
     """`version`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Enrol:
+    """`enrol NAME KEYTYPE BASE64 [KEYTYPE BASE64]...`: make me a node.
+
+    Only an enrolment's key says it, and can say nothing else.
+    """
+
+    name: str
+    """What the device calls itself, in any characters that can be printed, but without a space."""
+    public_key: str
+    """`TYPE BASE64`."""
+    host_keys: tuple[str, ...] = ()
+    """Of the device's SSH server, each as `TYPE BASE64`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`enrol: wait SECONDS NAME FINGERPRINT`: nobody has decided yet; ask again after that time."""
+
+    seconds: int
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`enrol: accepted NAME FORWARD...`: the device is this node from now on."""
+
+    name: str
+    forwards: tuple[str, ...]
+    """Each as `[*:]PORT:HOST:PORT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """`enrol: rejected`."""
+
+
+EnrolAnswer = Wait | Accepted | Rejected
 Request = Check | Beat | OldCheck | Claim | Hold | Version
 
 
@@ -148,6 +194,50 @@ def parse_shared_request(command: str) -> Request:
     """
     words = words_of(command)
     return old_check(words) if len(words) > 1 and is_port(words[1]) else request_in(words)
+
+
+def parse_enrol(command: str) -> Enrol:
+    """Parse SSH_ORIGINAL_COMMAND of a connection with an enrolment's key. Raises Malformed."""
+    words = words_of(command)
+    if len(words) < 4 or len(words) % 2 or words[0] != "enrol":
+        raise Malformed("say: enrol NAME KEYTYPE BASE64 [KEYTYPE BASE64]...")
+    if len(words[1]) > LONGEST_NAME:
+        raise Malformed(f"the name {words[1][:40]!a}... is longer than {LONGEST_NAME} characters")
+    keys = tuple(" ".join(words[at : at + 2]) for at in range(2, len(words), 2))
+    for key in keys:
+        if not KEY_WORDS.match(key):
+            raise Malformed(f"{key[:40]!a} is not a public key; write KEYTYPE BASE64")
+    return Enrol(words[1], keys[0], keys[1:])
+
+
+def render_enrol(request: Enrol) -> str:
+    """The command that parses back to this request."""
+    return " ".join(["enrol", request.name, request.public_key, *request.host_keys])
+
+
+def render_enrol_answer(answer: EnrolAnswer) -> str:
+    """The line that parses back to this answer."""
+    match answer:
+        case Wait(seconds, name, fingerprint):
+            return f"{ENROL}wait {seconds} {name} {fingerprint}"
+        case Accepted(name, forwards):
+            return f"{ENROL}accepted {' '.join([name, *forwards])}"
+        case Rejected():
+            return f"{ENROL}rejected"
+
+
+def parse_enrol_answer(output: str) -> EnrolAnswer:
+    """Find the answer in what a login printed. Raises Malformed if there is none."""
+    _, found, rest = output.rpartition(ENROL)
+    match rest.partition("\n")[0].split() if found else []:
+        case ["wait", seconds, name, fingerprint] if is_verdict(seconds):
+            return Wait(int(seconds), name, fingerprint)
+        case ["accepted", name, *forwards] if forwards:
+            return Accepted(name, tuple(forwards))
+        case ["rejected"]:
+            return Rejected()
+        case _:
+            raise Malformed(f"the gateway answered {output.strip()[-80:]!a}; ask again later")
 
 
 def words_of(command: str) -> list[str]:

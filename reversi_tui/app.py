@@ -75,7 +75,7 @@ class Console(App[None]):
         ScrollBar.renderer = WholeCells if self.looks.ascii_only else ScrollBarRender
         self.source = Source(dependencies)
         self.main = Main(dependencies, self.source, self.looks)
-        self.key_queue = KeyQueue(self, super().on_event, Confirm)
+        self.key_queue = KeyQueue(self, self.deliver, Confirm)
         self.warned_of: set[Worker[object]] = set()
         self.failure: BaseException | None = None
         """The uncaught exception that ended the console; its caller reports it."""
@@ -87,6 +87,11 @@ class Console(App[None]):
             self.key_queue.take(event)
         else:
             await super().on_event(event)
+
+    async def deliver(self, typed: events.Key | events.Paste) -> None:
+        """Give a key to whatever has the focus."""
+        self.main.key_came(typed)
+        await super().on_event(typed)
 
     def _handle_exception(self, error: Exception) -> None:
         self.failure = self.failure or (error.error if isinstance(error, WorkerFailed) else error)

@@ -32,6 +32,7 @@ COLOURS = {
     Status.UNKNOWN: "",
     Status.BROKEN: "\x1b[31m",
 }
+DIM = "\x1b[2m"
 PLAIN = "\x1b[0m"
 
 
@@ -65,7 +66,7 @@ def table(
         *([column.text(row, moment) for column in columns] for row in rows),
     ]
     widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
-    paints = [{}, *({"status": COLOURS[row.seen.status]} if colours else {} for row in rows)]
+    paints = [{}, *({"status": colour(row, moment)} if colours else {} for row in rows)]
     return "\n".join(
         "  ".join(
             in_cells(text, width, column, paint.get(column.id, ""))
@@ -75,10 +76,15 @@ def table(
     )
 
 
-def in_cells(text: str, width: int, column: Column, colour: str) -> str:
+def colour(row: Row, moment: Moment) -> str:
+    """The colour of its status; a stale row's is not known."""
+    return DIM if moment.is_stale(row) else COLOURS[row.seen.status]
+
+
+def in_cells(text: str, width: int, column: Column, paint: str) -> str:
     """A cell's text in its width; the colour ends with the text, so that blanks have none."""
     room = " " * (width - len(text))
-    shown = f"{colour}{text}{PLAIN}" if colour else text
+    shown = f"{paint}{text}{PLAIN}" if paint else text
     return room + shown if column.right else shown + room
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
+from checker.rows.cells import target_text
 from checker.rows.claims import forget
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
+from reversi_tui.rows.layout import Needs
 from reversi_tui.rows.report import Report
 from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)
 """The port in the key of a node whose forwards are folded into one row."""
+PLAIN_PORT, FOLDED_PORT = 5, 8
+"""Cells for a port, and for the number of ports of a folded row."""
 LONG_AGO = Moment(now=0.0, every_s=1.0)
 
 
@@ -23,6 +27,26 @@ def fold(members: Sequence[Row]) -> Row:
     """A node's rows as one, with the status of the worst."""
     worst = min(members, key=lambda row: WORST_FIRST[row.seen.status])
     return replace(worst, seen=replace(worst.seen, port=FOLD), members=tuple(members))
+
+
+def nearest(order: Sequence[Key], place: int, remaining: Container[Key]) -> Key | None:
+    """The remaining row that was nearest to this place of the order; of two, the lower one. None if
+    none of them remains.
+    """
+    for distance in range(max(place + 1, len(order) - place)):
+        for at in (place + distance, place - distance):
+            if 0 <= at < len(order) and order[at] in remaining:
+                return order[at]
+    return None
+
+
+def measured(rows: Iterable[Row], before: Needs) -> Needs:
+    """The cells that nodes and targets take; as before if there are no rows."""
+    nodes, targets = set[int](), set[int]()
+    for row in rows:
+        nodes.add(len(row.seen.node) + row.unregistered)
+        targets.add(len(target_text(row)))
+    return replace(before, node=max(nodes), target=max(targets)) if nodes else before
 
 
 class View:
@@ -49,7 +73,7 @@ class View:
         self.marks: set[Key] = set()
         """Keys of forwards that exist, never of folded rows."""
         self.values: dict[Key, SortValue] = {}
-        self.longest_name = 0
+        self.needs = Needs()
         self.tallied: tuple[dict[Status, int], dict[str, int]] | None = None
 
     def row(self, key: Key | None) -> Row | None:
@@ -68,6 +92,8 @@ class View:
             self.values.pop(key, None)
         forget(gone)
         self.rows.update({row.key: row for row in report.changed})
+        if report.keys is not None:  # the registry was read: names and targets may be others
+            self.needs = measured(self.rows.values(), self.needs)
         if gone or len(self.rows) != before:
             self.list_keys()
         moved = self.judge(report.changed) or bool(gone) or len(self.rows) != before
@@ -81,7 +107,6 @@ class View:
         self.by_node = {}
         for key in self.by_key:
             self.by_node.setdefault(key[0], []).append(key)
-        self.longest_name = max((len(node) for node in self.by_node), default=0)
         self.shown &= self.rows.keys()
         self.marks &= self.rows.keys()
         self.unfolded &= self.by_node.keys()
@@ -129,6 +154,7 @@ class View:
             value = value_of(row)
             changed |= node not in self.folds or self.values.get(key) != value
             self.folds[node], self.values[key] = row, value
+        self.needs = replace(self.needs, port=FOLDED_PORT if self.folds else PLAIN_PORT)
         return changed
 
     def arrange(self) -> None:

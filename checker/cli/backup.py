@@ -56,7 +56,7 @@ def cmd_backup(args: argparse.Namespace, layout: Layout) -> ExitCode:
     for note in done.notes:
         warn(note)
     history = "the history" if done.has_history else "no history"
-    keys = f", {done.private_keys} kept keys of devices" if done.private_keys else ""
+    keys = f", {done.private_keys} private keys" if done.private_keys else ""
     say(f"wrote {args.file}: {done.nodes} nodes, {done.host_keys} host keys, {history}{keys}")
     narrate("keep it as secret as the host keys in it, and copy it to another machine")
     return ExitCode.OK

@@ -45,6 +45,11 @@ class Layout:
         """Where messages about outages go, beside the gateway's settings."""
         return self.config.with_name("alerts.toml")
 
+    @property
+    def enrolments(self) -> Path:
+        """By which keys devices may ask to become nodes, beside the registry."""
+        return self.nodes.with_name("enrolments")
+
 
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

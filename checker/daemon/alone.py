@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from checker.config.layout import Layout, find_layout
-from checker.model import CheckerError
+from checker.model import CheckerError, enrolment_of
 from checker.sshd.sessions import session_above
+from checker.tunnels.enrol_requests import without_daemon
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
 from checker.tunnels.requests import Requests
@@ -22,6 +23,8 @@ UNAVAILABLE = 69
 
 def answer_alone(layout: Layout, asked: Asked) -> Reply:
     """Answer a node's request without a daemon. Raises CheckerError."""
+    if enrolment_of(asked.node) is not None:
+        return without_daemon()
     caller = session_above(os.getppid(), os.geteuid())
 
     async def use(gateway: Gateway) -> Reply:

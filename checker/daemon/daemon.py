@@ -13,6 +13,7 @@ from typing import Any
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.daemon.accept import Door
+from checker.daemon.auto_accept import AutoAccept
 from checker.daemon.crowd import Crowd
 from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
@@ -40,6 +41,7 @@ BEATS_EVERY_S = 5.0
 FLOWS_EVERY_S = 20.0
 LOGINS_EVERY_S = 5.0
 STORE_EVERY_S = 5.0
+ACCEPT_EVERY_S = 1.0
 PRUNE_EVERY_S = 3600.0
 SWEPT_EVERY_S = 2.0
 """Between marks that show the beat loops that the daemon lives."""
@@ -65,6 +67,9 @@ class Daemon:
         self.server = Server(
             self.gateway, self.verdicts, self.sweeper, self.registry_watch, self.operators
         )
+        self.auto_accept = AutoAccept(
+            layout, self.ledger, self.server.enrolling, self.registry_watch.update
+        )
         self.stopping = asyncio.Event()
         self.beside: tuple[Work, ...] = ()
         """Further work to run while the daemon serves."""
@@ -82,6 +87,7 @@ class Daemon:
             (self.ledger.check_store, STORE_EVERY_S),
             (self.registry_watch.update, REGISTRY_EVERY_S),
             (self.registry_watch.copy, REGISTRY_EVERY_S),
+            (self.auto_accept.settle, ACCEPT_EVERY_S),
             (self.mark_swept, SWEPT_EVERY_S),
             (self.collect_spool, SPOOL_EVERY_S),
             (signs.read_beats, BEATS_EVERY_S),

@@ -11,10 +11,12 @@ from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
+from checker.registry.enrolments import read_enrolments
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.reading import Cache
 from checker.state.mutes import rename_muted
+from checker.tunnels.enrol_requests import EnrolRequests
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.key_rotation import note_keys
 
@@ -45,11 +47,18 @@ class RegistryWatch:
         self.copied: object = None
         """The registry's stamp, when it was last copied."""
         self.cache: Cache = {}
+        self.enrolling: EnrolRequests | None = None
+        """Who must know of enrolments and of new nodes."""
+        self.enrolments: object = None
+        """The stamp of their directory, when it was last read."""
+        self.has_lapsed = False
+        """Whether the key file differs because the key of an enrolment is over."""
 
     async def update(self) -> None:
         """Read the registry if it changed, and mend a key file that differs from it."""
         async with self.reading:  # else what was read earlier could be followed later
             is_new = await self.read_changed()
+            is_new |= await self.read_enrolments()
         if not is_new and await asyncio.to_thread(key_sign, self.layout) == self.keys:
             return
         try:
@@ -85,11 +94,34 @@ class RegistryWatch:
             self.keys = await asyncio.to_thread(key_sign, self.layout)
 
     def note_followed(self) -> None:
-        if self.is_noted:
+        if self.is_noted and not self.has_lapsed:
             self.gateway.ledger.log_event(
                 EventKind.GATEWAY, "the key file follows the registry, which was edited by hand"
             )
-        self.lag_since, self.is_noted = None, False
+        self.lag_since, self.is_noted, self.has_lapsed = None, False, False
+
+    async def read_enrolments(self) -> bool:
+        """Read the enrolments if they differ from what was read last, and return whether the key
+        file may. Forget the applicants that are nodes by now.
+        """
+        enrolling = self.enrolling
+        if enrolling is None:
+            return False
+        seen = await asyncio.to_thread(stamp, self.layout.enrolments)
+        is_new = enrolling.enrolments is None or seen != self.enrolments
+        if is_new:
+            try:
+                found = await asyncio.to_thread(read_enrolments, self.layout.enrolments)
+            except CheckerError as error:
+                self.gateway.ledger.complain(f"{error}; the enrolments stay as they were last read")
+                return False
+            self.enrolments = seen
+            enrolling.use(found)
+        enrolling.follow()
+        if enrolling.has_lapsed(time.time()):
+            self.has_lapsed = not is_new
+            return True
+        return is_new
 
     async def read_changed(self) -> bool:
         """Read the registry if it differs from what was read last, and return whether it does."""

@@ -21,6 +21,7 @@ from checker.model import (
     NodeName,
     Verb,
     aim_from,
+    enrolment_of,
     outcome_json,
     printable,
 )
@@ -28,6 +29,8 @@ from checker.model.mute import change_from
 from checker.sshd.sessions import session_above
 from checker.state.mutes import change_mutes, mute_events
 from checker.state.spool import event_in
+from checker.tunnels.applying import network_of
+from checker.tunnels.enrol_requests import EnrolRequests
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.operations import Operations
 from checker.tunnels.rate_limits import Limit, Limits
@@ -67,15 +70,20 @@ class Server:
         self.registry_watch = registry_watch
         self.operators = operators
         self.requests = Requests(gateway)
+        self.enrolling = EnrolRequests(gateway, self.requests.refuse)
+        self.requests.enrolling = registry_watch.enrolling = self.enrolling
         self.operations = Operations(gateway)
         a_minute = gateway.config.requests_a_minute
         self.limits = Limits(Limit(a_minute=a_minute))
-        self.shared_limits = Limits(Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * a_minute))
+        many = Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * a_minute)
+        self.shared_limits = Limits(many)
+        self.enrol_limits = Limits(many)
 
     def forget_idle(self) -> None:
         """Drop the accounts of those that asked nothing lately."""
         self.limits.forget(time.monotonic())
         self.shared_limits.forget(time.monotonic())
+        self.enrol_limits.forget(time.monotonic())
 
     async def answer(self, message: bytes, caller: Caller) -> None:
         """Answer a gate or an operator. Raises OSError, TimeoutError if the caller is gone."""
@@ -94,9 +102,7 @@ class Server:
             asked = decode_asked(message)
         except Malformed as error:
             return refusal(str(error), MALFORMED)
-        shared = asked.node == ANY_NODE
-        limits = self.shared_limits if shared else self.limits
-        node = NodeName(asked.peer.partition(" ")[0] if shared else asked.node)
+        limits, node = self.limits_of(asked)
         over = limits.enter(node, time.monotonic())
         if over is not None:
             return self.requests.put_off(asked, over)
@@ -105,8 +111,21 @@ class Server:
         finally:
             limits.leave(node)
 
+    def limits_of(self, asked: Asked) -> tuple[Limits, NodeName]:
+        """Return which limits count for the request, and under which name: devices that have one
+        key in common are told apart by their address.
+        """
+        address = asked.peer.partition(" ")[0]
+        if asked.node == ANY_NODE:
+            return self.shared_limits, NodeName(address)
+        if enrolment_of(asked.node) is not None:
+            return self.enrol_limits, NodeName(network_of(address))
+        return self.limits, NodeName(asked.node)
+
     async def for_node(self, asked: Asked, pid: int) -> Reply:
         """The reply; the files that the node's beat loop reads are in order by then."""
+        if enrolment_of(asked.node) is not None:
+            return await self.requests.answer(asked, None)
         session = await asyncio.to_thread(session_above, pid, self.gateway.watcher.uid)
         reply = await self.requests.answer(asked, session)
         if reply.becomes:  # a hold: what the last sweep saw was before it
@@ -128,6 +147,8 @@ class Server:
                 return await self.reload(request)
             if verb == "mute":
                 return await self.mute(request)
+            if verb == "reject":
+                return await self.reject(request)
             return await self.act(request)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             return {"error": f"a malformed request: {error!r}"}
@@ -161,6 +182,16 @@ class Server:
         self.gateway.ledger.pending.add_events(mute_events(change, operator, time.time()))
         await self.gateway.ledger.flush()
         return {"note": note}
+
+    async def reject(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Reject the applicants with these fingerprints; answer the names of those that waited, and
+        the fingerprints of the others. Raises ValueError, KeyError, TypeError for a malformed
+        request.
+        """
+        prints = [printable(str(one)) for one in request["fingerprints"]]
+        rejected, unknown = self.enrolling.reject(prints, printable(str(request["operator"])))
+        await self.gateway.ledger.flush()
+        return {"rejected": rejected, "unknown": unknown}
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what an operator asked for. Raises ValueError, KeyError, TypeError for a malformed

@@ -43,11 +43,14 @@ class Attempts:
         if refusal is None:
             return
         node = self.node_of(refusal)
+        enrolment = self.gateway.enrolling.get(refusal.fingerprint)
         place = f"[{refusal.address}]" if ":" in refusal.address else refusal.address
         peer = f"{place}:{refusal.port}" if refusal.port else place or "an unknown peer"
         actor = (
             f"node {node}"
             if node
+            else f"enrolment {enrolment}"
+            if enrolment
             else f"address {refusal.address}"
             if refusal.address
             else "an unknown peer"

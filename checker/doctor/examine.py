@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from checker.config.layout import SYSTEM, Layout
 from checker.config.settings import Config, load_config
+from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.doctor.examine_alerts import alert_facts
 from checker.doctor.examine_files import key_facts, place_facts
@@ -27,6 +28,7 @@ from checker.linux.machine import usage_of
 from checker.linux.processes import read_process, started_at
 from checker.linux.systemd import is_enabled, is_unit
 from checker.model import CheckerError, ExpectKind, Node, Tunnel
+from checker.registry.enrolments import Enrolments, read_enrolments
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.succession import overdue
@@ -65,7 +67,7 @@ def examine(layout: Layout) -> Facts:
         keys=key_facts(layout, account, sshd),
         daemon=daemon_facts(layout, config, sweep, now),
         places=place_facts(layout, uid),
-        registry=registry_facts(registry, now),
+        registry=registry_facts(registry, enrolments_of(layout), now),
         published=published_facts(layout, config, registry),
         ports=port_facts(registry, config, uid),
         machine=machine_facts(layout, peers_of(tunnels), recorded_at=recorded_at),
@@ -161,14 +163,28 @@ def is_unpinned(node: Node) -> bool:
     return any(one.expect.kind is ExpectKind.HOSTKEY and not one.host_key for one in node.forwards)
 
 
-def registry_facts(registry: Registry, now: float) -> RegistryFacts:
+def enrolments_of(layout: Layout) -> Enrolments:
+    """Return the enrolments; what cannot be read of them is broken."""
+    try:
+        return read_enrolments(layout.enrolments)
+    except ConfigError as error:
+        return Enrolments(broken={"": str(error)})
+
+
+def registry_facts(registry: Registry, enrolments: Enrolments, now: float) -> RegistryFacts:
     nodes = registry.nodes.values()
+    enrolling = [one for one in enrolments.found.values() if one.answers(now)]
     return RegistryFacts(
         nodes=len(nodes),
-        node_keys=tuple(
-            (node.name, key) for node in nodes if node.enabled for key in node.public_keys
+        node_keys=(
+            *((node.name, key) for node in nodes if node.enabled for key in node.public_keys),
+            *((f"enrolment {one.id}", one.public_key) for one in enrolling),
         ),
-        problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
+        problems=(
+            *registry.problems,
+            *enrolments.broken.values(),
+            *filter(None, [registry.freed_trouble]),
+        ),
         overdue=tuple(one for node in nodes for one in overdue(node, now)),
         unpinned=tuple(node.name for node in nodes if is_unpinned(node)),
     )

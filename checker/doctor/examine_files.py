@@ -91,7 +91,12 @@ def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None
 
 def open_secrets(layout: Layout) -> Iterator[Path]:
     """Yield the private keys that others than their owner can read or write."""
-    kept = sorted(layout.nodes.glob("*.key")) if os.access(layout.nodes, os.R_OK | os.X_OK) else []
+    kept = [
+        path
+        for folder in (layout.nodes, layout.enrolments)
+        if os.access(folder, os.R_OK | os.X_OK)
+        for path in sorted(folder.glob("*.key"))
+    ]
     for path in (layout.host_key, *kept):
         with contextlib.suppress(OSError):
             if path.stat().st_mode & 0o077:

@@ -31,6 +31,7 @@ HOME_CONFIG = (
     "freed-ports.toml",
     "haproxy.cfg",
     "nodes",
+    "enrolments",
 )
 """All that a home has of the settings; the rest of the directory may be anything."""
 MOST_ABOUT = 64 << 20

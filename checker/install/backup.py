@@ -54,7 +54,7 @@ class Backup:
     nodes: int = 0
     host_keys: int = 0
     private_keys: int = 0
-    """Kept keys of devices."""
+    """Kept keys of devices, and those of enrolments."""
     has_history: bool = False
     notes: list[str] = field(default_factory=list)
     """Sentences about what is missing or different."""
@@ -141,9 +141,10 @@ def tree(layout: Layout, path: Path, done: Backup) -> Iterator[Source]:
     elif stat.S_ISREG(found.st_mode):
         if path.is_symlink():
             done.notes.append(f"{path} is a link: the archive has the file that it leads to")
+        is_ours = path.parent in (layout.nodes, layout.enrolments)
         is_node = path.parent == layout.nodes and not path.name.startswith(".")
         done.nodes += is_node and path.suffix == ".toml"
-        done.private_keys += is_node and path.suffix == ".key"
+        done.private_keys += is_ours and path.suffix == ".key"
         yield Source(name=member_of(layout, path), like=path, content=path.read_bytes())
     else:
         done.notes.append(f"left out: {path}, which is neither a file nor a directory")

@@ -42,7 +42,7 @@ class Logins:
     """
     shared_then: frozenset[str] = frozenset()
     own_then: frozenset[str] = frozenset()
-    """Keys of nodes."""
+    """Keys of nodes and of enrolments."""
     shared_ports_then: frozenset[int] = frozenset()
     own_ports_then: frozenset[int] = frozenset()
     """Ports of nodes with a key of their own."""

@@ -19,6 +19,7 @@ from checker.linux.processes import Process, sockets_of
 from checker.linux.sockets import connected, read_listeners
 from checker.model import Port, fingerprint
 from checker.registry.authorized_keys import gate_command, lines_of_shared, present_keys
+from checker.registry.enrolments import read_enrolments
 from checker.registry.kept_rights import shared_keys_of, shared_ports_of
 from checker.registry.nodes import Registry
 from checker.sshd.log_formats import from_journal, from_syslog
@@ -75,6 +76,9 @@ def after(config: Config, registry: Registry, present: bytes) -> Logins:
         else frozenset(),
         own_then=frozenset(
             fingerprint(key) for node in nodes if node.enabled for key in node.public_keys
+        )
+        | frozenset(
+            fingerprint(one.public_key) for one in read_enrolments(SYSTEM.enrolments).found.values()
         ),
         shared_ports_then=shared_ports_of("\n".join(lines).encode()),
         own_ports_then=frozenset(

@@ -38,6 +38,7 @@ from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
+from checker.registry.enrolments import refuse_enrolling_key
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
@@ -59,7 +60,8 @@ def sshd_says(user: str) -> dict[str, str]:
 
 
 def refuse_own_keys(fleet: FleetWish, registry: Registry) -> None:
-    """Raises ConfigError if a node has one of these keys as its own."""
+    """Raises ConfigError, KeyEnrols if a node or an enrolment has one of these keys as its own."""
+    refuse_enrolling_key(SYSTEM, fleet.keys)
     for node in registry.nodes.values():
         if set(node.public_keys).intersection(fleet.keys):
             raise ConfigError(

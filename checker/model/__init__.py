@@ -11,6 +11,15 @@ from checker.model.action import (
     outcome_json,
 )
 from checker.model.device_name import name_for, parse_calls_itself
+from checker.model.enrolment import (
+    ENROLS,
+    MOST_APPLICANTS,
+    PER_ADDRESS,
+    Applicant,
+    Enrolment,
+    enrolment_of,
+    parse_enrolment_id,
+)
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -102,6 +111,7 @@ from checker.model.tunnel import (
 
 __all__ = [
     "ANSWER_SHOWN",
+    "ENROLS",
     "ESCAPES",
     "HOSTKEY",
     "HOUR_S",
@@ -109,12 +119,14 @@ __all__ = [
     "IPV6_LOOPBACK",
     "KEY_TYPES",
     "LONGEST_NOTE",
+    "MOST_APPLICANTS",
     "MOST_PORTS",
     "MOST_TAGS",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
     "OPERATOR_KINDS",
+    "PER_ADDRESS",
     "PORTS",
     "SHARED_KEY",
     "SSH_BANNER",
@@ -125,8 +137,10 @@ __all__ = [
     "VERBS",
     "Aim",
     "Answer",
+    "Applicant",
     "CheckerError",
     "Closed",
+    "Enrolment",
     "Event",
     "EventKind",
     "Expect",
@@ -175,6 +189,7 @@ __all__ = [
     "aim_json",
     "by_place",
     "decoded",
+    "enrolment_of",
     "expect_said",
     "expects_ssh",
     "fingerprint",
@@ -193,6 +208,7 @@ __all__ = [
     "outcome_json",
     "parse_calls_itself",
     "parse_day",
+    "parse_enrolment_id",
     "parse_expect",
     "parse_forward",
     "parse_mute_end",

@@ -17,10 +17,11 @@ from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
-from checker.model import MOST_PORTS, Node, NodeName, Port, SharedKey
+from checker.model import ENROLS, MOST_PORTS, Node, NodeName, Port, SharedKey
+from checker.registry.enrolments import read_enrolments
 from checker.registry.freed_ports import freed_after, freed_path, freed_toml, owners_of_vanished
 from checker.registry.kept_rights import shared_ports_of
-from checker.registry.key_lines import GateCommand, merge, shared_lines
+from checker.registry.key_lines import GateCommand, enrolment_line, merge, shared_lines
 from checker.registry.lock import is_ours, locked, undisturbed
 from checker.registry.node_file import ports_named
 from checker.registry.nodes import Registry
@@ -89,11 +90,11 @@ def keys_after(
     registry: Registry,
     command: GateCommand,
     *,
-    without: Collection[NodeName] = (),
+    without: Collection[str] = (),
     also: Sequence[Node] = (),
 ) -> tuple[bytes, bytes]:
     """Return the key file as it is, and as the registry wants it once the nodes `also` have
-    replaced those named in `without`. Raises ConfigError.
+    replaced those named in `without`; `+ID` names an enrolment that ends. Raises ConfigError.
     """
     present = present_keys(layout)
     nodes = sorted(nodes_after(registry, without, also), key=lambda node: f"{node.name}.toml")
@@ -106,12 +107,29 @@ def keys_after(
         present,
     )
     whole = [node for node in nodes if node.name not in broken]
-    return present, merge(present, whole, command, keep=broken, shared=shared)
+    enrolling, unread = enrolment_lines(layout, command, without, time.time())
+    return present, merge(
+        present, whole, command, keep={*broken, *unread}, shared=(*shared, *enrolling)
+    )
 
 
-def nodes_after(
-    registry: Registry, without: Collection[NodeName], also: Sequence[Node]
-) -> list[Node]:
+def enrolment_lines(
+    layout: Layout, command: GateCommand, without: Collection[str], now: float
+) -> tuple[list[str], list[str]]:
+    """Return the lines of the enrolments whose key still opens anything, and `+ID` of each whose
+    file is broken: it keeps its line. None of those in `without`. Raises ConfigError.
+    """
+    there = read_enrolments(layout.enrolments)
+    lines = [
+        enrolment_line(one, command)
+        for one in there.found.values()
+        if one.answers(now) and f"{ENROLS}{one.id}" not in without
+    ]
+    broken = (f"{ENROLS}{id_}" for id_ in there.broken)
+    return lines, [word for word in broken if word not in without]
+
+
+def nodes_after(registry: Registry, without: Collection[str], also: Sequence[Node]) -> list[Node]:
     """Return the registry's nodes with `also` in place of those named in `without`."""
     return [*(node for node in registry.nodes.values() if node.name not in without), *also]
 
@@ -132,7 +150,7 @@ def write_keys(
     layout: Layout,
     command: GateCommand,
     *,
-    without: Collection[NodeName] = (),
+    without: Collection[str] = (),
     also: Sequence[Node] = (),
 ) -> None:
     """Write the key file if it does not match the registry; a symbolic link stays one. Raises
@@ -147,7 +165,7 @@ def write_keys(
         if is_new:  # in a closed directory, too: sshd reads it as the tunnel user
             path.chmod(0o644)
     before = owners_of_vanished(present, wanted)
-    gone = [registry.nodes[name] for name in without if name in registry.nodes]
+    gone = [node for name, node in registry.nodes.items() if name in without]
     before |= {port: node.name for node in gone for port in node.ports}
     before |= ports_in_files(layout, registry.broken.intersection(without))
     note_freed(layout, registry, before, without=without, also=also)
@@ -163,7 +181,7 @@ def note_freed(
     registry: Registry,
     before: Mapping[Port, NodeName],
     *,
-    without: Collection[NodeName],
+    without: Collection[str],
     also: Sequence[Node],
 ) -> None:
     """Record which of these ports belong to nobody after a change. If that fails, log it, and go on

@@ -16,6 +16,7 @@ from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.model import InvalidValue, Node, NodeName, Port
 from checker.registry.authorized_keys import write_keys
 from checker.registry.edits import with_rights_since, without_old_key, without_old_port
+from checker.registry.enrolments import refuse_enrolling_key
 from checker.registry.host_key_value import why_not_shared
 from checker.registry.key_lines import GateCommand
 from checker.registry.node_file import node_toml
@@ -102,12 +103,13 @@ def use_new_key(
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
     """Check that `after` may take that node's place. Raises what `conflict` and `unbindable` find,
-    NameTaken, SharedKeyTaken, FileBroken, InvalidValue.
+    NameTaken, SharedKeyTaken, KeyEnrols, FileBroken, InvalidValue.
     """
     if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
     if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
         raise SharedKeyTaken(after.name)
+    refuse_enrolling_key(layout, after.public_keys)
     if why := why_not_shared(after):
         raise InvalidValue(why)
     registry = read_registry(layout.nodes)

@@ -81,13 +81,15 @@ def asks_for_key(forward: Forward) -> bool:
     return forward.expect.kind is ExpectKind.HOSTKEY
 
 
-def parse_host_key(value: Any) -> str:
-    """Parse a host key, `TYPE BASE64`. Raises InvalidValue."""
+def parse_host_key(value: Any, what: str = "host key") -> str:
+    """Parse a host key, `TYPE BASE64`, or another key that only a program wrote. Raises
+    InvalidValue.
+    """
     if not isinstance(value, str):
         raise InvalidValue(f"must be a text, not {value!r:.80}")
     key = parse_public_key(value)
     if not is_whole(base64.b64decode(key.split()[1])):
-        raise InvalidValue(f"the host key {key[:40]}... is cut off")
+        raise InvalidValue(f"the {what} {key[:40]}... is cut off")
     return key
 
 

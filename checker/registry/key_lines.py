@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from checker.model import MOST_PORTS, Node, NodeName
+from checker.model import ENROLS, MOST_PORTS, Enrolment, Node, NodeName
 from checker.wire import ANY_NODE
 
 MARK = "reversi:"
@@ -127,6 +128,30 @@ def shared_lines(
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
 
 
+def enrolment_line(enrolment: Enrolment, command: GateCommand) -> str:
+    """Return the line of an enrolment's key: it opens no port, and only the gate.
+
+    sshd reads a day in local time, and knows UTC only from 9.1 on. So the line names the first day
+    that has not begun anywhere on Earth when the key is over. By then the daemon has long ceased to
+    answer it, and the line is gone.
+    """
+    word = NodeName(f"{ENROLS}{enrolment.id}")
+    until = enrolment.answers_until
+    options = restricted(
+        (), expires=day_after(until) if until else None, command=command.render(word)
+    )
+    return f"{options} {enrolment.public_key} {MARK}{word}"
+
+
+def day_after(at: int) -> str:
+    """Return the first day (YYYY-MM-DD) that begins at this time (Unix seconds) or later in every
+    time zone.
+    """
+    return time.strftime("%Y-%m-%d", time.gmtime(at + EARLIEST_ZONE_S + 86400 - 1))
+
+
+EARLIEST_ZONE_S = 14 * 3600
+"""How much earlier than in UTC a day begins where it begins first."""
 TRIAL = "reversi-doctor-login"
 """The comment of the line that `doctor --login` adds for a minute. It is not of our registry's
 lines: whoever brings those in line meanwhile leaves it alone.
@@ -158,6 +183,8 @@ def is_over(line: bytes, own: bytes, now: tuple[str, str]) -> bool:
 
 IS_TRIAL = re.compile(rb'restrict,expiry-time="(\d{14})(Z?)",.* ' + TRIAL.encode() + rb"\s*\Z")
 OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$")
+ENROLLING = re.compile(rb"^restrict,.* reversi:\+([a-z0-9][a-z0-9-]{0,31})$")
+"""An enrolment's line. A release that does not know it leaves it alone."""
 STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\]+) --""")
 
 
@@ -172,21 +199,31 @@ def programs_in(present: bytes) -> frozenset[str]:
     )
 
 
+def owner_of_line(line: bytes) -> str | None:
+    """Return whose a line of the key file is: a node's name, `*` or `+ID`; None if not ours."""
+    if ours := OURS.match(line):
+        return ours[1].decode()
+    enrolling = ENROLLING.match(line)
+    return f"{ENROLS}{enrolling[1].decode()}" if enrolling else None
+
+
 def merge(
     present: bytes,
     nodes: Sequence[Node],
     command: GateCommand,
-    keep: Collection[NodeName] = (),
+    keep: Collection[str] = (),
     shared: Sequence[str] = (),
 ) -> bytes:
-    """Replace our lines in a key file by those of exactly these nodes and of the shared key.
+    """Replace our lines in a key file by those of exactly these nodes, and by `shared`, those of
+    the shared key and of enrolments.
 
-    All other lines, and those of the nodes in `keep`, stay byte for byte, and come first.
+    All other lines, and those of the nodes and enrolments (`+ID`) in `keep`, stay byte for byte,
+    and come first.
     """
     others = []
     for line in re.findall(rb"[^\n]*\n|[^\n]+", present):  # sshd ends lines only at a newline
-        ours = OURS.match(line.rstrip(b"\r\n"))
-        if ours is None or ours[1].decode() in keep:
+        owner = owner_of_line(line.rstrip(b"\r\n"))
+        if owner is None or owner in keep:
             others.append(line)
     if others and not others[-1].endswith(b"\n"):
         others[-1] += b"\n"

@@ -28,10 +28,14 @@ from checker.registry.imported import MOST_BYTES, FileRead, Found, Remark
 
 NEEDED = ("nodename", "reversiport", "fwdhost", "fwdport")
 TAKEN = (*NEEDED, "fwdportstr", "allowinternet")
+OLDER = {"rport": "reversiport", "lhost": "fwdhost", "lport": "fwdport", "lportstr": "fwdportstr"}
+"""How the first versions of the original called the same; source: their `*.rev-openwrt` files."""
 WAITS = "the verdict says how long a device waits"
 SCREEN = "nothing runs in screen"
 ONE_SCRIPT = "a bundle is one script"
 ADDRESS = "the gateway's address is in reversi.toml"
+TUNNEL_USER = "the tunnel user is in reversi.toml"
+SHARED = "the shared key is in reversi.toml, until the node is adopted"
 COMMENT = "it is a comment of the template"
 WITHOUT_COUNTERPART = {
     "mretrysecs": WAITS,
@@ -46,8 +50,14 @@ WITHOUT_COUNTERPART = {
     "montemplatename": ONE_SCRIPT,
     "reversihost": ADDRESS,
     "reversisshport": ADDRESS,
-    "reversiuser": "the tunnel user is in reversi.toml",
-    "reversisshkey": "the shared key is in reversi.toml, until the node is adopted",
+    "reversiuser": TUNNEL_USER,
+    "reversisshkey": SHARED,
+    "rhost": ADDRESS,
+    "rsshport": ADDRESS,
+    "ruser": TUNNEL_USER,
+    "rsshkey": SHARED,
+    "reversisshkey_FOR_OPEMWRT": COMMENT,
+    "SUFFSECONDS": COMMENT,
     "fwdportstr_FOR_OPENWRT": COMMENT,
     "RETRYCONTIME": COMMENT,
     "MONRETRYSECS": COMMENT,
@@ -92,7 +102,8 @@ def read_rev(content: bytes, *, added_at: int) -> FileRead:
 def values_in(content: bytes, notes: list[Remark]) -> dict[str, Value]:
     """Return the values of the keys that count here; add a remark on every other line."""
     values: dict[str, Value] = {}
-    for number, key, text in pairs(content, notes):
+    for number, written, text in pairs(content, notes):
+        key = OLDER.get(written, written)
         if key in WITHOUT_COUNTERPART:
             why = f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}"
             notes.append(Remark(line=number, text=why, is_usual=True))
@@ -130,7 +141,14 @@ def pairs(content: bytes, notes: list[Remark]) -> Iterator[tuple[int, str, str]]
 
 
 def unknown(key: str) -> str:
-    return f"unknown key {printable(key)!r}{did_you_mean(key, (*TAKEN, *WITHOUT_COUNTERPART))}"
+    return (
+        f"unknown key {printable(key)!r}{did_you_mean(key, (*TAKEN, *OLDER, *WITHOUT_COUNTERPART))}"
+    )
+
+
+def is_rev(text: str) -> bool:
+    """Whether this is a file of the original, whatever its name."""
+    return re.search(r"^[ \t]*(nodename|reversiport|rport)[ \t]*:", text, re.MULTILINE) is not None
 
 
 def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:

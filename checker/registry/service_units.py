@@ -9,11 +9,11 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from checker.model import InvalidValue
-from checker.registry.ssh_command import read_ssh
-from checker.registry.tunnel_source import Source, monitored, source_of
+from checker.model import InvalidValue, printable
+from checker.registry.imported import Remark
+from checker.registry.ssh_command import PROGRAMS, read_ssh
+from checker.registry.tunnel_source import ELSEWHERE, Source, monitored, source_of
 
-PROGRAMS = frozenset({"ssh", "autossh", "dbclient"})
 PUNCTUATION = frozenset("();<>|&")
 SHELLS = frozenset({"sh", "ash", "bash", "dash", "busybox"})
 
@@ -23,8 +23,10 @@ def is_service(text: str) -> bool:
     return re.search(r"^\[Service\]", text, re.MULTILINE) is not None
 
 
-def unit_sources(text: str, stem: str) -> Iterator[Source]:
-    """Yield the connections that a unit starts. Raises InvalidValue."""
+def unit_sources(text: str, stem: str) -> Iterator[Source | Remark]:
+    """Yield the connections that a unit starts, and a remark on each line that is none of a unit.
+    Raises InvalidValue.
+    """
     settings = list(unit_settings(text))
     variables = {
         name: value
@@ -36,20 +38,26 @@ def unit_sources(text: str, stem: str) -> Iterator[Source]:
     others = [
         f"{key}={value}"
         for _, key, value in settings
-        if key not in ("ExecStart", "Description", "Type")
+        if key not in ("ExecStart", "Description", "Type", "")
     ]
     for number, key, value in settings:
+        if not key:
+            yield Remark(line=number, text=f"{printable(value)!r} is not KEY=VALUE")
         if key != "ExecStart":
             continue
         words = ssh_words(with_variables(value.lstrip("-@:+!|"), variables))
         if words:
             command = read_ssh(words[1:])
             monitor = next((each[3:] for each in command.left_out if each.startswith("-M ")), "")
-            yield source_of(command, number, stem, others, list(monitored(monitor)))
+            is_empty = not command.forwards and not command.refused
+            notes = [*monitored(monitor), *([ELSEWHERE] if is_empty else [])]
+            yield source_of(command, number, stem, others, notes)
 
 
 def unit_settings(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, key and value of each setting in the unit's [Service] section."""
+    """Yield line number, key and value of each setting in the unit's [Service] section; a line that
+    is none has no key.
+    """
     section, pending, start = "", "", 0
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
@@ -65,6 +73,8 @@ def unit_settings(text: str) -> Iterator[tuple[int, str, str]]:
         key, equals, value = pending.partition("=")
         if section == "Service" and equals and value:
             yield start, key.strip(), value.strip()
+        elif section == "Service" and not equals and pending and not pending.startswith("["):
+            yield start, "", pending
         pending = ""
 
 

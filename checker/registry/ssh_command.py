@@ -10,14 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.model import InvalidValue, Port, Target, parse_port, parse_target
-from checker.registry.imported import Login
+from checker.registry.imported import LOOPBACK, Login
 
-WITH_VALUE = frozenset("BbcDEeFIiJLlMmOoPpQRSWw")
-"""Options that take a value; `-M` is autossh's. dbclient's `-K SECONDS` is another: ssh's `-K`
-takes none.
-"""
+PROGRAMS = frozenset({"ssh", "autossh", "dbclient"})
+WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
+"""Options that always take a value."""
+WITH_NUMBER = frozenset("KM")
+"""Options that take a number, or nothing: dbclient's `-K` and autossh's `-M` do, ssh's do not."""
+DIGITS = frozenset("0123456789$")
+"""How a number begins, or a variable for one."""
+OF_COURSE = frozenset("NTfnq")
+"""Options that any tunnel may have, and that say nothing about it."""
 EVERYWHERE = frozenset({"", "*", "0.0.0.0", "::"})  # noqa: S104 - compared with
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,8 @@ def options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         letters = word[1:]
         while letters:
             letter, letters = letters[0], letters[1:]
-            takes = letter in WITH_VALUE or (letter == "K" and left and left[0].isdigit())
+            value = letters or (left[0] if left else "")
+            takes = letter in WITH_VALUE or (letter in WITH_NUMBER and value[:1] in DIGITS)
             if not takes:
                 yield letter, ""
             else:
@@ -100,6 +105,8 @@ class Reading:
                 self.take_host(value)
             case "":
                 self.left_out.append(value)
+            case _ if flag in OF_COURSE:
+                pass
             case _:
                 self.left_out.append(f"-{flag} {value}".rstrip())
 

@@ -10,9 +10,10 @@ from checker.registry.imported import Found, Login, Remark, name_like
 from checker.registry.ssh_command import RemoteForward, SshCommand
 
 NO_TUNNEL = "describes no tunnel with -R"
+ELSEWHERE = "if its forwards are in the device's ~/.ssh/config, import that file"
 IS_OPEN = (
-    "what its targets answer is unknown: expecting open, which cannot see a hang; see:"
-    " reversi-checker node set"
+    "what its targets answer is unknown: expecting open, which cannot see a hang; import with"
+    " --target, as in --target 127.0.0.1:22,banner:SSH-, or see: reversi-checker node set"
 )
 
 
@@ -22,7 +23,8 @@ class Source:
 
     line: int
     name: str
-    login: Login
+    login: Login | None
+    """None: it does not log in by SSH."""
     forwards: tuple[RemoteForward, ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
@@ -41,11 +43,12 @@ class Source:
         public = [
             f"port {one.port} is asked for on all addresses, which only a key of its own may do"
             for one in self.forwards
-            if one.public
+            if one.public and self.login is not None
         ]
         left = [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
         return Found(
             node=node,
+            line=self.line,
             login=self.login,
             left_out=self.left_out,
             notes=tuple(

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from checker.model import InvalidValue
-from checker.registry.imported import Login
+from checker.model import InvalidValue, printable
+from checker.registry.imported import Login, Remark
 from checker.registry.ssh_command import read_ssh, remote_forward
 from checker.registry.tunnel_source import Source, monitored, source_of
 
@@ -40,8 +40,8 @@ def is_uci(text: str) -> bool:
     return re.search(sections, text, re.MULTILINE) is not None
 
 
-def uci_sections(text: str) -> Iterator[Section]:
-    """Yield the sections. Raises InvalidValue."""
+def uci_sections(text: str) -> Iterator[Section | Remark]:
+    """Yield the sections, and a remark on each line that is not understood. Raises InvalidValue."""
     kind, name, start, options = "", "", 0, dict[str, str]()
     for number, line in enumerate(text.split("\n"), start=1):
         try:
@@ -53,22 +53,41 @@ def uci_sections(text: str) -> Iterator[Section]:
                 if kind:
                     yield Section(kind=kind, name=name, line=start, options=options)
                 kind, name, start, options = next_kind, "".join(rest[:1]), number, {}
-            case ["option" | "list", key, value]:
+            case ["option" | "list", key, value] if kind:
                 options[key] = value
-            case _:
+            case [] | ["package", _]:
                 pass
+            case _:
+                yield Remark(line=number, text=f"{printable(line.strip())!r} is not understood")
     if kind:
         yield Section(kind=kind, name=name, line=start, options=options)
 
 
-def uci_sources(text: str, stem: str) -> Iterator[Source]:
-    """Yield the connections of a UCI file. Raises InvalidValue."""
-    sections = list(uci_sections(text))
+def uci_sources(text: str, stem: str) -> Iterator[Source | Remark]:
+    """Yield the connections of a UCI file, and a remark on what is not taken. Raises
+    InvalidValue.
+    """
+    sections: list[Section] = []
+    for found in uci_sections(text):
+        if isinstance(found, Remark):
+            yield found
+        else:
+            sections.append(found)
+    servers = {section.name for section in sections if section.kind == "server"}
     for section in sections:
         if section.kind == "server":
             yield server_source(section, sections, stem)
         elif section.kind == "autossh":
             yield autossh_source(section, stem)
+        elif section.kind != "tunnelR" and section.kind not in OTHERS:
+            yield Remark(
+                line=section.line, text=f"section {printable(section.kind)} is of another package"
+            )
+        elif section.get("server") not in servers:
+            yield Remark(
+                line=section.line,
+                text=f"{section.kind} {printable(section.name)} names no server of this file",
+            )
 
 
 def server_source(server: Section, sections: Sequence[Section], stem: str) -> Source:

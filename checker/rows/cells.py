@@ -17,6 +17,7 @@ SYMBOLS = {
     Status.FOREIGN: "x",
     Status.UNKNOWN: "?",
 }
+STALE_SYMBOL = "z"
 WORST_FIRST = {status: place for place, status in enumerate(Status)}
 UNREGISTERED = "*"
 """Follows the name of a node that is not in the registry."""
@@ -43,9 +44,24 @@ def port_value(row: Row) -> float | None:
     return None if row.seen.port == NO_PORT else row.seen.port
 
 
-def status_text(row: Row, _: Moment) -> str:
-    """The status; for a node that may not listen, why not."""
-    return f"{SYMBOLS[Status.DOWN if row.is_shut else row.seen.status]} {row.word}"
+def status_text(row: Row, moment: Moment) -> str:
+    """The status; for a node that may not listen, why not; for a stale row, for how long."""
+    if row.is_shut:
+        return f"{SYMBOLS[Status.DOWN]} {row.word}"
+    if moment.is_stale(row):
+        return f"{STALE_SYMBOL} {stale_text(row, moment)}"
+    return f"{SYMBOLS[row.seen.status]} {row.word}"
+
+
+def stale_text(row: Row, moment: Moment) -> str:
+    """That a row is stale, and the age of its last probe."""
+    return (
+        "stale" if row.seen.probed_at is None else f"stale {probe_age(row.seen.probed_at, moment)}"
+    )
+
+
+def probe_age(probed_at: float, moment: Moment) -> str:
+    return age_text(moment.now - probed_at)
 
 
 def counted(rows: tuple[Row, ...]) -> str:
@@ -83,8 +99,7 @@ def latency_text(row: Row, _: Moment) -> str:
 def probe_text(row: Row, moment: Moment) -> str:
     if row.seen.probed_at is None:
         return "" if row.seen.port == NO_PORT else "never"
-    age = age_text(moment.now - row.seen.probed_at)
-    return f"stale {age}" if moment.is_stale(row) else age
+    return probe_age(row.seen.probed_at, moment)
 
 
 def since_text(row: Row, moment: Moment) -> str:

@@ -25,6 +25,7 @@ from checker.model import (
     Tunnel,
     seen_at,
 )
+from checker.state.applicants import Applicants
 from checker.state.errors import StateCorrupt, StateError, StateMissing
 from checker.state.pending import Pending
 from checker.state.store import StateFile, open_or_replace, open_reader
@@ -64,6 +65,7 @@ class Ledger:
         """The host keys that targets showed when they were last compared."""
         self.pending = Pending()
         self.sightings = Sightings(self.pending)
+        self.applicants = Applicants(self.pending)
         self.complaints: dict[str, float] = {}
         self.store_trouble = ""
         self.replacing = asyncio.Lock()
@@ -76,6 +78,7 @@ class Ledger:
         self.flaps = store.flaps()
         self.shown = {(shown.node, shown.port): shown for shown in store.shown_keys()}
         self.sightings.load(store.unregistered())
+        self.applicants.load(store.applicants())
         for registration in store.registrations():
             if is_alive(registration.session):
                 self.registrations[registration.session] = registration
@@ -233,6 +236,7 @@ class Ledger:
         self.pending.shown = dict(self.shown)
         self.pending.registrations = list(self.registrations.values())
         self.pending.unregistered = dict(self.sightings.by_port)
+        self.pending.applicants = dict(self.applicants.by_fingerprint)
         if aside is not None:
             self.tell_damaged(aside)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from checker.model import (
+    Applicant,
     Event,
     Flaps,
     Hour,
@@ -44,6 +45,10 @@ class Pending:
     gone: list[Unregistered] = field(default_factory=list)
     """Unregistered devices that are forgotten."""
     shown: dict[Place, ShownKey] = field(default_factory=dict)
+    applicants: dict[str, Applicant] = field(default_factory=dict)
+    """By fingerprint."""
+    dropped: list[str] = field(default_factory=list)
+    """Fingerprints of applicants that are forgotten."""
     sweep: Sweep | None = None
 
     def forget(self, place: Place) -> None:
@@ -56,6 +61,11 @@ class Pending:
         """Delete the device's row."""
         self.unregistered.pop(one.port, None)
         self.gone.append(one)
+
+    def drop_applicant(self, fingerprint: str) -> None:
+        """Delete the applicant's row."""
+        self.applicants.pop(fingerprint, None)
+        self.dropped.append(fingerprint)
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Log these, after what is logged already."""
@@ -104,6 +114,8 @@ class Pending:
             earlier.shown.pop(place, None)
         for one in self.gone:
             earlier.unregistered.pop(one.port, None)
+        for fingerprint in self.dropped:
+            earlier.applicants.pop(fingerprint, None)
         self.renamed = earlier.renamed
         self.tunnels = earlier.tunnels | self.tunnels
         self.forgotten = newest(earlier.forgotten, self.forgotten)
@@ -116,6 +128,8 @@ class Pending:
         self.unregistered = earlier.unregistered | self.unregistered
         self.gone = newest(earlier.gone, self.gone)
         self.shown = earlier.shown | self.shown
+        self.applicants = earlier.applicants | self.applicants
+        self.dropped = newest(earlier.dropped, self.dropped)
         self.sweep = self.sweep or earlier.sweep
 
     def batch(self) -> Batch:
@@ -133,6 +147,8 @@ class Pending:
             unregistered=[self.unregistered[port] for port in sorted(self.unregistered)],
             gone=self.gone,
             shown=[self.shown[place] for place in sorted(self.shown)],
+            applicants=[self.applicants[one] for one in sorted(self.applicants)],
+            dropped=self.dropped,
             sweep=self.sweep,
         )
 

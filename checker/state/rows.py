@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from checker.model import (
+    Applicant,
     Event,
     EventKind,
     Flaps,
@@ -53,6 +54,9 @@ class Batch:
     """Unregistered devices that are forgotten."""
     sweep: Sweep | None = None
     shown: Sequence[ShownKey] = ()
+    applicants: Sequence[Applicant] = ()
+    dropped: Sequence[str] = ()
+    """Fingerprints of applicants that are forgotten."""
     renamed: Sequence[tuple[NodeName, NodeName]] = ()
     """Nodes' old and new names; written before everything else in the batch."""
 

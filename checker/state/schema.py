@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from checker.state.applicants import ADD_APPLICANT, has_applicants
 from checker.state.errors import StateNewer
 from checker.state.tally import MAKE_TALLY, has_tally
 
@@ -115,6 +116,7 @@ ADDITIONS: tuple[tuple[Callable[[sqlite3.Connection], bool], Sequence[str]], ...
     (has_said, (ADD_SAID,)),
     (has_shown, (ADD_SHOWN,)),
     (has_tally, MAKE_TALLY),
+    (has_applicants, (ADD_APPLICANT,)),
 )
 """What came without a numbered migration: whether it is there, and the statements that add it."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from checker.model import (
     HOUR_S,
+    Applicant,
     Event,
     Flaps,
     Hour,
@@ -27,6 +28,7 @@ from checker.model import (
     Unregistered,
     Watched,
 )
+from checker.state.applicants import applicants_in
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
 from checker.state.event_query import Wanted, newest_events, page_of_events, values_of
 from checker.state.rows import (
@@ -149,6 +151,11 @@ class StateFile:
                 return ()
             return tuple(shown_from(row) for row in db.execute("SELECT * FROM shown_key"))
 
+    def applicants(self) -> tuple[Applicant, ...]:
+        """Return the applicants, the oldest first; none from a file of an older product."""
+        with self.using() as db:
+            return applicants_in(db)
+
     def flaps(self) -> dict[NodeName, Flaps]:
         with self.using() as db:
             rows = db.execute("SELECT * FROM flaps").fetchall()
@@ -239,6 +246,20 @@ class StateFile:
             db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
             db.execute(FORGET_DAYS, {"before": day})
             db.execute(FORGET_HOURS, {"before": int(now // HOUR_S) - KEEP_HOURS})
+
+
+def read_applicants(path: Path) -> tuple[Applicant, ...]:
+    """Return the applicants in a state file, the oldest first; none if there is no file. Raises
+    StateError.
+    """
+    try:
+        reader = open_reader(path)
+    except StateMissing:
+        return ()
+    try:
+        return reader.applicants()
+    finally:
+        reader.close()
 
 
 def connect(uri: str) -> sqlite3.Connection:

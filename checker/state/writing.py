@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from checker.state.applicants import write_applicants
 from checker.state.rows import (
     Batch,
     event_row,
@@ -99,6 +100,7 @@ def write_batch(db: sqlite3.Connection, batch: Batch) -> None:
     write_tunnels(db, batch, revision)
     write_registrations(db, batch)
     write_unregistered(db, batch)
+    write_applicants(db, batch.applicants, batch.dropped)
     db.executemany(INSERT_EVENT, [event_row(event) for event in batch.events])
     write_uptime(db, batch)
     if batch.sweep:

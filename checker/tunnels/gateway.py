@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -61,6 +61,8 @@ class Gateway:
             # the next claim meets another process, which starts counting again
             self.watcher.clones.first_wait_s = config.policy.longest_wait_s
         self.registry = registry
+        self.enrolling: Mapping[str, str] = {}
+        """The id of each enrolment, by the fingerprint of its key."""
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
         self.awaited = added_ports(Registry(), registry)

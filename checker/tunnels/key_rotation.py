@@ -3,8 +3,9 @@
 Old ones end once their devices use the new ones; the key file follows files edited by hand. The
 daemon may write neither the registry nor the key file. When it leaves a note, systemd runs
 `python -m checker.tunnels.key_rotation` as root. A note is only a file's name: NODE for a key,
-NODE:PORT for a port, `_keys` for the key file. All that a note can bring about is what the registry
-says already, and only root writes that.
+NODE:PORT for a port, `_keys` for the key file, +ID for devices of an enrolment that needs no
+operator. All that a note can bring about is what the registry says already, and only root writes
+that: it also says how many devices an enrolment takes, until when, and what they get.
 """
 
 from __future__ import annotations
@@ -19,12 +20,24 @@ from checker import journal
 from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
 from checker.haproxy.publish import tell_haproxy
-from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
+from checker.model import (
+    ENROLS,
+    CheckerError,
+    NodeName,
+    Port,
+    enrolment_of,
+    parse_enrolment_id,
+    parse_name,
+    parse_port,
+    printable,
+)
+from checker.registry.accepting import accept
 from checker.registry.authorized_keys import gate_command, present_keys, write_keys
 from checker.registry.changes import use_new_key
 from checker.registry.kept_rights import key_lines
 from checker.registry.lock import locked
 from checker.registry.reading import read_registry
+from checker.state.store import read_applicants
 
 KEYS = "_keys"
 """The note about the key file; no node can have that name."""
@@ -43,6 +56,11 @@ def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
 def note_keys(layout: Layout) -> None:
     """Ask root to bring the key file in line with the registry. Raises ConfigError."""
     leave(layout, KEYS)
+
+
+def note_enrolment(layout: Layout, id_: str) -> None:
+    """Ask root to accept the devices that wait by this enrolment. Raises ConfigError."""
+    leave(layout, f"{ENROLS}{id_}")
 
 
 def leave(layout: Layout, text: str) -> None:
@@ -85,6 +103,10 @@ def settle_one(layout: Layout, noted: str) -> None:
     if noted == KEYS:
         follow_registry(layout)
         return
+    enrolment = enrolment_of(noted)
+    if enrolment is not None:
+        accept_by_itself(layout, parse_enrolment_id(enrolment))
+        return
     name, colon, port = noted.partition(":")
     with locked(layout):
         use_new_key(
@@ -94,6 +116,22 @@ def settle_one(layout: Layout, noted: str) -> None:
     if about_proxy is not None:
         level = logging.WARNING if about_proxy.is_warning else logging.INFO
         journal.write(f"reversi: {about_proxy.text}", level)
+
+
+def accept_by_itself(layout: Layout, id_: str) -> None:
+    """Accept all devices that wait by an enrolment, if its own file says that this needs no
+    operator. Raises CheckerError.
+    """
+    waiting = [
+        one for one in read_applicants(layout.state) if one.enrolment == id_ and not one.is_rejected
+    ]
+    done = accept(layout, waiting, gate_command(layout), by_itself=True)
+    for applicant, node in done.accepted:
+        text = f"enrolment {id_} accepted {applicant.fingerprint} as node {node.name}"
+        journal.write(f"reversi: {text}", logging.INFO)
+    for applicant, error in done.failed:
+        text = f"enrolment {id_} did not accept {printable(applicant.fingerprint)}: {error}"
+        journal.write(f"reversi: {text}", logging.WARNING)
 
 
 def follow_registry(layout: Layout) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from checker.model import NodeName
 
-TRY_LATER = 75
-"""Exit status of a request over the limit: EX_TEMPFAIL of sysexits.h."""
 TELL_EVERY_S = 60.0
 """Shortest time between two events about one node that is over its limit."""
 NODE_WAITS_S = 25.0
 """Longest time for a node's request: clients in the field give up after 30 s, login included."""
+MOST_KNOWN = 10_000
+"""Allowances that are kept without looking which of them are full again."""
 HELD_AT_ONCE = 8
 """Most registered connections of one node. A second one is stale and sshd has not given it up yet,
 or the key was copied.
@@ -88,6 +88,8 @@ class Limits:
 
     def enter(self, node: NodeName, now: float) -> Over | None:
         """Count a request of the node; return its refusal, or None: then call `leave` later."""
+        if len(self.allowances) > MOST_KNOWN:
+            self.forget(now)
         known = self.allowances.get(node) or Allowance(left=self.limit.burst, at=now)
         self.allowances[node], over = enter(known, self.limit, now)
         return over

@@ -18,6 +18,7 @@ from checker.model import (
     ProcessId,
     Registration,
     Status,
+    enrolment_of,
     expect_said,
     printable,
 )
@@ -25,11 +26,13 @@ from checker.output import today
 from checker.registry.authorized_keys import gate_command
 from checker.state.beats import beat_file
 from checker.tunnels.claims import Claims
+from checker.tunnels.enrol_requests import EnrolRequests, without_daemon
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.peers import peer_address
-from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Over
+from checker.tunnels.rate_limits import HELD_AT_ONCE, Over
 from checker.tunnels.shared_requests import SharedRequests
 from checker.wire import (
+    TRY_LATER,
     Asked,
     Beat,
     Check,
@@ -51,11 +54,15 @@ class Requests:
         self.gateway = gateway
         self.shared = SharedRequests(gateway, self.refuse)
         self.claims = Claims(gateway)
+        self.enrolling: EnrolRequests | None = None
+        """None without a daemon."""
 
     async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
         """Answer a node's request; `caller` is the sshd session that it came through, None if not
         known.
         """
+        if enrolment_of(asked.node) is not None:
+            return self.enrolling.answer(asked) if self.enrolling else without_daemon()
         try:
             is_shared = asked.node == wire.ANY_NODE
             parse = wire.parse_shared_request if is_shared else wire.parse_request
@@ -122,7 +129,7 @@ class Requests:
             f"refused {printable(asked.command)!r} from"
             f" {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
         )
-        self.gateway.log_refusal(NodeName(asked.node), text, actor=f"node {printable(asked.node)}")
+        self.gateway.log_refusal(NodeName(asked.node), text, actor=actor_of(asked))
         return refusal(complaint, exit_status)
 
     def put_off(self, asked: Asked, over: Over) -> Reply:
@@ -135,7 +142,7 @@ class Requests:
                 f" {peer_address(asked.peer) or 'an unknown peer'}: {over.why}"
             )
             self.gateway.ledger.log_event(
-                EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}"
+                EventKind.REFUSED, text, node=known, actor=actor_of(asked)
             )
         return refusal(over.why, TRY_LATER)
 
@@ -245,6 +252,12 @@ class Requests:
                 else:
                     others |= held.inodes
         return own, others
+
+
+def actor_of(asked: Asked) -> str:
+    """Return who asks, for an event."""
+    enrolment = enrolment_of(asked.node)
+    return f"node {printable(asked.node)}" if enrolment is None else f"enrolment {enrolment}"
 
 
 def with_expected(forward: Forward, expected: str) -> Forward:

@@ -82,7 +82,7 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
     if read_only:
         return Plan(deed=deed, left_out=(f"this console is read-only: {deed} is off",))
     if not rows:
-        return Plan(deed=deed, left_out=(f"no row is selected: nothing to {deed}",))
+        return Plan(deed=deed, left_out=(nothing_selected(deed),))
     if deed.verb is None:
         rows = tuple({row.seen.node: row for row in rows}.values())
     why_not = {row.key: objection(deed, row, pending.get(row.key)) for row in rows}
@@ -93,6 +93,11 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
             f"{subject(deed, row)}: {why_not[row.key]}" for row in rows if why_not[row.key]
         ),
     )
+
+
+def nothing_selected(to: str) -> str:
+    """What to say if a key needs a row, and none is selected."""
+    return f"no row is selected: nothing to {to}"
 
 
 def subjects(planned: Plan) -> str:
@@ -221,6 +226,15 @@ def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key
             kept.append(now)
     again = plan(asked.deed, kept, pending, read_only=False) if kept else Plan(deed=asked.deed)
     return Plan(deed=asked.deed, rows=again.rows, left_out=(*lost, *again.left_out))
+
+
+def left(before: Row, now: Row | None) -> str:
+    """What to say when the selected row left the view by itself; `now` is None if it is gone."""
+    if before.members:
+        why = "is not one row any more"
+    else:
+        why = "is gone" if now is None else f"left this view: it is {now.word} now"
+    return f"{named(before)} {why}; no row is selected"
 
 
 def aim(row: Row) -> Aim:

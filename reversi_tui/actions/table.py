@@ -169,7 +169,7 @@ ACTIONS = (
         key="w",
         title="Wide",
         shown=True,
-        tip="Show more columns: instance, client, expect, flaps, bytes",
+        tip="Show more columns where there is room: flaps, kills, bytes, client, tags",
     ),
     Action(
         id="view.pause",

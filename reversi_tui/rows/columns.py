@@ -1,9 +1,9 @@
-"""The columns: how a field is laid out and sorted, and which of them fit a width. Pure."""
+"""The columns: how a field is laid out, cut and sorted. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from checker.rows import cells, fields
 from checker.rows.cells import SYMBOLS, WORST_FIRST
@@ -11,6 +11,7 @@ from checker.rows.fields import Field, UnknownColumn
 from checker.rows.hours import overall
 from checker.rows.row import HOURS, Moment, Row
 from reversi_tui.rows import sort_values
+from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle
 from reversi_tui.rows.sort_values import SortValue
 
 __all__ = [
@@ -20,17 +21,10 @@ __all__ = [
     "SYMBOLS",
     "WORST_FIRST",
     "Column",
-    "Place",
     "SortValue",
     "UnknownColumn",
     "column_named",
-    "cut",
-    "fitted",
 ]
-
-GAP = 1
-ESSENTIAL = 4
-"""Columns up to this importance go before the wide ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +44,8 @@ class Column:
     right: bool = False
     wide: bool = False
     """Shown only if the operator asks for more columns."""
+    cutter: Cutter = cut_end
+    """How a text that is too long is cut."""
 
     @property
     def id(self) -> str:
@@ -76,11 +72,12 @@ COLUMNS = (
         most=32,
         importance=1,
         tip="The node; * = not in the registry",
+        cutter=cut_middle,
         sort_value=lambda row: (row.seen.node,),
     ),
     Column(
         field=fields.BY_ID["port"],
-        least=7,
+        least=5,
         most=8,
         importance=3,
         right=True,
@@ -90,15 +87,16 @@ COLUMNS = (
     Column(
         field=fields.BY_ID["target"],
         least=13,
-        most=21,
-        importance=8,
+        most=40,
+        importance=4,
         tip="Where the forward leads, from the node",
+        cutter=cut_address,
         sort_value=sort_values.target_value,
     ),
     Column(
         field=fields.BY_ID["status"],
-        least=10,
-        most=10,
+        least=11,
+        most=11,
         importance=2,
         tip="The status after the last probe",
         sort_value=lambda row: (WORST_FIRST[row.seen.status],),
@@ -107,7 +105,7 @@ COLUMNS = (
         field=fields.BY_ID["probe"],
         least=10,
         most=10,
-        importance=4,
+        importance=11,
         tip="How long ago the last probe was",
         sort_value=lambda row: sort_values.known(row.seen.probed_at),
     ),
@@ -115,15 +113,15 @@ COLUMNS = (
         field=fields.BY_ID["day"],
         least=HOURS,
         most=HOURS,
-        importance=5,
+        importance=6,
         tip="The last 24 hours, one cell each",
         sort_value=lambda row: sort_values.known(overall(row.known.hours)),
     ),
     Column(
         field=fields.BY_ID["answer"],
         least=12,
-        most=48,
-        importance=17,
+        most=160,
+        importance=5,
         tip="What the last probe found",
         sort_value=lambda row: sort_values.worded(cells.counted(row.members) or row.seen.detail),
     ),
@@ -131,7 +129,7 @@ COLUMNS = (
         field=fields.BY_ID["latency"],
         least=8,
         most=8,
-        importance=9,
+        importance=8,
         right=True,
         tip="How long the answer took",
         sort_value=lambda row: sort_values.known(row.seen.latency_ms),
@@ -140,17 +138,18 @@ COLUMNS = (
         field=fields.BY_ID["pid"],
         least=7,
         most=7,
-        importance=6,
+        importance=9,
         right=True,
         tip="The sshd process that holds the port",
         sort_value=lambda row: sort_values.known(cells.pid_value(row)),
     ),
     Column(
         field=fields.BY_ID["peer"],
-        least=15,
+        least=21,
         most=21,
         importance=10,
         tip="Where the node's connection comes from",
+        cutter=cut_address,
         sort_value=lambda row: sort_values.worded(row.seen.peer),
     ),
     Column(
@@ -164,9 +163,9 @@ COLUMNS = (
     ),
     Column(
         field=fields.BY_ID["flaps"],
-        least=5,
-        most=5,
-        importance=11,
+        least=6,
+        most=6,
+        importance=12,
         right=True,
         wide=True,
         tip="How often the tunnel was lost lately",
@@ -174,9 +173,9 @@ COLUMNS = (
     ),
     Column(
         field=fields.BY_ID["kills"],
-        least=5,
-        most=5,
-        importance=12,
+        least=6,
+        most=6,
+        importance=13,
         right=True,
         wide=True,
         tip="How often its process was killed",
@@ -184,9 +183,9 @@ COLUMNS = (
     ),
     Column(
         field=fields.BY_ID["bytes"],
-        least=5,
-        most=5,
-        importance=13,
+        least=6,
+        most=6,
+        importance=14,
         right=True,
         wide=True,
         tip="Bytes through the present connection",
@@ -194,27 +193,29 @@ COLUMNS = (
     ),
     Column(
         field=fields.BY_ID["client"],
-        least=12,
-        most=24,
-        importance=14,
+        least=24,
+        most=32,
+        importance=15,
         wide=True,
         tip="The node's program and its version",
+        cutter=cut_middle,
         sort_value=lambda row: sort_values.worded(row.known.client),
     ),
     Column(
         field=fields.BY_ID["instance"],
         least=12,
         most=20,
-        importance=15,
+        importance=16,
         wide=True,
         tip="The run of the node's client",
+        cutter=cut_middle,
         sort_value=lambda row: sort_values.worded(row.known.instance),
     ),
     Column(
         field=fields.BY_ID["expect"],
         least=14,
         most=32,
-        importance=16,
+        importance=17,
         wide=True,
         tip="The response that counts as up",
         sort_value=lambda row: sort_values.worded(
@@ -251,83 +252,3 @@ def column_named(name: str) -> Column:
     if found is None:
         raise UnknownColumn(name, BY_ID)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A column on the screen."""
-
-    column: Column
-    width: int
-
-
-def fitted(
-    width: int, *, longest_name: int = 32, chosen: Sequence[str] = (), wide: bool = False
-) -> tuple[Place, ...]:
-    """The columns that fit, in their order; the remaining room goes to those that can use it, the
-    most important first.
-
-    If not all `chosen` columns (ids) fit, the last ones go; `node` always stays. Wide columns
-    follow the chosen ones.
-    """
-    node = replace(
-        BY_ID["node"], most=max(BY_ID["node"].least, min(BY_ID["node"].most, longest_name))
-    )
-    columns = (
-        in_order(width, node, chosen, wide=wide)
-        if chosen
-        else by_importance(width, node, wide=wide)
-    )
-    left = width + GAP - sum(column.least + GAP for column in columns)
-    widths = {}
-    for column in sorted(columns, key=lambda column: column.importance):
-        more = max(0, min(left, column.most - column.least))
-        widths[column.id] = column.least + more
-        left -= more
-    return tuple(Place(column=column, width=widths[column.id]) for column in columns)
-
-
-def by_importance(width: int, node: Column, *, wide: bool) -> list[Column]:
-    """The columns that fit if the operator chose none; wide ones go before the less important of
-    the others.
-    """
-    candidates = [
-        node if column.id == "node" else column for column in (COLUMNS if wide else DEFAULTS)
-    ]
-    ranked = sorted(
-        candidates,
-        key=lambda column: (column.importance > ESSENTIAL and not column.wide, column.importance),
-    )
-    taken = fitting(width, ranked[0], ranked[1:])
-    return [column for column in candidates if column.id in taken]
-
-
-def in_order(width: int, node: Column, chosen: Sequence[str], *, wide: bool) -> list[Column]:
-    """The chosen columns, up to the first one that does not fit."""
-    ids = list(dict.fromkeys((*chosen, *(column.id for column in COLUMNS if wide and column.wide))))
-    if "node" not in ids:
-        ids.insert(0, "node")
-    columns = [node if name == "node" else BY_ID[name] for name in ids]
-    taken = fitting(width, node, (column for column in columns if column is not node), stop=True)
-    return [column for column in columns if column.id in taken]
-
-
-def fitting(width: int, first: Column, others: Iterable[Column], *, stop: bool = False) -> set[str]:
-    """Ids of the columns that fit beside the first, tried in order; with `stop`, the first one that
-    does not fit ends the search.
-    """
-    taken, left = {first.id}, width - first.least
-    for column in others:
-        if column.least + GAP <= left:
-            taken.add(column.id)
-            left -= column.least + GAP
-        elif stop:
-            break
-    return taken
-
-
-def cut(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly `width` cells; each of its characters takes one."""
-    if len(text) > width:
-        return text[: width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)

@@ -47,22 +47,22 @@ def instant(at: float | None, now: float) -> str:
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
 
 
-def meaning(row: Row) -> str:
+def meaning(row: Row, moment: Moment) -> str:
     """What the status means."""
     if row.members:
-        return f"the worst of {answer_text(row, Moment(now=0.0, every_s=1.0))}"
-    return (
-        BARRED_MEANING.get(row.barred, NOT_LISTENING)
-        if row.is_shut
-        else STATUS_MEANING[row.seen.status]
-    )
+        return f"the worst of {answer_text(row, moment)}"
+    if row.is_shut:
+        return BARRED_MEANING.get(row.barred, NOT_LISTENING)
+    if moment.is_stale(row):
+        return f"it was {row.seen.status} when it was last probed, and nothing is known since"
+    return STATUS_MEANING[row.seen.status]
 
 
-def decided(row: Row) -> list[tuple[str, str]]:
+def decided(row: Row, moment: Moment) -> list[tuple[str, str]]:
     """What the registry says about the row."""
     forward = row.forward
     if row.members:
-        return [("forwards", "\n".join(member_text(member) for member in row.members))]
+        return [("forwards", "\n".join(member_text(member, moment) for member in row.members))]
     if forward is None:
         return [("target", NOT_KNOWN), ("expect", NOT_KNOWN)]
     return [
@@ -75,11 +75,11 @@ def decided(row: Row) -> list[tuple[str, str]]:
     ]
 
 
-def member_text(row: Row) -> str:
+def member_text(row: Row, moment: Moment) -> str:
     """The line of one forward in a folded row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
     return (
-        f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target} "
+        f"{row.seen.port}  {status_text(row, moment):<11}  {target} "
         f" {safe(row.seen.detail, 60)}".rstrip()
     )
 
@@ -107,7 +107,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         *([("tags", safe(" ".join(row.tags), 600))] if row.tags else []),
         *([("note", safe(row.note, 200))] if row.note else []),
         *([] if row.members else own),
-        *decided(row),
+        *decided(row, moment),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
         (
             "sshd",

@@ -10,7 +10,7 @@ from textual.app import App
 from textual.screen import Screen, ScreenResultCallbackType
 
 from checker.rows.row import Key, Moment, Row
-from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.plans import Deed, nothing_selected
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
 from reversi_tui.dependencies import Dependencies
@@ -97,6 +97,13 @@ class Desk:
         keys = " ".join(map(key_name, action.keys))
         self.voice.say(f"this console is read-only: {keys} ({action.title.lower()}) is off")
         return True
+
+    def selected(self, to: str) -> Row | None:
+        """The row under the cursor; if there is none, say that there is nothing `to` do."""
+        row = self.table.selected
+        if row is None:
+            self.voice.say(nothing_selected(to))
+        return row
 
     def under_cursor(self) -> tuple[Row, ...]:
         """The forwards of the row under the cursor."""

@@ -66,7 +66,7 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
     text, word = Text(), status_text(row, moment)
     style = paper.palette.warning if row.is_shut else paper.palette.status[row.seen.status]
     text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=style)
-    text.append(f": {hanging(meaning(row), paper.width - len(word) - 2)}\n")
+    text.append(f": {hanging(meaning(row, moment), paper.width - len(word) - 2)}\n")
     for name, value in fields(row, moment):
         field(text, name, value, paper, paper.palette.warning if name == row.barred else "")
     if dossier:

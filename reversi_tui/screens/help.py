@@ -42,7 +42,7 @@ FILTERS = (
 )
 MARKS = (
     ("node*", "not in the registry: it came by the shared key"),
-    ("stale 5m", "the last probe is that old: do not trust the status; shown dim"),
+    ("z stale 5m", "the last probe is that old, so its status is not known; shown dim"),
     ("- disabled", "down, because the admin disabled the node"),
     ("- expired", "down, because the node's keys expired"),
     ("3 ports", "a node's forwards, folded into one row with the worst status"),

@@ -8,7 +8,7 @@ from checker.model import InvalidValue, NodeName
 from checker.registry.labels import Relabelling, parse_relabelling
 from checker.rows.row import Row
 from reversi_tui.actions.node_changes import Changed
-from reversi_tui.actions.plans import summed_up
+from reversi_tui.actions.plans import nothing_selected, summed_up
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
 from reversi_tui.terminal.threads import detached
@@ -30,6 +30,9 @@ class LabelEditor:
         if desk.is_off("act.tags"):
             return
         nodes = registered(rows)
+        if not rows:
+            desk.voice.say(nothing_selected("give tags to"))
+            return
         if not nodes:
             desk.voice.say("no registered node is selected: there is nothing to give tags to")
             return
@@ -51,6 +54,9 @@ class LabelEditor:
         if desk.is_off("row.note"):
             return
         nodes = registered(rows)
+        if not rows:
+            desk.voice.say(nothing_selected("note"))
+            return
         if not nodes:
             desk.voice.say("no registered node is selected: there is nothing to note")
             return

@@ -16,8 +16,8 @@ from textual.screen import Screen
 
 from checker.control.all_rows import no_nodes
 from checker.model import printable
-from checker.rows.row import Key, Moment, age_text
-from reversi_tui.actions.plans import Deed
+from checker.rows.row import Key, Moment, Row, age_text
+from reversi_tui.actions.plans import Deed, left
 from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
@@ -82,6 +82,8 @@ class Main(Screen[None]):
         self.labels = LabelEditor(self.desk)
         self.calls = self.calls_by_id()
         self.ticks = 0
+        self.is_until_key = False
+        """Whether the message shown goes at the next key."""
 
     def make_desk(self) -> Desk:
         wanted = self.dependencies.preferences
@@ -186,13 +188,15 @@ class Main(Screen[None]):
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
         if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
-            before = self.table.cursor_place
+            selected, before = self.table.selected, self.table.cursor_place
             if self.view.judge(self.view.rows.values()):
                 self.view.arrange()
                 self.table.rearranged(before)
+                self.say_what_left(selected)
         self.renew()
 
     def say(self, sentence: str) -> None:
+        self.is_until_key = False
         self.query_one("#said", Banner).show(printable(sentence, 800))
 
     def note(self, sentence: str) -> None:
@@ -201,6 +205,7 @@ class Main(Screen[None]):
 
     def renew(self) -> None:
         width, looks, view = self.size.width, self.looks, self.view
+        self.table.fit()
         gateway = GatewayLine(
             layout=self.dependencies.layout,
             health=self.feed.health,
@@ -265,18 +270,31 @@ class Main(Screen[None]):
         self.reader.taken()
 
     def take_in(self, report: Report) -> None:
-        before = self.table.cursor_place
+        selected, before = self.table.selected, self.table.cursor_place
         if report.health.registry_read and not self.feed.health.registry_read:
             # thousands of rows that stay: collecting garbage among them would delay a key by 50 ms
             gc.freeze()
         if self.feed.take(report):
             self.table.rearranged(before)
+            self.say_what_left(selected)
         if self.table.cursor is None:
             self.table.select(0)
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
             self.attention.follow(report)
+
+    def say_what_left(self, before: Row | None) -> None:
+        """If the selected row left the view by itself, say so until the next key."""
+        if before is not None and self.table.selected is None:
+            self.say(left(before, self.feed.newest(before.key)))
+            self.is_until_key = True
+
+    def key_came(self, typed: events.Key | events.Paste) -> None:
+        """A key was pressed; the one that clears finds the message, and clears nothing else."""
+        clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
+        if self.is_until_key and not clears:
+            self.say("")
 
     def switch_log(self) -> None:
         """Show the log of this console below the table, or hide it."""

@@ -20,6 +20,7 @@ from reversi_tui.actions.mutes import (
     selectors_for,
     taking_back,
 )
+from reversi_tui.actions.plans import nothing_selected
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.mute_form import MuteForm
@@ -37,7 +38,7 @@ class Muter:
         if desk.is_off("act.mute"):
             return
         if not rows:
-            desk.voice.say("no row is selected: nothing is muted")
+            desk.voice.say(nothing_selected("mute"))
         elif all(row.mute for row in rows):
             await self.ask_unmute(rows)
         else:

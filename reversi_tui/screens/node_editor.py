@@ -44,8 +44,11 @@ class NodeEditor:
 
     def build(self) -> None:
         """Ask for the file of the bundle, and build it."""
-        desk, row = self.desk, self.desk.table.selected
-        if row is None or desk.is_off("row.bundle"):
+        desk = self.desk
+        if desk.is_off("row.bundle"):
+            return
+        row = desk.selected("build a bundle for")
+        if row is None:
             return
         name, default = row.seen.node, folder() / f"{row.seen.node}.sh"
 

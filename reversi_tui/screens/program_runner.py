@@ -10,7 +10,7 @@ from checker.model import CheckerError, EventKind
 from checker.rows.cells import named
 from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
-from reversi_tui.actions.plans import no_longer, several
+from reversi_tui.actions.plans import no_longer, nothing_selected, several
 from reversi_tui.actions.ssh import by_hand
 from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
@@ -49,8 +49,10 @@ class ProgramRunner:
             )
 
     async def open_shell(self) -> None:
-        row = self.desk.table.selected
-        if row is None or self.desk.is_off("row.shell"):
+        if self.desk.is_off("row.shell"):
+            return
+        row = self.desk.selected("log in to")
+        if row is None:
             return
         command = self.desk.ssh_of(row)
         if isinstance(command, str):
@@ -67,7 +69,7 @@ class ProgramRunner:
         self.desk.reader.wake()
 
     def copy_ssh(self) -> None:
-        row, voice = self.desk.table.selected, self.desk.voice
+        row, voice = self.desk.selected("copy"), self.desk.voice
         if row is None:
             return
         command = self.desk.ssh_of(row)
@@ -101,6 +103,9 @@ class ProgramRunner:
                 f" {self.desk.dependencies.layout.config}, or into your own console.toml"
             )
             return
+        if not self.desk.targets():
+            self.desk.voice.say(nothing_selected("run a command on"))
+            return
         by_name = {command.name: command for command in commands}
 
         async def picked(name: str | None) -> None:
@@ -123,7 +128,7 @@ class ProgramRunner:
                 " the marks"
             )
         elif not rows:
-            desk.voice.say(f"no row is selected: {command.title} is not run")
+            desk.voice.say(nothing_selected(f"run {command.title} on"))
         elif command.dangerous:
             count = len(rows) if len(rows) > desk.dependencies.preferences.confirm_over else None
             text = f"{several(rows, desk.moment())}\n\n{' '.join(command.argv)}"

@@ -26,7 +26,7 @@ class RowDetail:
         return next((screen for screen in stack if isinstance(screen, Detail)), None)
 
     def open(self) -> None:
-        row, looks = self.desk.table.selected, self.desk.looks
+        row, looks = self.desk.selected("show"), self.desk.looks
         if row:
             self.desk.push(Detail(row, looks.palette, ascii_only=looks.ascii_only))
             self.read_past(row.key)

@@ -11,6 +11,8 @@ from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
+from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Desk
@@ -21,6 +23,7 @@ from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
 from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
+from reversi_tui.widgets.table import Selected
 
 READ_AHEAD = 200
 """Rows whose texts take about a millisecond."""
@@ -34,6 +37,8 @@ class TableView:
         self.filter_bar, self.jump_bar = filter_bar, jump_bar
         self.jumped_from: Key | None = None
         """The row where the last jump began."""
+        self.filtered_from: Selected | None = None
+        """The row that was selected when the filter was opened; None while it is closed."""
 
     def as_preferences(self) -> Preferences:
         """How the table is looked at now."""
@@ -64,6 +69,7 @@ class TableView:
             self.desk.voice.say(trouble)
 
     def open_filter(self) -> None:
+        self.filtered_from = self.table.where
         self.filter_bar.open(self.view.filter_text)
         self.desk.voice.renew()
         self.desk.start(self.read_ahead(), group="filter", alone=True)
@@ -115,16 +121,18 @@ class TableView:
             self.desk.voice.say(f"no node shown is called {printable(message.text)}")
 
     def filter(self, text: str, *, final: bool) -> None:
-        before = self.table.cursor_place
+        where = self.table.where
         if text != self.view.filter_text:
             self.view.set_filter(text)
-            self.table.rearranged(before)
+            self.table.hid_rows(self.filtered_from or where)
+            self.table.rearranged(where.place)
         if final:
             say_why = mistake if self.view.order or self.view.faults_only else why_nothing
             sentence = say_why(text, self.view.rows.values(), self.desk.moment())
             if sentence:
                 self.desk.voice.say(sentence)
             self.filter_bar.keep(text)
+            self.filtered_from = None
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)
             self.changed()
@@ -175,23 +183,26 @@ class TableView:
         self.desk.screen.call_after_refresh(self.changed)
 
     def say_what_has_no_room(self) -> None:
-        """Name the chosen columns that do not fit."""
-        shown = {place.column.id for place in self.table.columns}
-        cut_off = [name for name in self.table.choice.columns if name not in shown]
+        """Name the columns that were asked for and do not fit."""
+        choice, key = self.table.choice, self.desk.key_of("view.columns")
+        more = [column.id for column in COLUMNS if column.wide] if choice.wide else []
+        cut_off = without_room(self.table.columns, dict.fromkeys((*choice.columns, *more)))
         if cut_off:
             self.desk.voice.say(
-                f"no room for {', '.join(cut_off)} in {self.desk.screen.size.width} cells; K and J"
-                f" in {self.desk.key_of('view.columns')} move a column"
+                f"no room for {', '.join(cut_off)} in {self.desk.screen.size.width} cells; {key}"
+                " chooses columns, and K and J in it move them"
             )
 
     def switch_wide(self) -> None:
         self.table.choice.wide = not self.table.choice.wide
         self.columns_changed()
+        self.desk.screen.call_after_refresh(self.say_what_has_no_room)
 
     def switch_faults(self) -> None:
-        before = self.table.cursor_place
+        where = self.table.where
         self.view.set_faults_only(not self.view.faults_only)
-        self.changed(before)
+        self.table.hid_rows(where)
+        self.changed(where.place)
 
     def switch_groups(self) -> None:
         before, row = self.table.cursor_place, self.table.selected
@@ -210,7 +221,7 @@ class TableView:
 
     def unfold(self, unfolded: bool) -> None:
         """Unfold the node under the cursor, or fold it."""
-        row = self.table.selected
+        row = self.desk.selected("unfold" if unfolded else "fold")
         if row is None or row.seen.node not in self.view.folds:
             return
         before = self.table.cursor_place
@@ -222,7 +233,7 @@ class TableView:
 
     def mark(self) -> None:
         """Mark the row under the cursor, or unmark it, and go one row down."""
-        row = self.table.selected
+        row = self.desk.selected("mark")
         if row is None:
             return
         keys = [each.key for each in self.desk.under_cursor()]

@@ -11,7 +11,8 @@ from checker.config.layout import Layout
 from checker.model import Machine, Status, printable, room_for
 from checker.rows.cells import SYMBOLS, bytes_text
 from checker.rows.row import age_text
-from reversi_tui.rows.columns import BY_ID, Place
+from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.layout import Place
 from reversi_tui.rows.report import Daemon, Health
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks

@@ -5,7 +5,7 @@ It uses Textual's Line API.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
@@ -23,9 +23,10 @@ from textual.strip import Strip
 from checker.model import Status
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
-from reversi_tui.rows.columns import Place, cut, fitted
+from reversi_tui.rows.cutting import in_cell
+from reversi_tui.rows.layout import Place, fitted
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.view import FOLD, View
+from reversi_tui.view import FOLD, View, nearest
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
@@ -33,6 +34,8 @@ MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
 MUTED, MARKED_MUTED = "=", "#"
 GUTTER = 1
 """Cells at the left, for the signs of marks, mutes and folds."""
+SCROLL_BAR = 1
+"""Its cells, as in the style below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Appearance:
     under_cursor: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The row that was under the cursor, and the rows around it."""
+
+    key: Key | None
+    order: Sequence[Key]
+    place: int | None
+    """In the order; None: it was not shown."""
+
+
 @dataclass(slots=True)
 class Choice:
     """The columns that the operator wants."""
@@ -57,8 +70,9 @@ class Choice:
 
 
 class TunnelTable(ScrollView, can_focus=True):
-    """The cursor stays on its row, by key, wherever that moves. If the row goes, there is no cursor
-    until it comes back.
+    """The cursor stays on its row, by key, wherever that moves. If the row goes by itself, there is
+    no cursor until it comes back or a key moves it; if the operator hides it, the cursor moves to
+    the nearest row.
     """
 
     DEFAULT_CSS = """
@@ -122,18 +136,23 @@ class TunnelTable(ScrollView, can_focus=True):
         return None if self.cursor not in self.view.places else self.view.row(self.cursor)
 
     def fit(self) -> int:
-        """Fit the columns to the width, and return it."""
-        width = self.scrollable_content_region.width
-        asked = (width, self.view.longest_name, self.choice.columns, self.choice.wide)
+        """Fit the columns to the width, and return what a line takes. The scroll bar's cell stays
+        free without a scroll bar too, so that one row more moves no column.
+        """
+        room = max(0, self.size.width - SCROLL_BAR - GUTTER)
+        choice, view = self.choice, self.view
+        asked = (room, view.needs, choice.columns, choice.wide, view.faults_only)
         if self.fitted_to != asked:
             self.fitted_to = asked
             self.columns = fitted(
-                width - GUTTER,
-                longest_name=self.view.longest_name + 1,
-                chosen=self.choice.columns,
-                wide=self.choice.wide,
+                room,
+                needs=view.needs,
+                chosen=choice.columns,
+                wide=choice.wide,
+                faults_only=view.faults_only,
             )
-        return width
+            self.painted.clear()
+        return self.scrollable_content_region.width
 
     def appearance(self, line: int, moment: Moment) -> Appearance | None:
         """How a line of the screen must look now; None: empty."""
@@ -145,7 +164,9 @@ class TunnelTable(ScrollView, can_focus=True):
         if row is None:
             return None
         cells = tuple(
-            cut(self.text_of(at, row, moment), at.width, right=at.column.right)
+            in_cell(
+                self.text_of(at, row, moment), at.width, at.column.cutter, right=at.column.right
+            )
             for at in self.columns
         )
         return Appearance(
@@ -235,6 +256,25 @@ class TunnelTable(ScrollView, can_focus=True):
             self.last_place = place
         self.repaint_changed()
 
+    @property
+    def where(self) -> Selected:
+        """The row under the cursor, and the rows around it."""
+        return Selected(key=self.cursor, order=self.view.order, place=self.cursor_place)
+
+    def hid_rows(self, before: Selected) -> None:
+        """The operator changed which rows are shown: stay on the row that was selected before, or
+        take the nearest one that is left.
+        """
+        rows = self.view.order
+        if before.key is None or not rows:
+            return
+        at = self.last_place if before.place is None else before.place
+        self.cursor = (
+            before.key
+            if before.key in self.view.places
+            else nearest(before.order, at, self.view.places) or rows[min(at, len(rows) - 1)]
+        )
+
     def is_in_sight(self, place: int) -> bool:
         return 0 <= place - round(self.scroll_y) < self.size.height
 
@@ -312,5 +352,5 @@ def heading(columns: tuple[Place, ...], view: View, looks: Looks) -> Text:
     for place in columns:
         column = place.column
         sign = arrow(view) if column.id == view.sort_by else ""
-        titles.append(cut(column.title + sign, place.width, right=column.right))
+        titles.append(in_cell(column.title + sign, place.width, right=column.right))
     return Text(" " * GUTTER + " ".join(titles), style=looks.palette.heading)

@@ -18,8 +18,8 @@ from checker.control.client import Control
 from checker.model import EventKind, ProcessId
 from checker.state.beats import beat_file
 from checker.tunnels.gateway import REFUSALS
-from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Limit
-from checker.wire import Asked
+from checker.tunnels.rate_limits import HELD_AT_ONCE, Limit
+from checker.wire import TRY_LATER, Asked
 from tests.attack.thief import break_in, refusals_logged, refused_event, say
 from tests.gate_message import gate_message
 from tests.system.accounts import Mode

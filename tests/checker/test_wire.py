@@ -10,28 +10,37 @@ from checker.wire import (
     MALFORMED,
     MAX_REQUEST,
     OK,
+    Accepted,
     Asked,
     Beat,
     Check,
     Claim,
+    Enrol,
+    EnrolAnswer,
     Hold,
     Malformed,
     OldCheck,
+    Rejected,
     Reply,
     Request,
     Version,
+    Wait,
     decode_asked,
     encode_reply,
     instance_in,
+    parse_enrol,
+    parse_enrol_answer,
     parse_request,
     parse_shared_request,
     parse_verdict,
     port_in,
     refusal,
+    render_enrol,
+    render_enrol_answer,
     render_request,
 )
 from tests.gate_message import gate_message
-from tests.strategies import names
+from tests.strategies import names, public_key
 
 ports = st.integers(1, 65535)
 instances = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
@@ -228,3 +237,74 @@ def test_a_command_line_replaces_the_answer_with_a_nul_between_its_words() -> No
 
 def test_a_refusal_tells_an_old_client_to_do_nothing() -> None:
     assert refusal("why", MALFORMED).answer == "0"
+
+
+said = st.text(st.characters(), min_size=1, max_size=64).filter(
+    lambda text: text.isprintable() and " " not in text
+)
+keys = st.integers(1, 99).map(public_key)
+enrols = st.builds(Enrol, said, keys, st.lists(keys, max_size=4).map(tuple))
+enrol_answers = st.one_of(
+    st.builds(Wait, st.integers(0, 999_999), names, st.just("SHA256:abc/+9")),
+    st.builds(
+        Accepted,
+        names,
+        st.lists(st.sampled_from(["20010:127.0.0.1:22", "*:443:[::1]:443"]), min_size=1).map(tuple),
+    ),
+    st.just(Rejected()),
+)
+
+
+@given(enrols)
+def test_a_request_to_enrol_parses_back_from_its_own_words(request_: Enrol) -> None:
+    assert parse_enrol(render_enrol(request_)) == request_
+
+
+@given(st.text(st.characters()) | st.text().map(lambda text: f"enrol {text}"))
+def test_any_text_is_a_request_to_enrol_or_malformed(text: str) -> None:
+    try:
+        parsed = parse_enrol(text)
+    except Malformed:
+        return
+
+    assert parse_enrol(render_enrol(parsed)) == parsed
+
+
+@given(enrol_answers, st.text(max_size=40).filter(lambda text: "enrol: " not in text))
+def test_an_answer_to_enrol_is_found_behind_what_a_login_prints(
+    answer: EnrolAnswer, text: str
+) -> None:
+    line = render_enrol_answer(answer)
+
+    for before in ("", text, f"{text}\n", "enrol: wait 1 a b\n"):
+        assert parse_enrol_answer(f"{before}{line}\n") == answer
+        assert parse_enrol_answer(f"{before}{line}\r\n\n") == answer
+
+
+@pytest.mark.parametrize(
+    "output", ["", "0\n", "enrol: \n", "enrol: wait soon a b", "enrol: accepted office", "enrol"]
+)
+def test_any_other_answer_means_later(output: str) -> None:
+    with pytest.raises(Malformed, match="ask again later"):
+        parse_enrol_answer(output)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("enrol", id="no name"),
+        pytest.param("enrol office", id="no key"),
+        pytest.param(f"enrol {public_key()}", id="a key for a name"),
+        pytest.param(f"enrol office {public_key()} ssh-rsa", id="half a host key"),
+        pytest.param(f"enrol {'O' * 65} {public_key()}", id="long name"),
+        pytest.param("enrol office ssh-ed25519 AAAA", id="short key"),
+        pytest.param(f"enrol office ssh-ed25519 {'A' * 2049}", id="long key"),
+        pytest.param(f"enrol office {public_key()}; reboot", id="words of a shell"),
+        pytest.param(f"enrol office\t{public_key()}", id="tab"),
+        pytest.param(f"Enrol office {public_key()}", id="capital"),
+        pytest.param("hold x", id="hold"),
+    ],
+)
+def test_such_a_request_to_enrol_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse_enrol(text)

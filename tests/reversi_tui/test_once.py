@@ -216,7 +216,10 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     known = replace(stranger, node=NodeName("attic"), port=Port(50002))
     write(
         layout,
-        Batch(tunnels=(tunnel("old-box", 50001, Status.HUNG),), unregistered=(stranger, known)),
+        Batch(
+            tunnels=(replace(tunnel("old-box", 50001, Status.HUNG), probed_at=time.time()),),
+            unregistered=(stranger, known),
+        ),
     )
 
     code, lines, _ = once(tmp_path, capsys, "--columns", "node,port,target,status")
@@ -294,7 +297,10 @@ def test_an_output_without_unicode_gets_plain_shapes(tmp_path: Path) -> None:
 def test_the_status_has_its_colour_on_a_terminal_alone(
     tmp_path: Path, environ: dict[str, str], argv: list[str], coloured: bool
 ) -> None:
-    demo_home(tmp_path)
+    write(
+        demo_home(tmp_path),
+        Batch(tunnels=(replace(SEEN[1], probed_at=time.time()),), sweep=sweep(time.time())),
+    )
     master, slave = pty.openpty()
     command = [
         sys.executable,
@@ -318,5 +324,6 @@ def test_the_status_has_its_colour_on_a_terminal_alone(
 
     assert (b"\x1b" in terminal.written) is coloured
     assert (b"\x1b[31m! hung\x1b[0m" in terminal.written) is coloured
+    assert (b"\x1b[2mz stale " in terminal.written) is coloured
     plain = re.sub(rb"\x1b\[[0-9]+m", b"", terminal.written).decode().splitlines()
     assert len({line.index(words(line)[1]) for line in plain}) == 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from checker.model import NodeName, Status
+import pytest
+
+from checker.model import NodeName, Port, Status
 from checker.rows.row import Moment, Row
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.settings.preferences import Preferences
-from reversi_tui.view import FOLD, View
+from reversi_tui.view import FOLD, View, nearest
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 HEALTH = Health()
@@ -207,3 +209,23 @@ def test_a_name_is_found_by_its_beginning_before_its_middle() -> None:
     assert view.find("at") == 0
     assert view.find("MA") == 1
     assert view.find("zz") is None
+
+
+@pytest.mark.parametrize(
+    ("place", "remaining", "found"),
+    [
+        pytest.param(1, {"b", "d"}, "b", id="itself"),
+        pytest.param(1, {"a", "c"}, "c", id="the lower of two"),
+        pytest.param(3, {"a"}, "a", id="far above"),
+        pytest.param(0, {"d"}, "d", id="far below"),
+        pytest.param(2, set(), None, id="none"),
+    ],
+)
+def test_the_nearest_row_that_remains_is_found(
+    place: int, remaining: set[str], found: str | None
+) -> None:
+    order = [(NodeName(name), Port(1)) for name in "abcd"]
+
+    key = nearest(order, place, {(NodeName(name), Port(1)) for name in remaining})
+
+    assert key == (found and (NodeName(found), Port(1)))

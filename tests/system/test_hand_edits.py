@@ -10,13 +10,37 @@ from contextlib import closing
 import pytest
 
 from tests.programs import require
+from tests.strategies import public_key
 from tests.system.booted import Booted
+from tests.system.enrolling import request_of
 from tests.system.machine import PYTHON, SSH_PORT, verdicts
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
 KEYS, NODE = "/etc/reversi/authorized_keys", "/etc/reversi/nodes/office.toml"
 DROP_IN = "/run/systemd/system/reversi-keys.service.d/x.conf"
+AUTO = "/etc/reversi/enrolments/auto.toml"
+MAKE_AUTO = """
+import sys, time
+from checker.config.layout import SYSTEM
+from checker.control.client import Control
+from checker.model import Enrolment, parse_forward
+from checker.registry.authorized_keys import gate_command
+from checker.registry.enrolling import make_enrolment
+forwards, expires = (parse_forward("127.0.0.1:22"),), int(time.time()) + 86400
+made = Enrolment(
+    id="auto", public_key=sys.argv[1], forwards=forwards, is_auto=True, uses=1, expires=expires
+)
+make_enrolment(SYSTEM, made, b"", gate_command(SYSTEM))
+Control(layout=SYSTEM).reload()
+"""
+ASK = """
+import sys
+from checker.config.layout import SYSTEM
+from checker.control.client import exchange
+asked = b"\\0".join([b"gate", b"+auto", b"192.0.2.7 4", sys.argv[1].encode()])
+print(exchange(SYSTEM, asked).decode())
+"""
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
@@ -71,10 +95,30 @@ def test_an_edit_by_hand_reaches_the_key_file_and_a_broken_one_locks_nobody_out(
     until(lambda: state_of(gateway, "reversi-keys.path") == "waiting", "it watches again")
 
     doctor_serves_who_is_not_root(gateway)
+    devices_become_nodes_without_an_operator(gateway)
     gateway.ok("uninstall", "--yes")
     (found,) = verdicts(gateway).values()
     assert "sudo reversi-checker uninstall --purge" in str(found["mend"])
     assert "0 loaded units" in gateway.must("systemctl", "list-units", "--all", "reversi-*")
+
+
+def devices_become_nodes_without_an_operator(gateway: Booted) -> None:
+    """Only root writes the registry, and it believes only its own file of the enrolment."""
+    gateway.must(PYTHON, "-I", "-c", MAKE_AUTO, public_key(900))
+
+    def ask(number: int) -> str:
+        return gateway.must(PYTHON, "-I", "-c", ASK, request_of(number, "box"))
+
+    assert "enrol: wait 5 box SHA256:" in ask(1)
+    until(lambda: "enrol: accepted box " in ask(1), "root has accepted the device")
+    assert "reversi:box\n" in gateway.read(KEYS)
+    until(lambda: "accepted by itself" in texts(gateway), "an event says so")
+    assert "its only use is taken" in ask(2)
+
+    assert "reversi:+auto\n" in gateway.read(KEYS)
+    gateway.must("sed", "-i", "s/^accepted_at = .*/accepted_at = 1/", AUTO)
+    until(lambda: "reversi:+auto\n" not in gateway.read(KEYS), "the key line goes when it is over")
+    assert "enrol: accepted box " in ask(1)
 
 
 def doctor_serves_who_is_not_root(gateway: Booted) -> None:

@@ -32,10 +32,13 @@ from checker.install.restore import (
 )
 from checker.install.unpack import Member, unpack
 from checker.model import Event, EventKind
-from checker.registry.authorized_keys import update_keys
+from checker.registry.authorized_keys import gate_command, update_keys
+from checker.registry.enrolling import end_enrolment, make_enrolment
+from checker.registry.enrolments import enrolment_key_path, read_enrolments
 from checker.sshd.keygen import make_host_key
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
+from tests.enrolled import FIELD, enrolment
 from tests.host_keys import put_host_keys
 
 ENDED = (0, 1)
@@ -329,3 +332,23 @@ def test_only_what_differs_is_planned() -> None:
         "write /new",
         "remove /gone",
     ]
+
+
+def test_enrolments_are_backed_up_with_their_keys_and_restored(
+    home: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = str(tmp_path / "gateway.tar.gz")
+    make_enrolment(home, FIELD, b"secret", gate_command(home))
+    before = home.authorized_keys.read_bytes()
+    assert cli(home, "backup", archive) == 0
+    assert "2 private keys" in capsys.readouterr().out
+    end_enrolment(home, "field", gate_command(home))
+    make_enrolment(home, enrolment(id="later"), b"later", gate_command(home))
+
+    assert cli(home, "restore", archive, "--yes") in ENDED
+
+    assert dict(read_enrolments(home.enrolments).found) == {"field": FIELD}
+    assert enrolment_key_path(home, "field").read_bytes() == b"secret"
+    assert stat.S_IMODE(enrolment_key_path(home, "field").stat().st_mode) == 0o600
+    assert not enrolment_key_path(home, "later").exists()
+    assert home.authorized_keys.read_bytes() == before

@@ -12,7 +12,8 @@ import pytest
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
 from checker.config.layout import home_layout
-from checker.control.importing import Places, files_at
+from checker.control.import_plan import Places
+from checker.control.importing import files_at
 from checker.model import NodeName
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -125,7 +126,7 @@ def test_import_does_not_wait_for_a_pipe(
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        pytest.param(True, "has no .rev file", id="empty"),
+        pytest.param(True, "has no file", id="empty"),
         pytest.param(False, "cannot be read", id="none"),
     ],
 )
@@ -236,6 +237,7 @@ def test_a_node_gets_the_name_that_the_admin_gives_it(
 def test_a_name_or_port_is_taken_by_the_registry_or_an_earlier_file() -> None:
     places = Places(REGISTRY)
     attic = node("attic", 2, (20011,))
+    same = node("attic", 3, (20012,))
 
     assert places.rival(node("office", 3, (20012,))) == "node office is registered already"
     assert places.rival(node("barn", 3, (20010,))) == "port 20010 belongs to node office"
@@ -243,7 +245,10 @@ def test_a_name_or_port_is_taken_by_the_registry_or_an_earlier_file() -> None:
 
     places.take(attic, Path("a.rev"))
 
-    assert places.rival(attic).startswith("node attic is in a.rev too; import this file alone")
+    assert places.rival(attic) == "port 20011 belongs to node attic, by a.rev"
+    assert places.rival(same).startswith("node attic is in a.rev too; import this file alone")
+    assert places.rival(node("barn", 2, (20013,))) == "its key is node attic's, by a.rev"
+    assert places.rival(node("barn", 1, (20013,))) == "its key is node office's"
     assert places.rival(node("barn", 3, (20011,))) == "port 20011 belongs to node attic, by a.rev"
 
 
@@ -254,4 +259,4 @@ def test_each_file_is_read_once_and_an_empty_directory_is_remarked_on(tmp_path: 
     files, remarks = files_at([tmp_path, tmp_path / "a.rev", tmp_path / "empty"])
 
     assert files == [tmp_path / "a.rev"]
-    assert [str(remark) for remark in remarks] == [f"{tmp_path / 'empty'}: has no .rev file"]
+    assert [str(remark) for remark in remarks] == [f"{tmp_path / 'empty'}: has no file"]

@@ -24,6 +24,7 @@ from tests.strategies import free_port, node
         pytest.param("office", "version", 0, f"{PROTOCOL} {__version__}", "", id="version"),
         pytest.param("office", "check", 0, "1", "", id="down"),
         pytest.param("office", "dance", 64, "0", "say one of: check", id="malformed"),
+        pytest.param("+field", "version", 75, "0", "ask again later", id="an enrolment's key"),
         pytest.param("attic", "check", 77, "0", "node attic is not registered", id="unknown"),
     ],
 )

@@ -161,3 +161,15 @@ async def test_without_a_log_to_read_the_daemon_looks_again(
         await until(lambda: told(gateway))
 
     assert source() == "the journal"
+
+
+def test_a_refusal_to_the_key_of_an_enrolment_names_the_enrolment(gateway: Gateway) -> None:
+    attempts = Attempts(gateway)
+    gateway.enrolling = {"SHA256:bundle": "field"}
+    other = ACCEPTED.replace(fingerprint(KEY), "SHA256:bundle")
+
+    attempts.hear(LogLine(text=other, pid=7, uid=0))
+    attempts.hear(LogLine(text=TERMINAL, pid=7, uid=0))
+
+    sentence = "sshd refused a terminal, asked for by 192.0.2.7:41528"
+    assert told(gateway) == [(None, "enrolment field", sentence)]

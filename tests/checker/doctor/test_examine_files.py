@@ -12,7 +12,10 @@ from checker.doctor.examine import examine
 from checker.doctor.examine_files import loose_part
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import add
+from checker.registry.enrolling import make_enrolment
+from checker.registry.enrolments import enrolment_key_path, enrolment_path
 from checker.registry.lock import locked
+from tests.enrolled import FIELD
 from tests.strategies import node
 
 
@@ -59,3 +62,20 @@ def test_directories_above_a_home_do_not_matter(tmp_path: Path) -> None:
     seen = examine(layout)
     assert seen.keys.loose == layout.authorized_keys
     assert seen.keys.open_secrets == (layout.host_key,)
+
+
+def test_an_enrolment_is_examined_as_a_node_is(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    prepare_folders(layout, os.geteuid())
+    make_enrolment(layout, FIELD, b"secret", gate_command(layout))
+    seen = examine(layout)
+    assert seen.registry.node_keys == (("enrolment field", FIELD.public_key),)
+    assert (seen.keys.open_secrets, seen.registry.problems, seen.keys.lag) == ((), (), False)
+
+    enrolment_key_path(layout, "field").chmod(0o644)
+    enrolment_path(layout, "field").write_text("forwards = 1\n")
+
+    seen = examine(layout)
+    assert seen.keys.open_secrets == (enrolment_key_path(layout, "field"),)
+    assert len(seen.registry.problems) == 1
+    assert "forwards must be a list" in seen.registry.problems[0]

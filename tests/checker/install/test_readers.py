@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from checker.config.layout import SYSTEM
 from checker.install.places import CONFIG, MANIFEST, STATE, TMPFILES, UNIT_FILE
 from checker.install.plan import all_folders, plan
@@ -147,3 +149,20 @@ def test_files_that_an_admin_closed_without_the_setting_are_left_alone() -> None
 
 def test_an_open_gateway_is_not_judged() -> None:
     assert open_paths(replace(done(STOCK), settings=SETTINGS)) == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "group"),
+    [(0o750, GROUP), (0o2750, GROUP), (0o755, "root")],
+    ids=["closed", "with setgid", "open"],
+)
+def test_the_enrolments_are_closed_and_opened_with_the_registry(mode: int, group: str) -> None:
+    entry = replace(FILE, mode=mode, group=group, is_folder=True)
+    found = replace(closing(), settings={SYSTEM.enrolments: entry})
+
+    assert modes(plan(found).steps).get(SYSTEM.enrolments, (0o750, GROUP)) == (0o750, GROUP)
+
+    opened = carried_out(found, plan(found).steps)
+    steps = plan(replace(opened, choices=Choices(), settings=found.settings)).steps
+    assert modes(steps).get(SYSTEM.enrolments, (0o755, "root")) == (0o755, "root")
+    assert (SYSTEM.enrolments in modes(steps)) is (mode != 0o755)

@@ -27,6 +27,7 @@ from checker.state.pending import MOST_HELD, Pending
 from checker.state.rows import Batch, Sweep
 from checker.state.store import StateFile, open_store
 from tests.checker.state.samples import UP, told
+from tests.enrolled import applicant
 from tests.strategies import NOW, OFFICE, PORT, SESSION, public_key
 
 LOBBY = NodeName("lobby")
@@ -62,6 +63,8 @@ def one_of_each(node: NodeName = OFFICE) -> Pending:
         unregistered={DEVICE.port: DEVICE},
         gone=[replace(DEVICE, port=Port(50002))],
         shown={(node, PORT): replace(SHOWN, node=node)},
+        applicants={applicant().fingerprint: applicant()},
+        dropped=[applicant(2).fingerprint],
         sweep=Sweep(pid=2, swept_at=NOW, every_s=20.0),
     )
 

@@ -91,6 +91,7 @@ def test_every_table_is_strict(store: StateFile) -> None:
         "said",
         "shown_key",
         "tally",
+        "applicant",
     }
     assert all(row["strict"] for row in tables)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from checker.config.layout import home_layout
 from checker.config.toml_file import ConfigError
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import add
+from checker.registry.enrolling import make_enrolment
 from checker.registry.lock import locked
 from checker.registry.reading import read_registry
+from checker.state.rows import Batch
+from checker.state.store import open_store
 from checker.tunnels import key_rotation
+from tests.enrolled import applicant, enrolment
 from tests.strategies import OFFICE, node, public_key
 
 
@@ -86,3 +91,30 @@ def test_a_registry_that_lost_every_node_takes_no_key_line_away(tmp_path: Path) 
 
     assert "has no node any more, so the key file stays as it is" in trouble
     assert layout.authorized_keys.read_bytes() == before
+
+
+def test_root_accepts_devices_only_by_the_enrolments_own_file(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    for id_, number, own in (
+        ("auto", 900, {"is_auto": True, "uses": 1, "expires": 2**33}),
+        ("field", 901, {}),
+    ):
+        made = enrolment(id=id_, public_key=public_key(number), **own)
+        make_enrolment(layout, made, b"secret", gate_command(layout))
+    with closing(open_store(layout.state)) as store:
+        waiting = [
+            applicant(1, enrolment="auto", is_rejected=True),
+            applicant(2, enrolment="auto"),
+            applicant(3, enrolment="field"),
+            applicant(4, enrolment="auto", first_at=2e9),
+        ]
+        store.write(Batch(applicants=waiting))
+    key_rotation.note_enrolment(layout, "auto")
+    key_rotation.note_enrolment(layout, "field")
+    (key_rotation.notes(layout) / "+..").touch()
+
+    troubles = key_rotation.settle(layout)
+
+    assert [trouble.partition(":")[0] for trouble in troubles] == ["+.."]
+    assert set(read_registry(layout.nodes).nodes) == {"device-2"}
+    assert list(key_rotation.notes(layout).iterdir()) == []

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName
-from checker.tunnels.rate_limits import TELL_EVERY_S, Allowance, Limit, Limits, Over, enter
+from checker.tunnels.rate_limits import (
+    MOST_KNOWN,
+    TELL_EVERY_S,
+    Allowance,
+    Limit,
+    Limits,
+    Over,
+    enter,
+)
 from tests.strategies import OFFICE
 
 SMALL = Limit(at_once=3, a_minute=12)
@@ -110,3 +118,14 @@ def test_a_clock_that_jumps_gives_no_more_than_a_burst(now: float) -> None:
     account, _ = enter(NEW, SMALL, now)
 
     assert -1 <= account.left <= SMALL.burst
+
+
+def test_many_strangers_do_not_fill_the_memory() -> None:
+    limits = Limits(SMALL)
+    for number in range(MOST_KNOWN + 1):
+        limits.enter(NodeName(f"n{number}"), now=0.0)
+        limits.leave(NodeName(f"n{number}"))
+
+    limits.enter(OFFICE, now=1e6)
+
+    assert set(limits.allowances) == {OFFICE}

@@ -10,9 +10,9 @@ import pytest
 
 from checker import __version__
 from checker.model import EventKind, NodeName, Status
-from checker.tunnels.rate_limits import TRY_LATER, Over
+from checker.tunnels.rate_limits import Over
 from checker.tunnels.requests import Requests
-from checker.wire import MALFORMED, NOT_YOURS, OK, PROTOCOL, Asked, Reply
+from checker.wire import MALFORMED, NOT_YOURS, OK, PROTOCOL, TRY_LATER, Asked, Reply
 from tests.checker.tunnels.gateways import Held, gateway_of, held
 from tests.strategies import node
 

@@ -71,10 +71,10 @@ async def test_every_row_its_state_in_words_and_the_keys_are_seen(
             "~ wrong",
             "x foreign",
             "? unknown",
-            "4001",
         ):
             assert word in shown
-        assert "························" in shown or size[0] < 80
+        assert "no answer within 5 s" in shown or size[0] < 80
+        assert ("4001" in shown and "························" in shown) or size[0] < 200
         assert lines(app)[-1].startswith("k kill  r reset  p probe")
         assert "q quit" in lines(app)[-1]
         assert all(len(line) <= size[0] for line in lines(app))
@@ -156,14 +156,14 @@ async def test_sort_by_the_next_column_back_and_reversed_with_an_arrow(tmp_path:
 
     async with running(app, SMALL) as pilot:
         await shows(pilot, "node↑")
-        await pilot.press("greater_than_sign", "greater_than_sign")
+        await pilot.press(*["greater_than_sign"] * 3)
         await shows(pilot, "status↑")
         assert nodes(app)[0] == "barn"
         await pilot.press("O")
         await shows(pilot, "status↓")
         assert nodes(app)[-1] == "barn"
         await pilot.press("less_than_sign")
-        await shows(pilot, "port↑")
+        await shows(pilot, "target↑")
 
 
 async def test_the_cursor_stays_on_its_row_when_rows_move_come_and_go(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_chosen_columns_that_have_no_room_are_named(tmp_path: Path) -> Non
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, ColumnsChooser))
         await pilot.press("down", "space", "enter")
-        await shows(pilot, "no room for day, answer")
+        await shows(pilot, "no room for")
 
 
 async def test_an_order_by_a_column_that_is_not_to_be_seen_is_told(tmp_path: Path) -> None:
@@ -61,6 +61,27 @@ async def test_an_order_by_a_column_that_is_not_to_be_seen_is_told(tmp_path: Pat
         await shows(pilot, "by latency↓")
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "by latency" not in text(app))
+
+
+async def test_wide_takes_nothing_away_and_names_what_has_no_room(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (120, 30)) as pilot:
+        before = columns(app)
+        await pilot.press("w")
+        await shows(pilot, "no room for")
+        assert set(before) <= set(columns(app))
+
+
+async def test_one_row_too_many_for_the_screen_moves_no_column(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (120, 30)) as pilot:
+        before = app.main.table.columns
+        assert not app.main.table.show_vertical_scrollbar
+        await pilot.resize_terminal(120, 8)
+        await until(pilot, lambda: app.main.table.show_vertical_scrollbar)
+        assert app.main.table.columns == before
 
 
 async def test_wide_brings_more_columns_and_goes_back(tmp_path: Path) -> None:
@@ -78,7 +99,7 @@ async def test_wide_brings_more_columns_and_goes_back(tmp_path: Path) -> None:
     )
     app = console(layout)
 
-    async with running(app, (200, 30)) as pilot:
+    async with running(app, (300, 30)) as pilot:
         assert "instance" not in columns(app)
         await pilot.press("w")
         for words in ("loft-7", "reversi-0.1", "1.2G", "banner:SSH-2.0"):

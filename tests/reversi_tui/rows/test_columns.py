@@ -15,12 +15,10 @@ from checker.rows.row import Known, Moment, Row, age_text
 from reversi_tui.rows.columns import (
     BY_ID,
     COLUMNS,
-    DEFAULTS,
     SYMBOLS,
+    Column,
     UnknownColumn,
     column_named,
-    cut,
-    fitted,
 )
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
@@ -101,7 +99,8 @@ def test_what_is_not_known_is_blank_and_sorts_as_unknown() -> None:
 def test_a_stale_row_says_so_with_its_age_whatever_its_status(status: Status) -> None:
     later = Moment(now=NOW + 300, every_s=20.0)
 
-    assert BY_ID["probe"].text(row(status), later) == "stale 5m"
+    assert BY_ID["status"].text(row(status), later) == "z stale 5m"
+    assert BY_ID["probe"].text(row(status), later) == "5m"
 
 
 def test_every_status_has_a_symbol_of_its_own() -> None:
@@ -213,74 +212,9 @@ def test_latency_sorts_by_number_and_status_worst_first() -> None:
     assert BY_ID["status"].sort_value(row(Status.HUNG)) < BY_ID["status"].sort_value(row(Status.UP))  # type: ignore[operator]
 
 
-def ids(width: int, *, chosen: tuple[str, ...] = (), wide: bool = False) -> list[str]:
-    return [place.column.id for place in fitted(width, chosen=chosen, wide=wide)]
-
-
-@pytest.mark.parametrize("wide", [pytest.param(False, id="usual"), pytest.param(True, id="wide")])
-@pytest.mark.parametrize("width", [20, 40, 59, 60, 79, 80, 120, 200])
-def test_columns_fit_the_width_in_their_order(width: int, *, wide: bool) -> None:
-    places = fitted(width, wide=wide)
-
-    assert sum(place.width + 1 for place in places) - 1 <= width
-    assert all(place.column.least <= place.width <= place.column.most for place in places)
-    assert [place.column.id for place in places] == [
-        c.id for c in COLUMNS if c.id in {place.column.id for place in places}
-    ]
-
-
-def test_a_terminal_of_60_keeps_what_an_operator_needs_most() -> None:
-    assert ids(59) == ["node", "port", "status", "probe", "pid", "since"]
-
-
-def test_a_wide_terminal_shows_every_usual_column() -> None:
-    assert ids(200) == [column.id for column in DEFAULTS]
-
-
-def test_a_terminal_of_80_has_the_strip_and_room_for_names() -> None:
-    assert ids(78) == ["node", "port", "status", "probe", "day", "pid"]
-    assert fitted(78)[0].width == 15
-
-
-def test_wide_columns_come_before_the_answer_and_in_a_small_terminal_too() -> None:
-    assert {"flaps", "kills", "bytes"} <= set(ids(59, wide=True))
-    assert {"flaps", "kills", "bytes", "client", "instance", "expect"} <= set(ids(180, wide=True))
-    assert "answer" not in ids(180, wide=True)
-    assert ids(240, wide=True) == [column.id for column in COLUMNS]
-
-
-def test_chosen_columns_keep_their_order_and_are_cut_off_at_the_right() -> None:
-    chosen = ("status", "peer", "node", "pid", "flaps")
-
-    assert ids(80, chosen=chosen) == list(chosen)
-    assert ids(40, chosen=chosen) == ["status", "peer", "node"]
-    assert ids(30, chosen=chosen) == ["status", "node"]
-    assert ids(9, chosen=chosen) == ["node"]
-    assert ids(80, chosen=("port", "pid")) == ["node", "port", "pid"]
-
-
-def test_wide_ones_come_behind_the_chosen() -> None:
-    assert ids(240, chosen=("kills", "node"), wide=True) == [
-        "kills",
-        "node",
-        "flaps",
-        "bytes",
-        "client",
-        "instance",
-        "expect",
-        "tags",
-        "note",
-    ]
-
-
-def test_short_names_leave_their_room_to_others() -> None:
-    assert fitted(120, longest_name=5)[0].width == 10
-
-
-def test_cut_fills_or_cuts_to_the_width() -> None:
-    assert cut("abc", 5) == "abc  "
-    assert cut("abc", 5, right=True) == "  abc"
-    assert cut("abcdef", 5) == "abcd…"
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.id)
+def test_no_title_loses_the_arrow_of_the_order(column: Column) -> None:
+    assert column.least > len(column.title)
 
 
 def test_an_unknown_column_is_refused_by_name() -> None:

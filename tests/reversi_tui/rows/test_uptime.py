@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from checker.model import Watched
 from checker.rows.hours import Level, overall, strip_text
 from checker.rows.row import HOURS, Share
-from reversi_tui.rows.columns import SYMBOLS, cut
+from reversi_tui.rows.columns import SYMBOLS
+from reversi_tui.rows.cutting import in_cell
 from reversi_tui.rows.uptime import (
     DAYS,
     LEVEL_MEANING,
@@ -52,7 +53,7 @@ def test_the_console_has_all_its_symbols_in_ascii_too() -> None:
 
     assert all(symbol.isascii() for symbol in symbols)
     assert len(set(symbols)) == len(symbols)
-    assert in_ascii(cut("abcdef", 4)) == "abc~"
+    assert in_ascii(in_cell("abcdef", 4)) == "abc~"
 
 
 def test_the_share_of_the_hours_that_were_watched() -> None:

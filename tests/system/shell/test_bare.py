@@ -159,6 +159,16 @@ def test_the_shared_key_allows_only_the_originals_request(spool: Path) -> None:
     assert [(one.returncode, one.stdout, one.stderr) for one in names] == [(0, "0\n", "")] * 2
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_device_that_wants_to_become_a_node_is_told_to_ask_later(
+    shell: tuple[str, ...], spool: Path
+) -> None:
+    said = [ask(shell, request, spool, node="+field") for request in ("enrol a b c", "hold a", "")]
+
+    assert [(one.returncode, one.stdout) for one in said] == [(75, "0\n")] * 3
+    assert all("ask again later" in one.stderr for one in said)
+
+
 def test_the_log_says_what_to_do_but_not_for_each_request(spool: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()

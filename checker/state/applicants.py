@@ -1,0 +1,103 @@
+"""The applicants of enrolments: in memory, by the fingerprint of their key, and in the state file.
+
+Losing them loses nothing: each device asks again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from checker.model import Applicant
+from checker.state.pending import Pending
+
+HAS_APPLICANT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'applicant'"
+ADD_APPLICANT = """
+CREATE TABLE applicant (
+    fingerprint   TEXT    NOT NULL PRIMARY KEY,
+    enrolment     TEXT    NOT NULL,
+    name          TEXT    NOT NULL,
+    said          TEXT    NOT NULL,
+    public_key    TEXT    NOT NULL,
+    host_keys     TEXT    NOT NULL,                                 -- one a line
+    peer          TEXT    NOT NULL,
+    first_at      REAL    NOT NULL,                                 -- Unix seconds, UTC
+    last_at       REAL    NOT NULL,
+    is_rejected   INTEGER NOT NULL CHECK (is_rejected IN (0, 1))
+) STRICT, WITHOUT ROWID
+"""
+"""Not a numbered migration, as with `said`."""
+APPLICANTS = "SELECT * FROM applicant ORDER BY first_at, fingerprint"
+UPSERT_APPLICANT = """
+INSERT OR REPLACE INTO applicant VALUES (
+    :fingerprint, :enrolment, :name, :said, :public_key, :host_keys, :peer, :first_at, :last_at,
+    :is_rejected
+)
+"""
+DELETE_APPLICANT = "DELETE FROM applicant WHERE fingerprint = :fingerprint"
+
+
+def has_applicants(db: sqlite3.Connection) -> bool:
+    return db.execute(HAS_APPLICANT).fetchone() is not None
+
+
+def applicants_in(db: sqlite3.Connection) -> tuple[Applicant, ...]:
+    """Return the applicants, the oldest first; none from a file of an older product."""
+    if not has_applicants(db):
+        return ()
+    return tuple(applicant_from(row) for row in db.execute(APPLICANTS))
+
+
+def write_applicants(
+    db: sqlite3.Connection, applicants: Iterable[Applicant], dropped: Iterable[str]
+) -> None:
+    """Write these, and delete those with these fingerprints; the caller holds the transaction."""
+    db.executemany(DELETE_APPLICANT, [{"fingerprint": one} for one in dropped])
+    db.executemany(UPSERT_APPLICANT, [applicant_row(one) for one in applicants])
+
+
+def applicant_row(one: Applicant) -> dict[str, Any]:
+    """The columns of an applicant's row."""
+    return {
+        "fingerprint": one.fingerprint,
+        "enrolment": one.enrolment,
+        "name": one.name,
+        "said": one.said,
+        "public_key": one.public_key,
+        "host_keys": "\n".join(one.host_keys),
+        "peer": one.peer,
+        "first_at": one.first_at,
+        "last_at": one.last_at,
+        "is_rejected": int(one.is_rejected),
+    }
+
+
+def applicant_from(row: sqlite3.Row) -> Applicant:
+    """The inverse of applicant_row."""
+    fields: dict[str, Any] = dict(row)
+    fields["host_keys"] = tuple(row["host_keys"].splitlines())
+    fields["is_rejected"] = bool(row["is_rejected"])
+    return Applicant(**fields)
+
+
+class Applicants:
+    """All applicants of one gateway."""
+
+    def __init__(self, pending: Pending) -> None:
+        self.pending = pending
+        self.by_fingerprint: dict[str, Applicant] = {}
+
+    def load(self, found: Iterable[Applicant]) -> None:
+        """Start with these, which are in the state file already."""
+        self.by_fingerprint = {one.fingerprint: one for one in found}
+
+    def put(self, one: Applicant) -> None:
+        """Keep and write."""
+        self.by_fingerprint[one.fingerprint] = self.pending.applicants[one.fingerprint] = one
+
+    def drop(self, fingerprints: Sequence[str]) -> None:
+        """Forget these."""
+        for one in fingerprints:
+            if self.by_fingerprint.pop(one, None) is not None:
+                self.pending.drop_applicant(one)
