@@ -61,7 +61,7 @@ def install(config: Config, *, dry_run: bool) -> None:
     from client.service.survey import look_for, wanted
 
     service = wanted(config)
-    planned = plan.install(service, look_for(service))
+    planned = plan.install(service, look_for(service, config))
     (rehearse if dry_run else carry_out)(planned)
 
 

@@ -35,8 +35,10 @@ class Found:
     """Where the interpreter, its library and our packages are, links resolved."""
     closed: Path | None = None
     """A part of that way that other accounts cannot enter or read."""
-    is_key_roots: bool = True
-    """Whether root owns the private key."""
+    unreadable: Path | None = None
+    """A part of the way to the configuration or the key that root needs a capability for."""
+    rival: int | None = None
+    """The PID of another client that keeps the node's tunnel now."""
     bundle: Path | None = None
     """The service of the node's bundle, if there is one."""
     is_running: bool = False
@@ -119,10 +121,10 @@ def refuse(service: Service, found: Found) -> None:
             f"{found.bundle} keeps the tunnel of {service.node}; uninstall that bundle first"
         )
     if found.manager is Manager.SYSTEMD:
-        refuse_unseen(service, found)
+        refuse_unseen(found)
 
 
-def refuse_unseen(service: Service, found: Found) -> None:
+def refuse_unseen(found: Found) -> None:
     """Raises ServiceError."""
     for path in found.environment:
         if any(path.is_relative_to(place) for place in UNSEEN):
@@ -130,9 +132,10 @@ def refuse_unseen(service: Service, found: Found) -> None:
                 f"a system service cannot see {path}; install reversi-ssh into an environment"
                 " elsewhere, such as /opt/reversi, or run this as the user whose service it is"
             )
-    if not found.hands_over and not found.is_key_roots:
+    if not found.hands_over and found.unreadable:
         raise ServiceError(
-            f"the service could not read {service.key}; run: chown root {service.key}"
+            f"the service could not read {found.unreadable}, which another account owns; move the"
+            " configuration and the key to a directory of root's, such as /etc/reversi"
         )
 
 
@@ -144,7 +147,8 @@ def install(service: Service, found: Found) -> Plan:
     is_new = found.files.get(file) != text
     if not is_new and found.is_running:
         return Plan(steps=(), notes=notes(service, found))
-    steps: list[Step] = [Write(path=file, text=text)] if is_new else []
+    steps: list[Step] = [step for old in renamed(service, found) for step in removal(old, found)]
+    steps += [Write(path=file, text=text)] if is_new else []
     if found.manager.is_systemd:
         control = systemctl(found.manager)
         unit = file.name
@@ -155,6 +159,15 @@ def install(service: Service, found: Found) -> Plan:
         steps.append(Run(words=("launchctl", "unload", str(file)), must=False))
         steps.append(Run(words=("launchctl", "load", "-w", str(file))))
     return Plan(steps=tuple(steps), notes=notes(service, found))
+
+
+def renamed(service: Service, found: Found) -> list[Path]:
+    """Return our services of the same configuration, from before the node got another name."""
+    return [
+        file
+        for file, text in found.files.items()
+        if file != file_of(service, found) and config_of(found.manager, text) == service.config
+    ]
 
 
 def text_of(service: Service, found: Found) -> str:
@@ -186,7 +199,9 @@ def notes(service: Service, found: Found) -> tuple[str, ...]:
             rights = "it runs as you, while you are logged in"
             if found.manager.is_systemd:
                 rights += "; to keep it running: loginctl enable-linger"
-    return (rights, f"to see the tunnel: reversi-client status --config {service.shown}")
+    rival = f"another client keeps this tunnel now; to let the service do it: kill {found.rival}"
+    watch = f"to see the tunnel: reversi-client status --config {service.shown}"
+    return (rights, *([rival] if found.rival else []), watch)
 
 
 def uninstall(config: Path | None, found: Found) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import checker
 import client
 from checker import __version__
+from client import identity, status
 from client.config import Config, read_private_key
 from client.service.plan import Found, ServiceError, file_of, systemctl
 from client.service.service import PREFIX, Manager, Service
@@ -75,14 +77,21 @@ def home() -> Path:
 def look() -> Found:
     """Return what `uninstall` needs to know. Raises ServiceError."""
     here = manager()
+    if here is Manager.SYSTEMD_USER and not said(*systemctl(here), "show", "--property=Version"):
+        raise ServiceError(
+            "your own systemd does not answer; log in as this user, not by su or sudo, or run:"
+            " sudo loginctl enable-linger $USER"
+        )
     return Found(manager=here, home=home(), files=files(here.folder(home()), here.suffix))
 
 
-def look_for(service: Service) -> Found:
+def look_for(service: Service, config: Config) -> Found:
     """Return what `install` needs to know. Raises ServiceError."""
     found = look()
     places = environment(service)
-    unit = file_of(service, found).name
+    file = file_of(service, found)
+    # only a system service of systemd has its status elsewhere
+    is_its_own = file in found.files and found.manager is not Manager.SYSTEMD
     return Found(
         manager=found.manager,
         home=found.home,
@@ -90,9 +99,10 @@ def look_for(service: Service) -> Found:
         hands_over=found.manager is Manager.SYSTEMD and hands_over(),
         environment=tuple(dict.fromkeys(path.resolve() for path in places)),
         closed=closed(places),
-        is_key_roots=service.key.stat().st_uid == 0,
+        unreadable=closed((service.config, service.key), owner=0),
+        rival=None if is_its_own else rival(config),
         bundle=bundle(service, found),
-        is_running=found.manager.is_systemd and is_running(found.manager, unit),
+        is_running=found.manager.is_systemd and is_running(found.manager, file.name),
     )
 
 
@@ -103,15 +113,26 @@ def environment(service: Service) -> tuple[Path, ...]:
     return (*words, *inside, Path(os.__file__))
 
 
-def closed(paths: Iterable[Path]) -> Path | None:
-    """Return the first part of the paths, links resolved or not, that is not open to everyone."""
+def closed(paths: Iterable[Path], owner: int | None = None) -> Path | None:
+    """Return the first part of the paths, links resolved or not, that this account cannot enter or
+    read without a capability. None: an account that owns nothing.
+    """
     for path in paths:
         for way in (path, path.resolve()):
             for part in (*reversed(way.parents), way):
-                needed = stat.S_IXOTH if part != way else stat.S_IROTH
-                if not part.stat().st_mode & needed:
+                seen = part.stat()
+                needed = stat.S_IXUSR if part != way else stat.S_IRUSR
+                if not seen.st_mode & (needed if seen.st_uid == owner else needed >> 6):
                     return part
     return None
+
+
+def rival(config: Config) -> int | None:
+    """Return the PID of a client that was started by hand and keeps the tunnel now."""
+    record = status.read(config.status_file)
+    if record is None or record.machine != identity.machine_name():
+        return None
+    return record.process.pid if identity.is_alive(record.process) else None
 
 
 def bundle(service: Service, found: Found) -> Path | None:
@@ -127,8 +148,8 @@ def bundle(service: Service, found: Found) -> Path | None:
 
 def systemd_version() -> int:
     """Return systemd's version; 0 if it does not say."""
-    words = said("systemctl", "--version").split()
-    return int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+    found = re.match(r"systemd (\d+)", said("systemctl", "--version"))
+    return int(found[1]) if found else 0
 
 
 def hands_over() -> bool:

@@ -78,6 +78,22 @@ def test_two_nodes_of_one_device_are_two_services() -> None:
     assert install(OFFICE, both).steps == ()
 
 
+def test_a_node_that_got_another_name_leaves_no_old_service() -> None:
+    there = installed(SERVER, install(OFFICE, SERVER))
+
+    planned = install(replace(OFFICE, node="attic"), replace(there, is_running=False))
+
+    assert commands(planned)[0] == "systemctl disable --now reversi-client-office.service"
+    assert Delete(path=UNIT) in planned.steps
+    assert commands(planned)[-1] == "systemctl restart reversi-client-attic.service"
+
+
+def test_a_client_that_was_started_by_hand_is_named() -> None:
+    notes = install(OFFICE, replace(SERVER, rival=4711)).notes
+
+    assert any(note.endswith("kill 4711") for note in notes)
+
+
 def test_a_users_service_needs_no_root() -> None:
     planned = install(OFFICE, USER)
 
@@ -159,8 +175,8 @@ REFUSED = [
     ),
     pytest.param(
         OFFICE,
-        replace(SERVER, hands_over=False, is_key_roots=False),
-        "chown root",
+        replace(SERVER, hands_over=False, unreadable=Path("/home/anna")),
+        "could not read /home/anna",
         id="another's key",
     ),
 ]

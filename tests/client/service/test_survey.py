@@ -23,10 +23,13 @@ from client.service.survey import (
     environment,
     files,
     is_shared,
+    rival,
     wanted,
 )
+from client.status import StatusFile, write
 from tests.client.samples import TEXT
 from tests.client.service.samples import OFFICE, SERVER
+from tests.client.test_status import CONNECTING
 
 
 @pytest.fixture
@@ -120,6 +123,28 @@ def test_a_link_is_followed(open_folder: Path) -> None:
     (open_folder / "inner").chmod(0o700)
 
     assert closed([link]) == open_folder / "inner"
+
+
+def test_what_root_owns_is_open_to_root(open_folder: Path) -> None:
+    file = open_folder / "inner/file"
+    file.chmod(0o600)
+
+    assert closed([file]) == file
+    assert closed([file], owner=file.stat().st_uid) is None
+
+
+def test_a_client_that_runs_already_is_seen(config: Config) -> None:
+    assert rival(config) is None
+
+    here = StatusFile(config, print)
+    here.start(CONNECTING, 0.0)
+    assert rival(config) == os.getpid()
+
+    ended = replace(here.process, start_ticks=1)
+    last = here.last
+    assert last is not None
+    write(config.status_file, replace(last, process=ended))
+    assert rival(config) is None
 
 
 def test_only_names_like_ours_are_read(tmp_path: Path) -> None:
