@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
 
 from checker.model import CheckerError
 
+BAR_WIDTH = 24
+BAR_STEPS = 200
+"""Most frames of a bar: more cost time on a slow terminal."""
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
@@ -66,6 +72,49 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def bar(done: int, total: int, name: str, columns: int = 80) -> str:
+    """Return one frame of a progress bar, for a terminal of so many columns."""
+    filled = BAR_WIDTH * done // total
+    shown = f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total} {name}"
+    return f"\r{shown[: columns - 1]}\x1b[K"
+
+
+def draw_bar(out: TextIO, done: int, total: int, name: str) -> None:
+    """Draw the bar if `out` is a terminal."""
+    if out.isatty():
+        out.write(bar(done, total, name, columns_of(out)))
+        out.flush()
+
+
+def columns_of(out: TextIO) -> int:
+    """The width of the terminal; 80 if it says none."""
+    try:
+        return os.get_terminal_size(out.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+@contextlib.contextmanager
+def progress_bar(out: TextIO, total: int) -> Iterator[Callable[[str], None]]:
+    """Give the block a function to call for each of `total` items that is done, with its name. It
+    draws the bar if `out` is a terminal, and ends its line when the block ends.
+    """
+    done = 0
+
+    def step(name: str) -> None:
+        nonlocal done
+        done += 1
+        if BAR_STEPS * done // total != BAR_STEPS * (done - 1) // total:
+            draw_bar(out, done, total, name)
+
+    try:
+        yield step
+    finally:
+        if done and out.isatty():
+            out.write("\n")
+            out.flush()
 
 
 def age(at: float | None, now: float) -> str:

@@ -213,6 +213,11 @@ def cmd_status(config: Config, arguments: Arguments) -> ExitCode:
 
 
 def cmd_build(wanted: BuildOptions) -> ExitCode:
+    if wanted.enrolment:
+        from client.bundle.enrolment import build_enrolment
+
+        build_enrolment(wanted)
+        return ExitCode.OK
     from client.bundle.build import build
 
     return ExitCode.OK if build(wanted) else ExitCode.USAGE

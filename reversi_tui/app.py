@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerFailed
 
-from reversi_tui.actions.table import Action, key_name
+from reversi_tui.actions.table import WITHOUT_KEY, Action, key_name
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source
@@ -135,7 +135,7 @@ class Console(App[None]):
 
     def on_mount(self) -> None:
         for action in self.main.desk.actions:
-            if action.id.startswith("command.") and action.key:
+            if action.key and (action.id.startswith("command.") or action.id in WITHOUT_KEY):
                 self.bind(
                     action.key, f"on_main({action.call!r})", description=action.title, show=False
                 )

@@ -12,7 +12,9 @@ from checker.control.all_rows import Found, read_all
 from checker.model import Status, tunnel_json
 from checker.output import say
 from checker.rows.cells import safe
+from checker.rows.filter import parse_filter
 from checker.rows.row import NO_PORT, Moment, Row
+from checker.rows.states import states_called
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.rows.uptime import in_ascii
@@ -122,7 +124,9 @@ def document(rows: Sequence[Row], found: Found) -> str:
             for row, each in unregistered
         ],
     }
-    return json.dumps({**shown, "sweep": sweep, "problems": list(found.remarks)})
+    return json.dumps(
+        {**shown, "pending": len(found.waiting), "sweep": sweep, "problems": list(found.remarks)}
+    )
 
 
 def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
@@ -152,6 +156,26 @@ def refuse_mistakes(text: str, rows: Sequence[Row], moment: Moment) -> None:
         check_filter(text, rows, moment)
 
 
+def asks_for_waiting(text: str) -> bool:
+    """Whether the filter has `is:pending`: only then are devices that wait in the table."""
+    parts = (part for term in parse_filter(text).terms for part in term.parts)
+    return any(
+        part.name == "is"
+        and not part.is_inverted
+        and "pending" in states_called(part.value.lower())
+        for part in parts
+    )
+
+
+def waiting_rows(layout: Layout, found: Found) -> tuple[Row, ...]:
+    """The rows of the devices that wait. Raises ConfigError."""
+    from checker.registry.enrolments import read_enrolments
+    from checker.rows.applicants import pending_row
+
+    enrolments = read_enrolments(layout.enrolments).found
+    return tuple(pending_row(one, enrolments.get(one.enrolment)) for one in found.waiting)
+
+
 def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
@@ -164,14 +188,17 @@ def print_once(
     )
     found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
-    refuse_mistakes(preferences.filter_text, found.rows, moment)
-    rows = arranged(found.rows, preferences, moment)
+    all_rows = found.rows
+    if asks_for_waiting(preferences.filter_text):
+        all_rows += waiting_rows(layout, found)
+    refuse_mistakes(preferences.filter_text, all_rows, moment)
+    rows = arranged(all_rows, preferences, moment)
     for remark in found.remarks:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
-    if found.rows and not rows:
+    if all_rows and not rows:
         from checker.rows.mistakes import why_nothing  # only this needs it
 
-        reason = why_nothing(preferences.filter_text, found.rows, moment)
+        reason = why_nothing(preferences.filter_text, all_rows, moment)
         print(f"reversi-tui: {safe(reason, 600)}", file=sys.stderr)
     say(
         document(rows, found)

@@ -34,6 +34,7 @@ VERBS = {
     "alert": "alert",
     "metrics": "metrics",
     "node": "nodes",
+    "enrol": "enrol",
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",
     "inventory": "inventory",

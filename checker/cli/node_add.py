@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from checker.cli import node_add_many
 from checker.cli.answers import node_json, say_json
 from checker.cli.dialog import show_note, would
 from checker.cli.exit_codes import ExitCode
@@ -36,15 +37,16 @@ def add_to(actions: Verbs) -> None:
     adding = add_verb(
         actions,
         "add",
-        "register a node",
+        "register a node, or all nodes of a CSV file",
         "reversi-checker node add office --forward 127.0.0.1:22,banner:SSH-2.0 --client-config"
         " office.toml",
+        "reversi-checker node add --from nodes.csv --output-dir keys --dry-run",
     )
-    adding.add_argument("name", metavar="NODE")
+    adding.add_argument("name", nargs="?", metavar="NODE")
+    node_add_many.add_options(adding)
     adding.add_argument(
         "--forward",
         action="append",
-        required=True,
         metavar="[PORT=]HOST:PORT[,public][,EXPECT]",
         help=(
             "gateway port (without it one is allotted), target as the node reaches it, 'public' if"
@@ -74,6 +76,9 @@ def add_to(actions: Verbs) -> None:
 
 
 def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    node_add_many.refuse_mixed(args)
+    if args.table is not None:
+        return node_add_many.cmd_add_many(args, layout)
     config = load_config(layout.config)
     wanted = Wanted(
         name=parse_name(args.name),

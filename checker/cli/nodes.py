@@ -15,6 +15,7 @@ from checker.cli import (
     node_add,
     node_edits,
     node_forward,
+    node_pending,
     node_pin,
     node_remove,
 )
@@ -57,6 +58,7 @@ def add_to(verbs: Verbs) -> None:
     forward_edits.add_to(actions)
     node_forward.add_to(actions)
     node_pin.add_to(actions)
+    node_pending.add_to(actions)
     migrate.add_to(actions)
 
 

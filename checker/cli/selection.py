@@ -95,16 +95,18 @@ def rows_to_show(layout: Layout, registry: Registry, text: str) -> tuple[Row, ..
         return ()
 
 
-def confirm_many(
+def confirm_many(  # noqa: PLR0913 - what is asked, about what, and how much of it is shown
     args: argparse.Namespace,
     question: str,
     plan: Sequence[str],
     *,
     what: str = "forwards",
     ends: bool = True,
+    shown: int = SHOWN,
 ) -> bool:
     """Show the plan, a line for each target, and ask: for more than MANY the count must be typed.
-    Return whether anything was asked, so that time has passed.
+    Return whether anything was asked, so that time has passed. Of a long plan, only the first
+    `shown` lines are shown.
 
     Nothing is asked with `--yes`, nor about a few targets of which no tunnel `ends`. Raises
     Declined; Unconfirmed if many were chosen by a filter and there is no terminal.
@@ -117,10 +119,10 @@ def confirm_many(
             raise Unconfirmed(count, what)
         return False
     print("This will:", file=sys.stderr)
-    for line in plan[:SHOWN]:
+    for line in plan[:shown]:
         print(f"  {line}", file=sys.stderr)
-    if len(plan) > SHOWN:
-        print(f"  and {len(plan) - SHOWN} more; --dry-run shows all", file=sys.stderr)
+    if len(plan) > shown:
+        print(f"  and {len(plan) - shown} more; --dry-run shows all", file=sys.stderr)
     asked = f"{question}? [y/N] " if count <= MANY else f"{question}? Type {count} to continue: "
     print(asked, end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline().strip().lower()

@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.cli.answers import about_node, say_json, unregistered_json
+from checker.cli.applicant_lines import waiting_sentence
 from checker.cli.common import existing_registry, seen_tunnels
+from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import add_filter, refuse_both, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
+from checker.control.applicant_list import waiting
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import Forward, Node, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
 from checker.output import age, aligned, say, today
@@ -62,6 +65,8 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say_json(**status_json(shown))
     else:
         say(aligned([HEADINGS, *status_rows(shown)]))
+        if shown.waiting and not args.node and args.filter is None:
+            narrate(f"{waiting_sentence(shown.waiting)}: reversi-checker node pending")
     return ExitCode.OK if is_well(shown, registry, today()) else ExitCode.NOT_UP
 
 
@@ -78,6 +83,8 @@ class Shown:
     unregistered: tuple[UnregisteredTunnel, ...]
     broken: tuple[BrokenFile, ...]
     nodes: Mapping[NodeName, Node]
+    waiting: int
+    """How many devices wait to be accepted."""
 
 
 def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
@@ -105,6 +112,7 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         unregistered=unregistered,
         broken=broken,
         nodes=registry.nodes,
+        waiting=len(waiting(layout)),
     )
 
 
@@ -144,6 +152,7 @@ def status_json(shown: Shown) -> dict[str, Any]:
         ],
         "unregistered": unregistered_json(shown.unregistered),
         "broken": [one.as_json() for one in shown.broken],
+        "pending": shown.waiting,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout, is_there
 from checker.control.background import Background
-from checker.model import Node, NodeName, Tunnel, Unregistered, by_place, seen_at
+from checker.model import Applicant, Node, NodeName, Tunnel, Unregistered, by_place, seen_at
 from checker.output import today
 from checker.registry.snapshot import copied_nodes
 from checker.rows.from_registry import Broken, barred_words, broken_row, device_row, forward_row
@@ -26,6 +26,7 @@ class FromState:
 
     tunnels: Mapping[Key, Tunnel]
     unregistered: tuple[Unregistered, ...] = ()
+    waiting: tuple[Applicant, ...] = ()
     known: Mapping[Key, Known]
     sweep: Sweep | None = None
 
@@ -37,6 +38,8 @@ class Found:
     rows: tuple[Row, ...]
     unregistered: Mapping[Key, Unregistered]
     broken: tuple[Broken, ...]
+    waiting: tuple[Applicant, ...]
+    """Devices that ask to become nodes; they are not among the rows."""
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
@@ -80,6 +83,7 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         rows=with_mutes(layout, rows, now),
         unregistered=unregistered,
         broken=broken,
+        waiting=seen.waiting,
         sweep=seen.sweep,
         remarks=remarks,
     )
@@ -119,6 +123,7 @@ def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
         return FromState(
             tunnels=tunnels,
             unregistered=state.unregistered(),
+            waiting=tuple(one for one in state.applicants() if not one.is_rejected),
             sweep=state.last_sweep(),
             known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
         )

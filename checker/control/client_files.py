@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -230,13 +230,13 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
     )
 
 
-def unused(folder: Path, name: str) -> Path:
-    """The first of NAME.key, NAME-2.key, NAME-3.key ... that does not exist: a key that does may be
-    in use.
+def unused(folder: Path, name: str, taken: Collection[Path] = ()) -> Path:
+    """The first of NAME.key, NAME-2.key, NAME-3.key ... that does not exist and is not taken: a key
+    that does may be in use.
     """
     path = folder / f"{name}.key"
     for number in count(2):
-        if not os.path.lexists(path):
+        if path not in taken and not os.path.lexists(path):
             break
         path = folder / f"{name}-{number}.key"
     return path

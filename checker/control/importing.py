@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from checker.config.files import write_atomically
@@ -16,7 +16,7 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.bindable import look_at_ports
 from checker.control.import_plan import FileRemark, Import, plan_import
-from checker.control.notices import Report, known_registry, log_changes, warn
+from checker.control.notices import Report, known_registry, log_many, warn
 from checker.control.present_tunnels import listening_since, with_present_tunnels
 from checker.model import InvalidValue, Node
 from checker.registry.authorized_keys import gate_command, write_keys
@@ -33,8 +33,6 @@ STDIN = Path("-")
 TYPED = Path("--command")
 """In place of the path of a file, if the command line itself was given."""
 CALLED = {STDIN: "standard input", TYPED: "a command line"}
-EVENTS_AT_ONCE = 100
-"""In one message to the daemon, which takes 64 KiB."""
 
 
 def files_at(paths: Iterable[Path]) -> tuple[list[Path], list[FileRemark]]:
@@ -112,8 +110,7 @@ def import_files(  # noqa: PLR0913 - what to read, what is wanted, and whether o
         changes = [
             (f.node, f.port, f"imported from {CALLED.get(path, path.name)}") for path, f in forwards
         ]
-        for at in range(0, len(changes), EVENTS_AT_ONCE):
-            log_changes(layout, changes[at : at + EVENTS_AT_ONCE], report)
+        log_many(layout, changes, report)
     freed = registry.freed
     warn(report, [freed[f.port].sentence for _, f in forwards if f.port in freed])
     return found
@@ -128,16 +125,23 @@ def refuse_shared_key(wish: Wish, config: Config) -> None:
         )
 
 
-def write_nodes(layout: Layout, nodes: Sequence[Node]) -> None:
-    """Write these nodes' files, under `locked`: all of them or none. Raises ConfigError."""
+def write_nodes(
+    layout: Layout, nodes: Sequence[Node], step: Callable[[str], None] = lambda _: None
+) -> None:
+    """Write these nodes' files, under `locked`: all of them or none. `step` is called with the name
+    of each node that is written. Raises ConfigError.
+    """
     paths = [node_path(layout, node.name) for node in nodes]
     try:
         for path, node in zip(paths, nodes, strict=True):
             write_waiting(path, node)
             write_atomically(path, node_toml(node), mode=0o644)
+            step(node.name)
         write_keys(layout, gate_command(layout))
-    except (ConfigError, OSError):
+    except BaseException:
         for path in paths:
             path.unlink(missing_ok=True)
             waiting_path(path).unlink(missing_ok=True)
+        with contextlib.suppress(ConfigError):  # report the first error
+            write_keys(layout, gate_command(layout))
         raise

@@ -26,14 +26,9 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
     """The same, and the moment at which they matched."""
     from checker.control.all_rows import with_state  # slow to load
     from checker.rows.claims import forget
-    from checker.rows.filter import parse_filter
     from checker.rows.mistakes import check_filter, why_nothing
 
-    if not parse_filter(text):
-        raise InvalidValue(
-            f"--filter {text!r} says nothing, and so would match everything; write for example"
-            " 'tag:site-a', 'is:fault' or 'node:office'"
-        )
+    refuse_blank(text)
     now = time.time()
     found = with_state(layout, (registry.nodes, registry.broken_files, ()), behind=True, now=now)
     every_s = (
@@ -46,6 +41,17 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
     if not rows:
         raise NothingMatches(why_nothing(text, found.rows, moment))
     return rows, moment
+
+
+def refuse_blank(text: str) -> None:
+    """Raise InvalidValue if the filter says nothing."""
+    from checker.rows.filter import parse_filter  # slow to load
+
+    if not parse_filter(text):
+        raise InvalidValue(
+            f"--filter {text!r} says nothing, and so would match everything; write for example"
+            " 'tag:site-a', 'is:fault' or 'node:office'"
+        )
 
 
 def matching_nodes(layout: Layout, registry: Registry, text: str) -> tuple[Node, ...]:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class OldDaemon(CheckerError):
-    """The daemon that runs does not know mutes, and this account may not write them itself."""
+    """The daemon that runs does not know what is asked, and this account may not do it itself."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -12,6 +12,8 @@ from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 
+EVENTS_AT_ONCE = 100
+"""In one message to the daemon, which takes 64 KiB."""
 Report = Callable[[Note], object]
 """Takes what the operator should know besides the answer, as soon as it is known."""
 Clause = tuple[Port | None, str]
@@ -56,6 +58,14 @@ def log_changes(
     trouble = Control(layout=layout).changed(changes, renamed)
     if trouble:
         warn(report, [f"done, but the event could not be written: {trouble}"])
+
+
+def log_many(
+    layout: Layout, changes: Sequence[tuple[NodeName, Port | None, str]], report: Report
+) -> None:
+    """Write events about any number of changes that are done."""
+    for at in range(0, len(changes), EVENTS_AT_ONCE):
+        log_changes(layout, changes[at : at + EVENTS_AT_ONCE], report)
 
 
 def end_tunnels(layout: Layout, aims: Sequence[Aim], report: Report) -> None:

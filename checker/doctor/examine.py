@@ -13,6 +13,7 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.doctor.examine_alerts import alert_facts
+from checker.doctor.examine_enrolments import enrolment_facts
 from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
@@ -27,7 +28,7 @@ from checker.install.unit_files import DAEMON_USER
 from checker.linux.machine import usage_of
 from checker.linux.processes import read_process, started_at
 from checker.linux.systemd import is_enabled, is_unit
-from checker.model import CheckerError, ExpectKind, Node, Tunnel
+from checker.model import CheckerError, Tunnel, lacks_pin
 from checker.registry.enrolments import Enrolments, read_enrolments
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
@@ -78,6 +79,7 @@ def examine(layout: Layout) -> Facts:
         gateway=gateway_facts(layout, config, sshd),
         metrics=metrics_facts(layout),
         alerts=alert_facts(layout),
+        enrolments=enrolment_facts(layout, now),
     )
 
 
@@ -158,17 +160,12 @@ def age_s(pid: int, now: float) -> float | None:
     return now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def is_unpinned(node: Node) -> bool:
-    """Return whether a forward of the node expects its host key, and none is pinned."""
-    return any(one.expect.kind is ExpectKind.HOSTKEY and not one.host_key for one in node.forwards)
-
-
 def enrolments_of(layout: Layout) -> Enrolments:
-    """Return the enrolments; what cannot be read of them is broken."""
+    """Return the enrolments; that they cannot be read has a finding of its own."""
     try:
         return read_enrolments(layout.enrolments)
-    except ConfigError as error:
-        return Enrolments(broken={"": str(error)})
+    except ConfigError:
+        return Enrolments()
 
 
 def registry_facts(registry: Registry, enrolments: Enrolments, now: float) -> RegistryFacts:
@@ -180,11 +177,7 @@ def registry_facts(registry: Registry, enrolments: Enrolments, now: float) -> Re
             *((node.name, key) for node in nodes if node.enabled for key in node.public_keys),
             *((f"enrolment {one.id}", one.public_key) for one in enrolling),
         ),
-        problems=(
-            *registry.problems,
-            *enrolments.broken.values(),
-            *filter(None, [registry.freed_trouble]),
-        ),
+        problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in nodes for one in overdue(node, now)),
-        unpinned=tuple(node.name for node in nodes if is_unpinned(node)),
+        unpinned=tuple(node.name for node in nodes if lacks_pin(node)),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.doctor.alert_facts import AlertFacts
+from checker.doctor.enrolment_facts import EnrolmentFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
@@ -275,6 +276,7 @@ class Facts:
     metrics: MetricsFacts | None = None
     """None: nobody asked for metrics."""
     alerts: AlertFacts = field(default_factory=AlertFacts)
+    enrolments: EnrolmentFacts = field(default_factory=EnrolmentFacts)
 
     @property
     def home(self) -> Path | None:

@@ -9,6 +9,7 @@ from checker.doctor import remedies
 from checker.doctor.check_access import check_access
 from checker.doctor.check_alerts import check_alerts
 from checker.doctor.check_daemon import check_daemon
+from checker.doctor.check_enrolments import check_enrolments
 from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_login import check_login
 from checker.doctor.check_machine import check_machine
@@ -32,6 +33,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_published,
     check_alerts,
     check_machine,
+    check_enrolments,
     check_records,
 )
 

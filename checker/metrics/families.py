@@ -78,6 +78,7 @@ def totals(found: Gathered, forwards: Iterable[Judged]) -> Iterator[Family]:
         labels=("state",),
         samples=[((state,), count) for state, count in node_states(found).items()],
     )
+    yield single("reversi_applicants", "Devices that wait to be accepted.", found.applicants)
     if found.glance.logins_waiting is not None:
         yield single(
             "reversi_logins_waiting",

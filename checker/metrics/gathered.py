@@ -48,6 +48,8 @@ class Gathered:
     glance: Glance = field(default_factory=Glance)
     clients: Mapping[NodeName, str] = field(default_factory=dict)
     """The label for each node's client."""
+    applicants: int = 0
+    """How many devices wait to be accepted."""
 
     @property
     def every_s(self) -> float:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from checker import __version__
 from checker.config.layout import Layout
+from checker.control.applicant_list import waiting
 from checker.control.matching import NothingMatches, matching_rows
 from checker.metrics.gathered import Clients, Gathered, only
 from checker.model import NodeName
@@ -52,6 +53,7 @@ class Reader:
             broken=registry.broken,
             glance=seen,
             clients=self.clients.follow(seen.clients, registry.nodes, now),
+            applicants=len(waiting(self.layout)),
         )
         if self.filter_text is None:
             return found

@@ -14,6 +14,7 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.enrolment import (
     ENROLS,
     MOST_APPLICANTS,
+    MOST_USES,
     PER_ADDRESS,
     Applicant,
     Enrolment,
@@ -76,6 +77,7 @@ from checker.model.ssh_access import (
     host_key_alias,
     is_device_itself,
     known_hosts_file,
+    lacks_pin,
     pinned_keys_file,
     ssh_forwards,
 )
@@ -122,6 +124,7 @@ __all__ = [
     "MOST_APPLICANTS",
     "MOST_PORTS",
     "MOST_TAGS",
+    "MOST_USES",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
@@ -200,6 +203,7 @@ __all__ = [
     "is_stale",
     "joined",
     "known_hosts_file",
+    "lacks_pin",
     "mismatch",
     "mute_from",
     "mute_json",

@@ -15,6 +15,8 @@ MOST_APPLICANTS = 1000
 """That wait at one gateway. As many rejected ones are remembered."""
 PER_ADDRESS = 10
 """New requests a minute that may wait for an answer, from one address."""
+MOST_USES = 10_000
+"""Devices that one enrolment accepts at most: its file lists them."""
 FORGOTTEN_AFTER_S = 86400.0
 """Since an applicant was last heard."""
 ANSWERS_FOR_S = 86400
@@ -39,7 +41,7 @@ class Enrolment:
     expires: int = 0
     """Unix seconds: from then on it takes no new device; 0: never."""
     uses: int = 0
-    """How many devices may be accepted; 0: any number."""
+    """How many devices may be accepted; 0: as many as its file can list (MOST_USES)."""
     per_address: int = PER_ADDRESS
     is_auto: bool = False
     """Whether devices are accepted as they ask, without an operator."""
@@ -50,18 +52,15 @@ class Enrolment:
 
     @property
     def is_used_up(self) -> bool:
-        return 0 < self.uses <= len(self.accepted)
+        return len(self.accepted) >= (self.uses or MOST_USES)
 
     def why_closed(self, now: float) -> str:
         """Why no device may be accepted, as a clause; empty if one may."""
         if self.expires and self.expires <= now:
             return "it has expired"
         if self.is_used_up:
-            return (
-                "its only use is taken"
-                if self.uses == 1
-                else f"all of its {self.uses} uses are taken"
-            )
+            count = len(self.accepted)
+            return "its only use is taken" if count == 1 else f"all of its {count} uses are taken"
         return ""
 
     @property

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from checker.model.node import ExpectKind, Forward
+from checker.model.node import ExpectKind, Forward, Node
 
 SSH_PORT = 22
 OTHER_PROTOCOLS = frozenset({ExpectKind.HTTP, ExpectKind.TLS})
 FILES = "~/.ssh/reversi_"
 SSH_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,63}")
 """A user's name that ssh cannot take for an option, and that no shell would expand."""
+
+
+def lacks_pin(node: Node) -> bool:
+    """Return whether a forward of the node expects its host key, and none is pinned."""
+    return any(one.expect.kind is ExpectKind.HOSTKEY and not one.host_key for one in node.forwards)
 
 
 def is_device_itself(host: str) -> bool:

@@ -80,7 +80,8 @@ def accept(
     registry or the key file cannot be used; then nothing is changed.
 
     Uses, end and forwards come from the enrolment's own file. `by_itself`: nobody was asked, so
-    only enrolments that say so (`--auto`) take devices, and a name that is taken is numbered.
+    only enrolments that say so (`--auto`) take devices, none whose node was removed since, and a
+    name that is taken is numbered.
     """
     now = time.time()
     with locked(layout):
@@ -141,6 +142,8 @@ class Desk:
         applicant = checked(given)
         enrolment = self.enrolment_for(applicant.enrolment)
         self.refuse_key(applicant)
+        if self.by_itself and applicant.fingerprint in enrolment.accepted:
+            raise TakesNone(enrolment.id, "its node was removed since; an operator must decide")
         name = self.name_for(applicant)
         forwards = tuple(self.forward(name, one, applicant) for one in enrolment.forwards)
         node = Node(

@@ -8,7 +8,7 @@ import os
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
-from checker.model import ENROLS, CheckerError, Enrolment, InvalidValue
+from checker.model import ENROLS, MOST_USES, CheckerError, Enrolment, InvalidValue
 from checker.registry.authorized_keys import write_keys
 from checker.registry.enrolments import (
     UnknownEnrolment,
@@ -64,6 +64,11 @@ def refuse_unfit(enrolment: Enrolment) -> None:
         raise InvalidValue(
             f"port {fixed} can belong to one node only; leave it out, and each node is allotted its"
             " own"
+        )
+    if max(enrolment.uses, enrolment.per_address) > MOST_USES or enrolment.per_address < 1:
+        raise InvalidValue(
+            f"an enrolment accepts at most {MOST_USES} devices, and takes 1 to {MOST_USES} a minute"
+            " from one address"
         )
     if enrolment.is_auto and not (enrolment.uses and enrolment.expires):
         raise InvalidValue(

@@ -20,6 +20,7 @@ from checker.config.files import make_folder, mode_in, sync_folder, write_atomic
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError, flag_in, read_toml, text_in, whole_in
 from checker.model import (
+    MOST_USES,
     PER_ADDRESS,
     CheckerError,
     Enrolment,
@@ -34,7 +35,6 @@ from checker.nearest import did_you_mean
 
 HEAD = "# Written by reversi-checker enrol; to end it: reversi-checker enrol end {}\n"
 LATEST = 2**40
-MOST_USES = 1_000_000
 
 
 class UnknownEnrolment(CheckerError):

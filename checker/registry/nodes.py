@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -216,6 +216,20 @@ def allot(
     Ports that were freed lately come last, the longest freed first. Raises PortsUsedUp.
     """
     free = iter(free_ports(registry, {request.port for request in requests}, ports))
+    return with_ports(name, requests, free, ports, deadline_s=deadline_s)
+
+
+def with_ports(
+    name: NodeName,
+    requests: Sequence[ForwardRequest],
+    free: Iterator[Port],
+    ports: PortRanges,
+    *,
+    deadline_s: float | None = None,
+) -> tuple[Forward, ...]:
+    """Return forwards for the requests. One without a port takes the next of `free`, which are
+    those of the range `ports`. Raises PortsUsedUp.
+    """
     forwards = []
     for request in requests:
         port = request.port or next(free, None)

@@ -19,6 +19,8 @@ SYMBOLS = {
 }
 STALE_SYMBOL = "z"
 WORST_FIRST = {status: place for place, status in enumerate(Status)}
+PENDING = "+"
+"""In place of a status: the device waits to be accepted."""
 UNREGISTERED = "*"
 """Follows the name of a node that is not in the registry."""
 
@@ -46,6 +48,8 @@ def port_value(row: Row) -> float | None:
 
 def status_text(row: Row, moment: Moment) -> str:
     """The status; for a node that may not listen, why not; for a stale row, for how long."""
+    if row.applicant is not None:
+        return f"{PENDING} {row.word}"
     if row.is_shut:
         return f"{SYMBOLS[Status.DOWN]} {row.word}"
     if moment.is_stale(row):
@@ -80,6 +84,8 @@ def answer_text(row: Row, _: Moment) -> str:
 def target_text(row: Row) -> str:
     if row.unregistered:
         return "unregistered"
+    if row.applicant is not None:
+        return f"enrolment {row.applicant.enrolment}"
     if row.seen.status is Status.BROKEN and not row.members:
         return ""
     return safe(str(row.forward.target)) if row.forward and not row.members else "..."
@@ -154,6 +160,8 @@ def percentage(share: float | None) -> float | None:
 def named(row: Row) -> str:
     if row.members:
         return f"{safe(row.seen.node)} ({len(row.members)} forwards)"
+    if row.applicant is not None:
+        return safe(row.seen.node)
     if row.seen.port == NO_PORT:
         return f"{safe(row.seen.node)}'s file"
     return f"{safe(row.seen.node)} port {row.seen.port}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.model import Forward, Mute, NodeName, Port, Status, Tunnel, is_stale
+from checker.model import Applicant, Forward, Mute, NodeName, Port, Status, Tunnel, is_stale
 
 Key = tuple[NodeName, Port]
 """Identifies a row, wherever it is on the screen."""
@@ -50,6 +50,10 @@ class Row:
     """The node's; sorted."""
     note: str = ""
     """The node's, as the admin wrote it."""
+    applicant: Applicant | None = None
+    """The device that waits to be accepted; None: it is a forward, or a device of the shared
+    key.
+    """
     mute: Mute | None = None
     """Why no alerts are sent about it; None: they are."""
     members: tuple[Row, ...] = ()

@@ -23,6 +23,7 @@ STATES: dict[str, Callable[[Row, Moment], bool]] = {
     "disabled": barred("disabled"),
     "expired": barred("expired"),
     "unregistered": lambda row, _: row.unregistered,
+    "pending": barred("pending"),
     "muted": lambda row, _: row.mute is not None,
 }
 TIMED = frozenset({"fault", "stale"})

@@ -12,7 +12,8 @@ from checker.model import CheckerError, KeyType
 
 MADE_WITHIN_S = 300
 """An RSA key takes seconds, on a busy machine more than half a minute."""
-BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b", "3072")}
+RSA_BITS = 3072
+BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b", str(RSA_BITS))}
 
 
 def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
@@ -45,6 +46,27 @@ def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes,
         path = Path(folder) / "key"
         make_key(path, comment=comment, kind=kind)
         return path.read_bytes(), path.with_suffix(".pub").read_text(encoding="ascii")
+
+
+def pair_in_memory(kind: KeyType = KeyType.ED25519) -> tuple[bytes, str]:
+    """Return a new private key in OpenSSH's format, without a comment, and its public key, `TYPE
+    BASE64`.
+
+    For many pairs: an ed25519 one takes 0.1 ms here, and 5 ms and a process with ssh-keygen.
+    """
+    # takes longer to load than ssh-keygen to make one pair
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    key = (
+        Ed25519PrivateKey.generate()
+        if kind is KeyType.ED25519
+        else generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    )
+    private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+    public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+    return private, public.decode("ascii")
 
 
 def host_key_line(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from checker.model import (
     MOST_APPLICANTS,
@@ -176,15 +177,17 @@ def newcomers(
     waiting: Iterable[Applicant], enrolment: Enrolment, peer: str, now: float
 ) -> list[Applicant]:
     """Return who asked first within the last minute, by this enrolment and from this address."""
+    here = network_of(peer)
     return [
         one
         for one in waiting
         if one.enrolment == enrolment.id
         and now - one.first_at < NEW_WITHIN_S
-        and network_of(one.peer) == network_of(peer)
+        and network_of(one.peer) == here
     ]
 
 
+@lru_cache(4096)
 def network_of(address: str) -> str:
     """Return what counts as one address: of IPv6 the network, as a host has 2**64 addresses."""
     if ":" not in address:

@@ -165,7 +165,8 @@ class EnrolRequests:
 
     def due(self, now: float) -> list[Applicant]:
         """Return the applicants that should be accepted without an operator, and were not tried
-        lately; note that they are tried at `now` (monotonic).
+        lately; note that they are tried at `now` (monotonic). Of one whose node was removed, an
+        operator must decide.
         """
         found = self.enrolments.found if self.enrolments else {}
         open_ = {
@@ -176,6 +177,7 @@ class EnrolRequests:
             for one in self.applicants.by_fingerprint.values()
             if one.enrolment in open_
             and not one.is_rejected
+            and one.fingerprint not in self.accepted
             and now - self.tried_at.get(one.fingerprint, -AGAIN_AFTER_S) >= AGAIN_AFTER_S
         ]
         self.tried_at |= dict.fromkeys((one.fingerprint for one in due), now)

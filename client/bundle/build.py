@@ -30,6 +30,7 @@ from checker.model import (
     parse_public_key,
     parse_target,
 )
+from checker.output import progress_bar
 from checker.registry.changes import kept_key_path
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -40,8 +41,6 @@ from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.noted_pins import note, pins_in, unnoted
 from client.bundle.options import BuildOptions
 from client.errors import ClientError
-
-BAR_WIDTH = 24
 
 
 class CannotBuild(ClientError):
@@ -195,19 +194,20 @@ def node_add(source: Source, node: Node) -> str:
 
     For a node that is registered already it is the command that replaces its key.
     """
-    checker = [
-        "reversi-checker",
-        *(["--home", str(source.layout.home)] if source.layout.home else []),
-        "node",
-    ]
     if node.public_key:
-        return shlex.join([*checker, "rekey", node.name, "--public-key", "-"])
+        return checker_words(source, "node", "rekey", node.name, "--public-key", "-")
     asked = [
         word
         for forward in node.forwards
         for word in ("--forward", f"{forward.port}={forward.target},{forward.expect}")
     ]
-    return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
+    return checker_words(source, "node", "add", node.name, *asked, "--public-key", "-")
+
+
+def checker_words(source: Source, *words: str) -> str:
+    """Return a command of the gateway's admin, as text for a shell."""
+    home = ["--home", str(source.layout.home)] if source.layout.home else []
+    return shlex.join(["reversi-checker", *home, *words])
 
 
 def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
@@ -251,12 +251,6 @@ def confirm(source: Source, wanted: BuildOptions, narration: TextIO) -> None:
         print(f"reversi-client: {sentence}", file=narration)
 
 
-def bar(done: int, total: int, name: str) -> str:
-    """Return one frame of the progress bar, for a terminal."""
-    filled = BAR_WIDTH * done // total
-    return f"\r[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total} {name}\x1b[K"
-
-
 def moves(node: Node) -> tuple[str, ...]:
     """Return a sentence for each forward that moves to another port, for the admin."""
     return tuple(
@@ -290,16 +284,13 @@ def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     nodes, problems = wanted_nodes(source, wanted.filter_text)
     total = len(nodes) + len(problems)
     confirm(source, wanted, narration)
-    for done, node in enumerate(nodes, start=1):
-        try:
-            handed_out(source, bundle_for(source, node, wanted), wanted)
-        except CannotBuild as error:
-            problems.append(str(error))
-        if narration.isatty():
-            narration.write(bar(done, len(nodes), node.name))
-            narration.flush()
-    if narration.isatty():
-        narration.write("\n")
+    with progress_bar(narration, len(nodes)) as step:
+        for node in nodes:
+            try:
+                handed_out(source, bundle_for(source, node, wanted), wanted)
+            except CannotBuild as error:
+                problems.append(str(error))
+            step(node.name)
     for problem in problems:
         print(f"reversi-client: {problem}", file=narration)
     print(

@@ -22,6 +22,10 @@ BESIDE = ("signs", "trial", "screen")
 """The parts in a file beside the installed script, with the keys: they keep the script small."""
 SETUP = ("place", "setup")
 """The parts that only a bundle has: it installs a copy of itself without them."""
+ENROL = ("apply", "grant", "enrol")
+"""The parts that only the bundle of an enrolment has."""
+WAITS_AS = "enrol_"
+"""Begins the name, in place of a node's, of a device that waits: no node can be called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,13 @@ class Bundle:
     settings: Settings = field(default_factory=Settings)
     keep: Sequence[str] = ()
     """Lines of the header that `upgrade` takes over from the installed bundle; its key is one."""
+    enrolment: str = ""
+    """The id of the enrolment that the key belongs to; empty: it is a node's own bundle."""
 
 
 def kind_of_key(bundle: Bundle) -> str:
+    if bundle.enrolment:
+        return "enrol"
     if bundle.keep:
         return "keep"
     return "device" if bundle.key is None else "embed"
@@ -63,7 +71,7 @@ def header(bundle: Bundle) -> str:
         # their own.
         "KEY_OPENSSH": "" if key is None else key.openssh,
         "HOST_KEYS": "\n".join(bundle.host_keys),
-        "NODE_ADD": bundle.node_add if key is None else "",
+        "NODE_ADD": bundle.node_add if key is None or bundle.enrolment else "",
         "GATEWAYS": " ".join(bundle.gateways),
         "TUNNEL_USER": bundle.user,
         "FORWARDS": " ".join(bundle.forwards),
@@ -86,14 +94,28 @@ def render(bundle: Bundle) -> str:
     value = name.partition("=")[2]
     # A carriage return would be part of the name, but of this line only a comment.
     check = f"[ \"$NODE\" = {value} ] || {{ printf '%s\\n' '{RESAVED}' >&2; exit 2; }} #"
-    secret = " Keep this file secret: it contains a private key." if bundle.key else ""
-    about = (
-        f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; for help: sh {bundle.node}.sh help."
-        f"{secret}\n"
-    )
     runtime, beside, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, BESIDE, SETUP))
     body = (
         f"{runtime}\n# begin beside\n{beside}# end beside\n\n# begin setup\n{setup}# end"
-        f" setup\n\n{shipped('main')}"
+        f" setup\n\n{enrolling(bundle)}{shipped('main')}"
     )
-    return f"{about}# shellcheck disable=SC1090,SC2034\n{name}\n{check}\n{rest}\n{body}"
+    return f"{about(bundle)}# shellcheck disable=SC1090,SC2034\n{name}\n{check}\n{rest}\n{body}"
+
+
+def about(bundle: Bundle) -> str:
+    """Return the first lines, for whoever opens the file."""
+    what, file = f"the tunnel of {bundle.node}", bundle.node
+    if bundle.enrolment:
+        what, file = (
+            f"ask to become a node, by enrolment {bundle.enrolment}",
+            f"reversi-{bundle.enrolment}",
+        )
+    secret = " Keep this file secret: it contains a private key." if bundle.key else ""
+    return f"#!/bin/sh\n# reversi: {what}; for help: sh {file}.sh help.{secret}\n"
+
+
+def enrolling(bundle: Bundle) -> str:
+    """Return the parts of an enrolment; a device leaves them out of the bundle of its node."""
+    if not bundle.enrolment:
+        return ""
+    return f"# begin enrol\n{chr(10).join(map(shipped, ENROL))}# end enrol\n"

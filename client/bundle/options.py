@@ -19,6 +19,8 @@ class BuildOptions:
 
     node: str | None
     """None: all nodes."""
+    enrolment: str = ""
+    """Not for a node: for all devices that ask with the key of this enrolment."""
     filter_text: str | None = None
     """Of all nodes, only those that match; None: all."""
     home: str | None
@@ -66,7 +68,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ),
         epilog=(
             "example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/\n"
-            "         reversi-client build --all --filter tag:site-a --output-dir bundles"
+            "         reversi-client build --all --filter tag:site-a --output-dir bundles\n"
+            "         reversi-client build --enrol yard"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,6 +92,11 @@ def add_names(build: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--all", action="store_true", help="build for every registered node")
     add_filter(build)
+    build.add_argument(
+        "--enrol",
+        metavar="ID",
+        help="make one file for all devices: each asks to become a node, by this enrolment",
+    )
     build.add_argument(
         "--forward",
         action="append",
@@ -196,8 +204,10 @@ def add_settings(build: argparse.ArgumentParser, *, default: str = "default") ->
 
 def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> None:
     """Exit with a usage error if the options contradict each other."""
-    if (typed.node is None) != typed.all:
-        parser.error("name one NODE, or use --all")
+    if typed.enrol is not None:
+        refuse_beside_enrol(parser, typed)
+    elif (typed.node is None) != typed.all:
+        parser.error("name one NODE, or use --all, or --enrol ID")
     if typed.filter is not None and not typed.all:
         parser.error("--filter is for --all")
     if typed.all and (typed.output or typed.forward):
@@ -207,6 +217,20 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
             "--forward is for --key device; to embed a key, first register the node with"
             " reversi-checker node add"
         )
+
+
+def refuse_beside_enrol(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> None:
+    """Exit with a usage error if there is an option for bundles of nodes."""
+    others = (
+        ("NODE", typed.node),
+        ("--all", typed.all),
+        ("--forward", typed.forward),
+        ("--key", typed.key != "embed"),
+        ("--private-key", typed.private_key != Path()),
+    )
+    for name, is_typed in others:
+        if is_typed:
+            parser.error(f"{name} is for the bundle of a node; leave it out with --enrol")
 
 
 def settings_from(typed: argparse.Namespace) -> Settings:
@@ -225,6 +249,7 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
     typed.check(typed)
     return BuildOptions(
         node=typed.node,
+        enrolment=typed.enrol or "",
         filter_text=typed.filter,
         home=typed.home,
         output=typed.output,

@@ -37,14 +37,15 @@ openwrt_unit() {
         '    procd_set_param respawn 3600 5 0' '    procd_set_param term_timeout 10' '    procd_close_instance' '}'
 }
 
-# The tunnel needs no capability. It writes to its RuntimeDirectory and, to put an old bundle back, to the bundle's directory.
+# The tunnel needs no capability. It writes to its RuntimeDirectory and, to put an old bundle back, to the bundle's directory. A device
+# that waits to be accepted will write a unit itself.
 systemd_unit() {
     path=$(printf '%s\n' "$installed" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')
     printf '%s\n' '[Unit]' "Description=reversi: the tunnel of $NODE" 'Wants=network-online.target' 'After=network-online.target' \
         'StartLimitIntervalSec=0' '' '[Service]' "ExecStart=/bin/sh \"$path\" run" 'Restart=always' 'RestartSec=5' 'TimeoutStopSec=15' 'KillMode=mixed' \
         'NoNewPrivileges=yes' 'LockPersonality=yes' 'RestrictRealtime=yes' 'RestrictSUIDSGID=yes' 'SystemCallArchitectures=native' \
         'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK' 'RestrictNamespaces=yes'
-    if is_root; then
+    if is_root && [ "$KEY" != enrol ]; then
         printf '%s\n' "RuntimeDirectory=$service" 'RuntimeDirectoryMode=0700' 'RuntimeDirectoryPreserve=yes' 'CapabilityBoundingSet=' \
             'ProtectSystem=strict' "ReadWritePaths=\"${path%/*}\"" 'ProtectHome=yes' 'PrivateTmp=yes' 'PrivateDevices=yes' \
             'ProtectClock=yes' 'ProtectControlGroups=yes' 'ProtectKernelLogs=yes' 'ProtectKernelModules=yes' 'ProtectKernelTunables=yes' \

@@ -51,7 +51,8 @@ make_key() {
     fail "cannot make a key; install ssh-keygen, or dropbearkey for dropbear's client"
 }
 
-show_key() {
+# Set public to the device's public key, with the node's name as its comment.
+find_public() {
     if [ "$kind" = openssh ]; then
         public=$(ssh-keygen -y -f "$dir/$NODE.key")
     else
@@ -61,6 +62,10 @@ show_key() {
     public="$public ."
     public=${public%"${public#* * }"}
     public="${public% } $NODE"
+}
+
+show_key() {
+    find_public
     say "the gateway does not know this device's key yet; on the gateway, run: printf '%s\\n' '$public' | $NODE_ADD"
     printf '%s\n' "$public"
 }
@@ -124,10 +129,14 @@ remove_key() {
         say "$self holds the private key: remove it once the new bundle is confirmed"
         return
     fi
-    case $(cd "${self%/*}/" && pwd) in
-    "$ROOT/tmp" | "$ROOT/var/tmp" | "$ROOT/dev/shm") rm -f "$self" && say "removed $self, as it holds the private key" && return ;;
+    remove_bundle "$self" "the private key"
+}
+
+remove_bundle() { # FILE SECRET
+    case $(cd "${1%/*}/" && pwd) in
+    "$ROOT/tmp" | "$ROOT/var/tmp" | "$ROOT/dev/shm") rm -f "$1" && say "removed $1, as it holds $2" && return ;;
     esac
-    say "$self holds the private key: remove it, or keep it secret"
+    say "$1 holds $2: remove it, or keep it secret"
 }
 
 # Strip comments and indentation from what is installed: flash is small. Strip the check for CR LF too, and a BOM.

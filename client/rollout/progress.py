@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TextIO
 
-from client.bundle.build import bar
+from checker.output import draw_bar
 from client.rollout.course import Came, Result
 
 
@@ -34,9 +34,7 @@ class Progress:
         print(text, file=self.out, flush=True)
 
     def draw(self, name: str) -> None:
-        if self.out.isatty():
-            self.out.write(bar(self.done, self.total, name))
-            self.out.flush()
+        draw_bar(self.out, self.done, self.total, name)
 
     def close(self) -> None:
         if self.out.isatty() and self.total:

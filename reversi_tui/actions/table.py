@@ -263,6 +263,20 @@ ACTIONS = (
         tip="Add a node",
     ),
     Action(
+        id="act.accept",
+        key="plus",
+        title="Accept",
+        changes=True,
+        tip="Accept the device that asks to become a node; asks first",
+    ),
+    Action(
+        id="act.reject",
+        key="",
+        title="Reject",
+        changes=True,
+        tip="Reject the device that asks to become a node; asks first",
+    ),
+    Action(
         id="act.tags",
         key="T",
         title="Tags",
@@ -307,6 +321,8 @@ ACTIONS = (
     ),
 )
 
+WITHOUT_KEY = frozenset(action.id for action in ACTIONS if not action.key)
+"""Ids of the actions that have no key unless the operator gives them one."""
 MOVES = {
     "table.up": "up",
     "table.down": "down",
@@ -363,6 +379,7 @@ KEY_NAMES = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "colon": ":",
+    "plus": "+",
     "pageup": "page up",
     "pagedown": "page down",
     "up": "↑",

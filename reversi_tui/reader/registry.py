@@ -30,6 +30,7 @@ class Registered:
         self.forwards: dict[Key, Forward] | None = None
         """None until the registry was read."""
         self.nodes: Mapping[NodeName, Node] = {}
+        self.public_keys: frozenset[str] = frozenset()
         self.problems: tuple[str, ...] = ()
         self.broken: dict[Key, Row] = {}
         """Rows of broken files."""
@@ -57,6 +58,9 @@ class Registered:
         self.problems = registry.problems
         self.broken = {row.key: row for row in map(broken_row, registry.broken_files)}
         self.nodes = registry.nodes
+        self.public_keys = frozenset(
+            key for node in registry.nodes.values() for key in node.public_keys
+        )
         self.bar()
         return True
 

@@ -20,6 +20,7 @@ from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUn
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
+from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.rows.report import Daemon, Health, Past, Report
@@ -55,6 +56,7 @@ class Source:
         self.registered = Registered(self.layout)
         self.background = Background()
         self.muting = MuteReader(self.layout.mutes)
+        self.applying = ApplicantReader(self.layout)
         self.disk_free_bytes: int | None = None
         self.on_ipv6: frozenset[int] = frozenset()
         self.next_ping = self.next_open = self.next_listing = 0.0
@@ -80,10 +82,11 @@ class Source:
         if not self.first:
             self.poll_daemon()
             self.poll_listeners()
-            before = self.background.unregistered.keys()
+            before = self.strangers
             changed |= self.poll_background()
+            changed |= self.poll_applicants()
             changed |= self.poll_mutes()
-            if self.background.unregistered.keys() != before:
+            if self.strangers != before:
                 keys = self.keys()
                 changed = set(keys)
         self.first = False
@@ -91,7 +94,10 @@ class Source:
             daemon=self.daemon,
             sweep=self.sweep,
             trouble=self.trouble,
-            problems=(*self.registered.problems, *filter(None, [self.muting.trouble])),
+            problems=(
+                *self.registered.problems,
+                *filter(None, [self.muting.trouble, self.applying.trouble]),
+            ),
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
             disk_free_bytes=self.disk_free_bytes,
@@ -112,14 +118,24 @@ class Source:
         forwards = self.registered.forwards
         if forwards is None:
             return frozenset(self.seen)
-        return frozenset((*forwards, *self.background.unregistered, *self.registered.broken))
+        return frozenset((*forwards, *self.strangers, *self.registered.broken))
+
+    @property
+    def strangers(self) -> frozenset[Key]:
+        """Keys of devices that are not registered: they came by the shared key, or wait to be
+        accepted.
+        """
+        return frozenset((*self.background.unregistered, *self.applying.rows))
 
     def has(self, key: Key) -> bool:
         forwards = self.registered.forwards
         if forwards is None:
             return key in self.seen
         return (
-            key in forwards or key in self.background.unregistered or key in self.registered.broken
+            key in forwards
+            or key in self.background.unregistered
+            or key in self.applying.rows
+            or key in self.registered.broken
         )
 
     def row(self, key: Key) -> Row:
@@ -130,6 +146,8 @@ class Source:
         """The row without its mute."""
         if key in self.registered.broken:
             return self.registered.broken[key]
+        if key in self.applying.rows:
+            return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
         forward = (self.registered.forwards or {}).get(key)
         stranger = self.background.unregistered.get(key)
@@ -164,6 +182,16 @@ class Source:
         except StateError as error:
             self.trouble = str(error)
         return changed
+
+    def poll_applicants(self) -> set[Key]:
+        """Keys of the rows of waiting devices that came, went or changed."""
+        if self.state is None or self.registered.forwards is None:
+            return set()
+        try:
+            return self.applying.poll(self.state, self.registered.public_keys)
+        except StateError as error:
+            self.trouble = str(error)
+            return set()
 
     def poll_mutes(self) -> set[Key]:
         """Keys of all rows if the mutes changed, or one ended."""
@@ -293,7 +321,7 @@ class Source:
         """Poll now."""
         with self.bell:
             self.asked = True
-            self.next_ping = self.registered.next_poll = 0.0
+            self.next_ping = self.registered.next_poll = self.applying.next_poll = 0.0
             self.bell.notify_all()
 
     def stop(self) -> None:

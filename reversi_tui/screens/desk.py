@@ -111,8 +111,11 @@ class Desk:
         return () if row is None else row.members or (row,)
 
     def targets(self) -> tuple[Row, ...]:
-        """The marked forwards, else those under the cursor."""
-        return self.view.marked() or self.under_cursor()
+        """The marked forwards, else those under the cursor; devices that wait to be accepted only
+        if there is nothing else among them.
+        """
+        rows = self.view.marked() or self.under_cursor()
+        return tuple(row for row in rows if row.applicant is None) or rows
 
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, else a clause that says why there is none."""

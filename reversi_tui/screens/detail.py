@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from checker.model import Event, Usage, Watched, printable
+from checker.model import Applicant, Event, Usage, Watched, printable
 from checker.rows.cells import status_text
 from checker.rows.row import HOURS, Moment, Row
 from reversi_tui.rows.detail_text import (
@@ -23,6 +23,7 @@ from reversi_tui.rows.detail_text import (
     usage_text,
 )
 from reversi_tui.rows.palette import Palette
+from reversi_tui.rows.pending_text import fields_of, meaning_of
 from reversi_tui.rows.uptime import DAYS, days_chart, days_text, in_ascii, runs
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Line
@@ -63,6 +64,8 @@ def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> N
 
 def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
     """The sheet's text; without a dossier, the rest is still being read."""
+    if row.applicant is not None and not row.members:
+        return pending(row, row.applicant, moment, dossier, paper)
     text, word = Text(), status_text(row, moment)
     style = paper.palette.warning if row.is_shut else paper.palette.status[row.seen.status]
     text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=style)
@@ -86,6 +89,18 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
         )
     add_days(text, dossier, moment, paper)
     return add_events(text, dossier, paper)
+
+
+def pending(
+    row: Row, applicant: Applicant, moment: Moment, dossier: Dossier | None, paper: Paper
+) -> Text:
+    """The sheet's text for a device that waits to be accepted."""
+    text, word = Text(), status_text(row, moment)
+    text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=paper.palette.warning)
+    text.append(f": {hanging(meaning_of(applicant), paper.width - len(word) - 2)}\n")
+    for name, value in fields_of(row, applicant, moment):
+        field(text, name, value, paper)
+    return add_events(text, dossier, paper) if dossier else text
 
 
 def headed(text: Text, heading: str, sentence: str, paper: Paper) -> None:

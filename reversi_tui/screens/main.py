@@ -26,6 +26,7 @@ from reversi_tui.rows.report import Report
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
+from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.node_editor import NodeEditor
@@ -54,6 +55,7 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
     return [
         Binding(each.key, each.call, each.title, id=each.id, tooltip=each.tip, show=each.shown)
         for each in actions
+        if each.key
     ]
 
 
@@ -80,6 +82,7 @@ class Main(Screen[None]):
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
         self.labels = LabelEditor(self.desk)
+        self.enroller = Enroller(self.desk)
         self.calls = self.calls_by_id()
         self.ticks = 0
         self.is_until_key = False
@@ -126,6 +129,8 @@ class Main(Screen[None]):
             **own,
             "act.add": self.editor.add,
             "act.mute": self.muter.mute,
+            "act.accept": self.enroller.accept,
+            "act.reject": self.enroller.reject,
             "act.mark": view.mark,
             "act.mark_all": view.mark_all,
             "row.detail": self.row_detail.open,
@@ -157,6 +162,8 @@ class Main(Screen[None]):
 
     async def action_call(self, name: str) -> None:
         """Do what the action of that id stands for."""
+        if self.enroller.refuses(name):
+            return
         result = self.calls[name]()
         if inspect.isawaitable(result):
             await result

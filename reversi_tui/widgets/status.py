@@ -9,6 +9,8 @@ from rich.text import Text
 
 from checker.config.layout import Layout
 from checker.model import Machine, Status, printable, room_for
+from checker.rows.applicants import PENDING
+from checker.rows.cells import PENDING as SIGN
 from checker.rows.cells import SYMBOLS, bytes_text
 from checker.rows.row import age_text
 from reversi_tui.rows.columns import BY_ID
@@ -138,7 +140,8 @@ def counts_line(
     text = notes(view, editing=editing)
     if columns and view.sort_by not in {place.column.id for place in columns}:
         text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append("  ")
-    text.append(f"{len(view.rows):,} forward{'' if len(view.rows) == 1 else 's'}")
+    count = len(view.rows) - view.shut().get(PENDING, 0)
+    text.append(f"{count:,} forward{'' if count == 1 else 's'}")
     with_words = text.copy()
     for status, count in view.counts().items():
         with_words.append("  ").append(
@@ -146,7 +149,8 @@ def counts_line(
         )
         text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
     for word, count in view.shut().items():
-        with_words.append(f"  {SYMBOLS[Status.DOWN]} {count:,} {word}")
+        sign = SIGN if word == PENDING else SYMBOLS[Status.DOWN]
+        with_words.append(f"  {sign} {count:,} {word}")
         text.append(f"  {count:,} {word}")
     unregistered = sum(row.unregistered for row in view.rows.values())
     if unregistered:

@@ -61,7 +61,7 @@ aims = st.lists(
     st.fixed_dictionaries({"node": names, "port": json_values, "pid": json_values}) | json_values,
     max_size=2,
 )
-verbs = st.sampled_from(["kill", "reset", "probe", "ping", "reload"]) | json_values
+verbs = st.sampled_from(["kill", "reset", "probe", "ping", "reload", "reject"]) | json_values
 messages = (
     st.binary(max_size=300)
     | st.lists(

@@ -21,6 +21,7 @@ from checker.registry.last_good import renew_copy
 from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from reversi_tui.exit_codes import ExitCode
+from tests.enrolled import applicant
 from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import Terminal
 from tests.reversi_tui.console.states import (
@@ -327,3 +328,20 @@ def test_the_status_has_its_colour_on_a_terminal_alone(
     assert (b"\x1b[2mz stale " in terminal.written) is coloured
     plain = re.sub(rb"\x1b\[[0-9]+m", b"", terminal.written).decode().splitlines()
     assert len({line.index(words(line)[1]) for line in plain}) == 1
+
+
+def test_devices_that_wait_are_counted_and_in_the_table_only_if_asked_for(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    layout = all_up(tmp_path)
+    write(layout, Batch(applicants=(applicant(1), applicant(2, is_rejected=True))))
+
+    plain, document = once(tmp_path, capsys), once(tmp_path, capsys, "--json")
+    asked = once(tmp_path, capsys, "--filter", "is:pending")
+
+    assert (plain[0], document[0], asked[0]) == (ExitCode.OK, ExitCode.OK, ExitCode.OK)
+    assert [words(line)[0] for line in plain[1]] == ["node", "attic", "barn"]
+    assert json.loads(document[1][0])["pending"] == 1
+    assert [words(line)[:3] for line in asked[1][1:]] == [
+        ["device-1", "enrolment field", "+ pending"]
+    ]

@@ -54,6 +54,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout.config.write_text("deadline_s = 7\n")
     put_host_keys(layout)
     add_node(layout, "office", 20010)
+    assert cli(layout, "enrol", "new", "x", "--forward", "127.0.0.1:22,hostkey") == 0
     with contextlib.closing(open_store(layout.state)) as store:
         event = Event(at=time.time(), kind=EventKind.GATEWAY, text="the one before")
         store.write(Batch(events=(event,)))
@@ -86,6 +87,7 @@ def texts(layout: Layout) -> list[str]:
 def content(layout: Layout) -> dict[str, bytes]:
     """All files of settings, registry and host keys."""
     found = [layout.config, layout.authorized_keys, *layout.nodes.glob("*.*")]
+    found += layout.enrolments.iterdir()
     found += layout.config.parent.glob("ssh_host_*")
     return {path.name: path.read_bytes() for path in found if path.name != ".lock"}
 
@@ -182,6 +184,7 @@ def test_restore_into_an_empty_home_makes_the_gateway(home: Layout, tmp_path: Pa
     assert present == wanted
     assert stat.S_IMODE(other.host_key.stat().st_mode) == 0o600
     assert stat.S_IMODE((other.nodes / "office.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((other.enrolments / "x.key").stat().st_mode) == 0o600
     assert "the one before" in texts(other)
 
 

@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
+from checker.registry.enrolments import write_enrolment
 from checker.registry.reading import read_registry
 from checker.state.rows import Sweep
 from tests.checker.cli.homes import UP, Run, write_state
+from tests.enrolled import FIELD, applicant
 from tests.strategies import NOW
 
 
@@ -29,6 +31,7 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
         "tunnels",
         "unregistered",
         "broken",
+        "pending",
     ]
     assert (document["schema"], document["swept_at"], document["probe_every_s"]) == (1, None, 20.0)
     assert list(document["tunnels"][0]) == [
@@ -67,6 +70,21 @@ def test_status_shows_what_was_seen(checker: Run, office: Layout) -> None:
     assert (document["tunnels"][0]["pid"], document["tunnels"][0]["latency_ms"]) == (7, 12.4)
     assert table[0].split()[:4] == ["NODE", "PORT", "TARGET", "STATUS"]
     assert table[1].split()[:5] == ["office", "20010", "127.0.0.1:22", "up", "(stale)"]
+
+
+def test_the_last_line_says_that_devices_wait(checker: Run, office: Layout) -> None:
+    asked = [applicant(1), applicant(2), applicant(3, is_rejected=True)]
+    write_state(office, applicants=asked)
+    write_enrolment(office, FIELD)
+
+    assert checker("status")[2] == ("2 devices wait to be accepted: reversi-checker node pending\n")
+    assert json.loads(checker("status", "--json")[1])["pending"] == 2
+    assert checker("status", "office")[2] == ""
+
+    write_state(office, dropped=[asked[0].fingerprint])
+    assert checker("status")[2].startswith("1 device waits to be accepted")
+    write_state(office, dropped=[asked[1].fingerprint])
+    assert checker("status")[2] == ""
 
 
 def test_the_exit_status_is_0_if_all_are_up(checker: Run, office: Layout) -> None:

@@ -69,7 +69,7 @@ def test_without_a_verb_the_whole_grammar_is_there(words: list[str]) -> None:
 
 def test_each_command_that_changes_something_has_a_dry_run() -> None:
     only_look = {"status", "log", "report", "doctor", "node list", "node show", "known-hosts"}
-    only_look |= {"ssh-config", "inventory"}
+    only_look |= {"ssh-config", "inventory", "enrol list", "node pending"}
     run = {"up", "serve", "probe", "backup", "alert", "metrics", "mutes"}
 
     without = {

@@ -96,6 +96,7 @@ def test_a_file_goes_back_to_where_it_came_from(layout: object) -> None:
         found.config,
         found.authorized_keys,
         found.nodes / "office.toml",
+        found.enrolments / "site-a.key",
         found.host_key,
         found.state,
         found.state.with_name("last-good.json"),

@@ -76,6 +76,7 @@ FLEET = Gathered(
         tally={"kill": 7, "refused": 9, "clone": 1},
     ),
     clients={NodeName("attic"): "bundle-0.2.0/dropbear-2022.83"},
+    applicants=2,
 )
 """fold was never probed."""
 

@@ -19,6 +19,7 @@ TOTALS = {
     "reversi_sweep_interval_seconds",
     "reversi_forwards",
     "reversi_nodes",
+    "reversi_applicants",
     "reversi_logins_waiting",
     "reversi_kills_total",
     "reversi_refusals_total",
@@ -147,6 +148,7 @@ def test_the_gateway_as_a_whole() -> None:
     assert found["reversi_build_info"] == {("1.2.3",): 1}
     assert found["reversi_last_sweep_timestamp_seconds"] == {(): NOW - 3}
     assert found["reversi_sweep_interval_seconds"] == {(): EVERY_S}
+    assert found["reversi_applicants"] == {(): 2}
     assert found["reversi_logins_waiting"] == {(): 4}
     assert found["reversi_kills_total"] == {(): 7}
     assert found["reversi_refusals_total"] == {(): 9}

@@ -13,7 +13,7 @@ from checker.config.toml_file import ConfigError
 from checker.model import Applicant, NodeName, Port, parse_forward
 from checker.registry.accepting import Acceptance, accept
 from checker.registry.authorized_keys import gate_command, keys_lag
-from checker.registry.changes import add
+from checker.registry.changes import add, remove
 from checker.registry.enrolling import make_enrolment
 from checker.registry.enrolments import read_enrolment
 from checker.registry.key_lines import render_lines
@@ -152,6 +152,18 @@ def test_only_an_enrolment_that_says_so_accepts_by_itself(layout: Layout) -> Non
         "device-1: enrolment field takes no device: it needs an operator for each"
     ]
     assert [one.name for _, one in done.accepted] == ["device-2-2", "device-2-3"]
+
+
+def test_a_device_whose_node_was_removed_needs_an_operator(layout: Layout) -> None:
+    begin(layout, is_auto=True, uses=3, expires=LATER)
+    accepted(layout, applicant(1), by_itself=True)
+    with locked(layout):
+        remove(layout, NodeName("device-1"), gate_command(layout))
+
+    (failure,) = failures(accepted(layout, applicant(1), by_itself=True))
+    assert failure.endswith("its node was removed since; an operator must decide")
+    assert len(accepted(layout, applicant(1)).accepted) == 1
+    assert read_enrolment(layout, "field").accepted == (applicant(1).fingerprint,)
 
 
 def test_the_one_for_whom_no_port_is_left_fails(layout: Layout) -> None:

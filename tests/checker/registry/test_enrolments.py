@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.model import ENROLS, Enrolment, InvalidValue, parse_enrolment_id, parse_forward
+from checker.model import (
+    ENROLS,
+    MOST_USES,
+    Enrolment,
+    InvalidValue,
+    parse_enrolment_id,
+    parse_forward,
+)
 from checker.registry.authorized_keys import gate_command, keys_lag, update_keys, write_keys
 from checker.registry.changes import add
 from checker.registry.enrolling import EnrolmentExists, end_enrolment, make_enrolment
@@ -82,6 +89,16 @@ def test_what_is_written_is_read_again(
 def test_such_a_word_names_no_enrolment(text: str) -> None:
     with pytest.raises(InvalidValue, match="cannot name an enrolment"):
         parse_enrolment_id(text)
+
+
+def test_a_file_with_the_most_devices_can_be_read(tmp_path: Path) -> None:
+    prints = tuple(f"SHA256:{number:043}" for number in range(MOST_USES))
+    full = enrolment(accepted=prints, accepted_at=int(NOW))
+    path = tmp_path / "field.toml"
+    path.write_bytes(enrolment_toml(full))
+
+    assert enrolment_in(path) == full
+    assert full.why_closed(NOW) == "all of its 10000 uses are taken"
 
 
 def test_the_key_line_opens_no_port_and_only_the_gate() -> None:
@@ -247,6 +264,8 @@ def test_a_key_belongs_to_one_enrolment_or_one_node(layout: Layout) -> None:
     [
         (enrolment(forwards=()), "at least one forward"),
         (enrolment(forwards=(parse_forward("20010=127.0.0.1:22"),)), "port 20010 can belong"),
+        (enrolment(uses=10_001), "at most 10000 devices"),
+        (enrolment(per_address=0), "from one address"),
         (enrolment(is_auto=True, uses=5), "give both --uses and --expires"),
         (enrolment(is_auto=True, expires=5), "give both --uses and --expires"),
     ],

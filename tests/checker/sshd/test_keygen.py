@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from checker.config.toml_file import ConfigError
-from checker.model import CheckerError, KeyType, parse_public_key
+from checker.model import CheckerError, KeyType, parse_public_key, rsa_bits
 from checker.sshd.keygen import (
     host_key_line,
     make_host_key,
     make_key,
     make_key_pair,
+    pair_in_memory,
     rsa_beside,
 )
 from tests.programs import require
@@ -62,3 +64,18 @@ def test_a_host_key_without_its_public_half_is_reported(tmp_path: Path) -> None:
     host_key = tmp_path / "keys" / "ssh_host_ed25519_key"
     with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
         host_key_line(host_key)
+
+
+@pytest.mark.parametrize("kind", list(KeyType))
+def test_ssh_reads_a_pair_that_was_made_in_memory(kind: KeyType, tmp_path: Path) -> None:
+    require("ssh-keygen")
+    path = tmp_path / "key"
+
+    private, public = pair_in_memory(kind)
+
+    path.write_bytes(private)
+    path.chmod(0o600)
+    said = subprocess.run(["ssh-keygen", "-y", "-f", path], capture_output=True, check=True)
+    assert said.stdout.decode().split() == public.split()
+    assert parse_public_key(public) == public
+    assert rsa_bits(public) in (None, 3072)

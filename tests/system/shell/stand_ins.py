@@ -13,12 +13,13 @@ printf '%s\\n' "$*" >>"$here/ssh.log"
 case $last in
 version) printf '%s\\n' '1 0.1.0' ;;
 check) cat "$here/verdict" ;;
+enrol*) cat "$here/enrol" && exit "$(cat "$here/enrol-status" 2>/dev/null || printf 0)" ;;
 claim*) cat "$here/claim" ;;
 hold*) while read -r _; do cat "$here/verdict"; done ;;
 esac
 """  # noqa: E501 - one line of what runs
-"""Answers `claim` and each beat with the content of a file beside it. If there is a file `refusal`,
-prints that and fails, with the exit status in `status`.
+"""Answers `claim`, `enrol` and each beat with the content of a file beside it. If there is a file
+`refusal`, prints that and fails, with the exit status in `status`.
 """
 KEYGEN = """#!/bin/sh
 here=${0%/*} shown=

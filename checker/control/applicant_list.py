@@ -1,0 +1,49 @@
+"""The devices that asked to become nodes, as the state file has them."""
+
+from __future__ import annotations
+
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.model import NAME_PATTERN, Applicant, InvalidValue, fingerprint
+from checker.registry.enrolments import read_enrolments
+from checker.registry.host_key_value import parse_host_key
+from checker.state.store import read_applicants
+
+
+def applicants(layout: Layout) -> tuple[Applicant, ...]:
+    """All that asked lately, also those that were rejected, the oldest first; none if no daemon ran
+    yet. Raises StateError.
+
+    Without a daemon, the state file still has those that were accepted, or whose enrolment was
+    ended, since the last one ran. They are left out, and so is what no daemon of ours wrote: its
+    account is not ours.
+    """
+    found = tuple(filter(is_sound, read_applicants(layout.state)))
+    if not found:
+        return ()
+    try:
+        there = read_enrolments(layout.enrolments)
+    except ConfigError:
+        return found
+    known = {*there.found, *there.broken}
+    accepted = {print_ for one in there.found.values() for print_ in one.accepted}
+    return tuple(one for one in found if one.enrolment in known and one.fingerprint not in accepted)
+
+
+def is_sound(one: Applicant) -> bool:
+    """Return whether it is as we write it, so that it can be shown."""
+    texts = (one.said, one.peer, one.enrolment)
+    try:
+        keys = [parse_host_key(key) for key in (one.public_key, *one.host_keys)]
+    except InvalidValue:
+        return False
+    return (
+        fingerprint(keys[0]) == one.fingerprint
+        and NAME_PATTERN.match(one.name) is not None
+        and all(text.isprintable() for text in texts)
+    )
+
+
+def waiting(layout: Layout) -> tuple[Applicant, ...]:
+    """Those of them that wait for an answer. Raises StateError."""
+    return tuple(one for one in applicants(layout) if not one.is_rejected)
