@@ -115,3 +115,7 @@ def try_as_user(server: PageServer) -> None:
     assert server.run("pgrep", "-f", f"{COMMAND} run").stdout == ""
     assert server.must("find", home, "-name", "reversi-client-*") == ""
     server.must("systemctl", "stop", "anna.service")
+    until(
+        lambda: server.run("userdel", "--remove", "anna").returncode in {0, 12},
+        "the account is removed",
+    )
