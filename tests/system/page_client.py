@@ -119,3 +119,4 @@ def try_as_user(server: PageServer) -> None:
         lambda: server.run("userdel", "--remove", "anna").returncode in {0, 12},
         "the account is removed",
     )
+    server.type("reversi-checker node remove attic --yes")
