@@ -110,9 +110,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The registry, with two nodes and an enrolment."""
+    """A gateway's directory, with two nodes and an enrolment, beside one with another node."""
     made = tmp_path / "home"
-    for name in ("nodes/office", "nodes/roof-1", "enrolments/spring"):
+    for name in ("nodes/office", "nodes/roof-1", "enrolments/spring", "../other/nodes/barn"):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / f"{name}.toml").touch()
     return made
@@ -127,6 +127,8 @@ def test_a_shell_completes_verbs_nodes_and_files(
         "reversi-checker node show ": ["office", "roof-1"],
         "reversi-checker kill r": ["roof-1"],
         "reversi-checker node import ": ["a site", "nodes.csv"],
+        "reversi-checker --home ../other node show ": ["barn"],
+        "reversi-checker enrol end ": ["spring"],
         "reversi-client build o": ["office"],
         "reversi-client build office --output-dir ": ["a site"],
         "reversi-tui --the": ["--theme"],
