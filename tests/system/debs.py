@@ -70,6 +70,8 @@ done
 class Debs:
     """The package, its unpacked tree, and the same package as a newer version."""
 
+    source: Path
+    """The source distribution of the same build."""
     present: Path
     tree: Path
     newer: Path
@@ -79,7 +81,7 @@ def make_debs(folder: Path) -> Debs:
     """Build the package as `./run package` does, but hardly compress it."""
     build = [sys.executable, str(CHECKOUT / "packaging/build.py"), "--fast", "--dist", str(folder)]
     made = subprocess.run(build, check=True, capture_output=True, text=True, timeout=300).stdout
-    present = Path(made.splitlines()[-1])
+    source, present = map(Path, made.splitlines()[-2:])
     tree, newer = folder / "tree", folder / f"{NAME}_newer.deb"
     subprocess.run(["dpkg-deb", "--raw-extract", present, tree], check=True)
     raised = folder / "raised"
@@ -92,7 +94,7 @@ def make_debs(folder: Path) -> Debs:
         raise_version(raised / place)
     pack = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(raised), str(newer)]
     subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
-    return Debs(present=present, tree=tree, newer=newer)
+    return Debs(source=source, present=present, tree=tree, newer=newer)
 
 
 def raise_version(file: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,6 +196,18 @@ def test_purge_knows_each_file_that_init_may_write(debs: Debs) -> None:
 
     outside = [path for path in (*FILES, *EXTRAS) if not path.is_relative_to(CONFIG)]
     assert [str(path) for path in outside if str(path) not in expanded] == []
+
+
+def test_the_source_distribution_has_every_file_of_the_checkout(debs: Debs) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    with tarfile.open(debs.source) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert set(listed.stdout.splitlines()) <= packed
 
 
 OTHER_UNIT = "[Service]\nExecStart=/opt/reversi/bin/python -I -m checker serve\n"
