@@ -168,6 +168,7 @@ def test_five_commands_of_the_readme_bring_the_first_tunnel_up(world: World) -> 
 
     assert world.server.type(way_in) == "root\n"
     assert faults(world.server) == set()
+    assert not world.server.has("/tmp/office.sh")
     world.server.ok("init", "--root", "/root/tree")
     unit = world.server.read(f"/root/tree/etc/systemd/system/{SERVICE}")
     assert "\nExecStart=/usr/lib/reversi/bin/python3 -I -m checker serve\n" in unit
@@ -209,7 +210,7 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
 
 def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, bytes]) -> None:
     server = world.server
-    server.type("sh office.sh uninstall")
+    server.type("reversi-client build office && sh office.sh uninstall")
     for file in OF_A_DEVICE:
         server.write(f"/etc/{file}", "a device's\n")
 
@@ -229,9 +230,9 @@ def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, 
     assert "reversi" not in server.must("sshd", "-T", "-C", "user=reversi")
 
 
-def test_a_gateway_in_opt_moves_to_the_package(server: DebServer, debs: Debs) -> None:
+def test_a_gateway_in_opt_moves_to_the_package(server: DebServer) -> None:
     server.uninstall_package()
-    server.install_into_opt(debs.tree)
+    server.install_into_opt()
     server.ok("init", "--gateway", f"{GATEWAY}:22")
     hurry(server)
     with closing(server.service()) as target:
