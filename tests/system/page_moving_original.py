@@ -1,4 +1,4 @@
-"""docs/moving.md: an old server, three devices, and what each step does to their tunnels."""
+"""The old server of docs/moving-original.md, and what each step does to its three tunnels."""
 
 from __future__ import annotations
 
