@@ -293,6 +293,8 @@ class Main(Screen[None]):
         if self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
+        if self.table.awaited is not None:
+            self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
         self.renew()
@@ -308,6 +310,7 @@ class Main(Screen[None]):
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
+        self.table.awaited = None
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.is_until_key and not clears:
             self.say("")

@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from checker.model import Status
+from checker.model import NodeName, Status
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.rows.cutting import in_cell
@@ -120,6 +120,8 @@ class TunnelTable(ScrollView, can_focus=True):
             looks,
         )
         self.cursor: Key | None = None
+        self.awaited: NodeName | None = None
+        """A node that was just added: the cursor goes to it once it has a row."""
         self.last_place = 0
         """Where the cursor was last: it starts there after its row went."""
         self.fitted_to: tuple[object, ...] = ()
@@ -260,6 +262,15 @@ class TunnelTable(ScrollView, can_focus=True):
         if place is not None:
             self.last_place = place
         self.repaint_changed()
+
+    def go_to_awaited(self) -> None:
+        """Go to the node that was just added, if it is shown by now."""
+        place = next(
+            (at for at, (node, _) in enumerate(self.view.order) if node == self.awaited), None
+        )
+        if place is not None:
+            self.awaited = None
+            self.select(place)
 
     @property
     def where(self) -> Selected:
