@@ -31,8 +31,8 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
         await until(
             pilot, lambda: not read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
         )
-        await shows(pilot, "- disabled")
-        await shows(pilot, "- 1 disabled")
+        await shows(pilot, "‖ disabled")
+        await shows(pilot, "‖ 1 disabled")
         await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("e")
         await until(pilot, lambda: read_registry(layout.nodes).nodes[NodeName("cellar")].enabled)
