@@ -142,11 +142,14 @@ def test_a_rejected_device_keeps_nothing_that_runs(box: Box) -> None:
     assert again.returncode == 2
     assert "has rejected this device, so nothing was installed" in again.stderr
     assert len(set(asked(box))) == 1
-    assert box.sh(file, "uninstall").returncode == 0
-    assert not box.installed.exists()
-    set_answer(box, "enrol", WAIT)
-    assert box.sh(file, "install").returncode == 0
-    box.sh(file, "uninstall")
+    set_answer(box, "enrol", ACCEPTED)
+    after = box.sh(file, "install")
+    assert after.returncode == 0, after.stderr
+    assert "accepted as roof: its tunnel starts\n" in after.stderr
+    box.await_state("up", "roof")
+    until(lambda: is_over(box), "the wait is over")
+    assert len(set(asked(box))) == 1
+    box.sh(file, "uninstall", "--name", "roof")
     box.await_nothing_left()
 
 
