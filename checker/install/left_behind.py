@@ -119,8 +119,8 @@ def clauses(logins: Logins, user: str) -> Iterator[str]:
     for login in registered:
         missing = ", ".join(map(str, lost_ports(login, logins)))
         yield (
-            f"the node of the device at {login} does not have port {missing}, and so the device will"
-            " not get it again; add it: reversi-checker node forward add NODE PORT=HOST:PORT"
+            f"the node of the device at {login} does not have port {missing}, and so the device"
+            " will not get it again; add it: reversi-checker node forward add NODE PORT=HOST:PORT"
         )
     if lost := tuple(one for one in without_port(logins) if one not in registered):
         ports = sorted({port for login in lost for port in lost_ports(login, logins)})
