@@ -123,14 +123,15 @@ class Parser(argparse.ArgumentParser):
 
 def unknown_command(word: str, commands: Mapping[str, argparse.ArgumentParser], prog: str) -> str:
     """Say that there is no such command, and which one was probably meant."""
-    deeper = {
-        name: f"{group} {name}" for group, parser in commands.items() for name in below(parser)
-    }
+    deeper: dict[str, str] = {}
+    for group, parser in commands.items():
+        for name in below(parser):
+            deeper.setdefault(name, f"{group} {name}")  # of two groups, the first is meant
+    other = SYNONYMS.get(word, "")
     meant = (
-        deeper.get(word)
-        or next((one for one in (SYNONYMS.get(word, ""),) if one in commands), "")
+        (other if other in commands else "")
+        or deeper.get(other if other in deeper else word)
         or nearest(word, commands)
-        or deeper.get(SYNONYMS.get(word, ""), "")
         or deeper.get(nearest(word, deeper), "")
     )
     hint = f"; did you mean {meant!r}?" if meant else f"; there are: {', '.join(commands)};"

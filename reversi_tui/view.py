@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
-from checker.model import NodeName, Port, Status
+from checker.model import NodeName, Port
 from checker.rows.cells import target_text
 from checker.rows.claims import forget
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
-from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
+from reversi_tui.rows.columns import BY_ID, SortValue
 from reversi_tui.rows.layout import Needs
 from reversi_tui.rows.report import Report
+from reversi_tui.rows.tally import Tally
 from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)
@@ -23,9 +23,9 @@ PLAIN_PORT, FOLDED_PORT = 5, 8
 LONG_AGO = Moment(now=0.0, every_s=1.0)
 
 
-def fold(members: Sequence[Row]) -> Row:
+def fold(members: Sequence[Row], moment: Moment) -> Row:
     """A node's rows as one, with the status of the worst."""
-    worst = min(members, key=lambda row: WORST_FIRST[row.seen.status])
+    worst = min(members, key=moment.badness)
     return replace(worst, seen=replace(worst.seen, port=FOLD), members=tuple(members))
 
 
@@ -74,7 +74,7 @@ class View:
         """Keys of forwards that exist, never of folded rows."""
         self.values: dict[Key, SortValue] = {}
         self.needs = Needs()
-        self.tallied: tuple[dict[Status, int], dict[str, int]] | None = None
+        self.tally = Tally(self.rows)
 
     def row(self, key: Key | None) -> Row | None:
         """The row of that key, folded or not."""
@@ -84,7 +84,6 @@ class View:
 
     def apply(self, report: Report) -> bool:
         """Take in a report; whether the order changed."""
-        self.tallied = None
         before = len(self.rows)
         gone = set() if report.keys is None else self.rows.keys() - report.keys
         for key in gone:
@@ -92,6 +91,7 @@ class View:
             self.values.pop(key, None)
         forget(gone)
         self.rows.update({row.key: row for row in report.changed})
+        self.tally.take((row.key for row in report.changed), gone, self.moment())
         if report.keys is not None:  # the registry was read: names and targets may be others
             self.needs = measured(self.rows.values(), self.needs)
         if gone or len(self.rows) != before:
@@ -119,16 +119,17 @@ class View:
 
     @property
     def asks_time(self) -> bool:
-        """Whether rows may come and go as time passes."""
-        return self.faults_only or self.filter.asks_time
+        """Whether rows may come, go or move as time passes."""
+        is_sorted_by_time = BY_ID[self.sort_by].sort_now is not None
+        return self.faults_only or self.filter.asks_time or is_sorted_by_time
 
     def judge(self, rows: Iterable[Row]) -> bool:
         """Decide again whether these rows are shown, and where; whether anything changed."""
-        value_of, moment = BY_ID[self.sort_by].sort_value, self.moment()
+        value_of, moment = BY_ID[self.sort_by].value, self.moment()
         changed = False
         nodes = set()
         for row in rows:
-            key, value, shown = row.key, value_of(row), self.is_shown(row, moment)
+            key, value, shown = row.key, value_of(row, moment), self.is_shown(row, moment)
             changed |= shown is not (key in self.shown) or (shown and self.values.get(key) != value)
             self.values[key] = value
             (self.shown.add if shown else self.shown.discard)(key)
@@ -137,7 +138,7 @@ class View:
 
     def fold_again(self, nodes: Iterable[NodeName]) -> bool:
         """Fold these nodes' rows again; whether a folded row came, went or moved."""
-        value_of = BY_ID[self.sort_by].sort_value
+        value_of, moment = BY_ID[self.sort_by].value, self.moment()
         changed = False
         for node in nodes:
             members = (
@@ -150,8 +151,8 @@ class View:
                 changed |= self.folds.pop(node, None) is not None
                 self.values.pop(key, None)
                 continue
-            row = fold(members)
-            value = value_of(row)
+            row = fold(members, moment)
+            value = value_of(row, moment)
             changed |= node not in self.folds or self.values.get(key) != value
             self.folds[node], self.values[key] = row, value
         self.needs = replace(self.needs, port=FOLDED_PORT if self.folds else PLAIN_PORT)
@@ -207,8 +208,8 @@ class View:
 
     def set_sort(self, column: str, *, backwards: bool) -> None:
         self.sort_by, self.backwards = column, backwards
-        value_of = BY_ID[column].sort_value
-        self.values = {key: value_of(row) for key, row in self.rows.items()}
+        value_of, moment = BY_ID[column].value, self.moment()
+        self.values = {key: value_of(row, moment) for key, row in self.rows.items()}
         self.fold_again(list(self.folds))
         self.arrange()
 
@@ -237,21 +238,7 @@ class View:
             else next((place for place, name in enumerate(names) if text in name), None)
         )
 
-    def tally(self) -> tuple[dict[Status, int], dict[str, int]]:
-        """The number of rows by status, and of shut rows by reason; counted once per report."""
-        if self.tallied is None:
-            rows = self.rows.values()
-            self.tallied = (
-                Counter(row.seen.status for row in rows if not row.is_shut),
-                Counter(row.barred for row in rows if row.is_shut),
-            )
-        return self.tallied
-
-    def counts(self) -> dict[Status, int]:
-        """The number of forwards by status, worst first, filtered out or not; without shut ones."""
-        found = self.tally()[0]
-        return {status: found[status] for status in Status if status in found}
-
-    def shut(self) -> dict[str, int]:
-        """The number of forwards that are down on purpose, by reason."""
-        return dict(sorted(self.tally()[1].items()))
+    def count(self) -> Tally:
+        """The number of all rows in each state, filtered out or not."""
+        self.tally.look(self.moment())
+        return self.tally

@@ -35,6 +35,7 @@ from checker.control.enrolments import (
     without_ports,
 )
 from checker.model import (
+    MOST_USES,
     PER_ADDRESS,
     Enrolment,
     ForwardRequest,
@@ -52,7 +53,6 @@ from checker.registry.nodes import Registry
 
 USUAL_END = "7d"
 LEAST_S, MOST_S = 60, 90 * 86400
-MOST_USES = 10_000
 MOST_PER_ADDRESS = 1000
 
 
@@ -121,7 +121,7 @@ def add_new(actions: Verbs) -> None:
         "--uses",
         type=int,
         metavar="N",
-        help="how many devices may be accepted (default: any number up to 10000)",
+        help=f"how many devices may be accepted (default and most: {MOST_USES})",
     )
     new.add_argument(
         "--per-address",

@@ -71,7 +71,7 @@ class Places:
         self.publishing = [
             node for node in self.nodes.values() if any(f.published for f in node.forwards)
         ]
-        self.keys = {key: f"is node {node.name}'s" for key, node in self.owners.items()}
+        self.keys = {key: f"belongs to node {node.name}" for key, node in self.owners.items()}
         self.keys |= dict.fromkeys(shared_keys, "is the shared one ([shared_key] in reversi.toml)")
         self.names = dict.fromkeys([*registry.nodes, *registry.broken], "is registered already")
         self.ports = {
@@ -109,7 +109,7 @@ class Places:
         self.ports |= {
             forward.port: f"belongs to node {node.name}, by {place}" for forward in node.forwards
         }
-        self.keys |= dict.fromkeys(node.public_keys, f"is node {node.name}'s, by {place}")
+        self.keys |= dict.fromkeys(node.public_keys, f"belongs to node {node.name}, by {place}")
 
 
 def plan_import(  # noqa: PLR0913 - what to read, and what is there already

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, Forward, NodeName, Policy
+from checker.model import CheckerError, Forward, NodeName
 from checker.registry.nodes import Registry
+from checker.tunnels.due import next_probe_s
 from checker.tunnels.gateway import Gateway
-from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
+from checker.tunnels.judge import Kill
 
 SOON_S = 0.3
 """After a node connected, or lost its connection, until it is probed."""
@@ -57,7 +58,7 @@ class Sweeper:
         if judgement is None:
             self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
             return
-        after_s = after(judgement.action, self.policy)
+        after_s = next_probe_s(judgement.action, self.policy)
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):
             self.probe_soon([forward.node])  # its other forwards, and perhaps it is back
@@ -83,14 +84,3 @@ class Sweeper:
     def keeps_time(self) -> bool:
         """Whether no forward has been due for more than an interval."""
         return self.schedule.overdue_s(time.monotonic()) <= self.policy.probe_every_s
-
-
-def after(action: Action, policy: Policy) -> float:
-    """Seconds until a forward is probed again."""
-    match action:
-        case CannotKill():
-            return policy.unkillable_every_s
-        case LookAgain(after_s):
-            return after_s
-        case Nothing() | Recheck() | Kill():
-            return policy.probe_every_s

@@ -91,7 +91,7 @@ def judged(found: Gathered) -> Iterator[Judged]:
 def word_for(seen: Seen | None, found: Gathered) -> str:
     if seen is None:
         return Status.UNKNOWN.value
-    return STALE if is_late(seen.probed_at, found.every_s, found.now) else seen.status
+    return STALE if is_late(seen.probed_at, seen.due_s, found.every_s, found.now) else seen.status
 
 
 def state_of(node: Node, found: Gathered) -> str:

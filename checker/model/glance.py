@@ -25,6 +25,7 @@ class Seen(NamedTuple):
     bytes_total: int | None
     pid: int | None
     start_ticks: int | None
+    due_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

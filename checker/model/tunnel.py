@@ -30,6 +30,8 @@ class Status(StrEnum):
     UP = "up"
 
 
+TARGET_SILENT = "the target is silent, the tunnel lives"
+"""How the detail of a hung forward begins if the hang is not the tunnel's."""
 STATUS_MEANING = {
     Status.BROKEN: (
         "the node's registry file cannot be read, or asks for what belongs to another node"
@@ -156,6 +158,8 @@ class Tunnel:
     empty if nothing came.
     """
     revision: int = 0
+    due_s: float | None = None
+    """Seconds from the last probe to the end of the next one; None: the sweep's interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,20 +212,25 @@ def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
     }
 
 
-STALE_SWEEPS = 3
-"""A row is stale if no probe updated it for this many sweeps, whatever its status says."""
+STALE_INTERVALS = 3
+"""A row is stale if it is more than twice its own interval late, whatever its status says."""
 
 
 def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
-    """Whether the status is too old to be trusted. A forward that was never probed is unknown, not
-    stale.
+    """Whether the status is too old to be trusted; `every_s` is between two sweeps. A forward that
+    was never probed is unknown, not stale.
     """
-    return is_late(seen.probed_at, every_s, now)
+    return is_late(seen.probed_at, seen.due_s, every_s, now)
 
 
-def is_late(probed_at: float | None, every_s: float, now: float) -> bool:
-    """Whether a status from that probe is stale."""
-    return probed_at is not None and now - probed_at > STALE_SWEEPS * every_s
+def is_late(probed_at: float | None, due_s: float | None, every_s: float, now: float) -> bool:
+    """Whether a status from that probe is stale; `due_s` as in `Tunnel`."""
+    return probed_at is not None and now > stale_at(probed_at, due_s, every_s)
+
+
+def stale_at(probed_at: float, due_s: float | None, every_s: float) -> float:
+    """When a status from that probe is stale."""
+    return probed_at + STALE_INTERVALS * max(every_s, due_s or 0.0)
 
 
 def by_place(tunnels: Iterable[Tunnel]) -> dict[Place, Tunnel]:

@@ -25,7 +25,7 @@ TALKS = frozenset(
         *("apt", "apt-get", "opkg", "apk", "yum", "dnf", "rsync", "scp", "cat", "chmod", "alias"),
     }
 )
-"""Programs whose arguments may look like a tunnel, and are none; `-v` is that of `command -v`."""
+"""Programs that start no tunnel, whatever their arguments look like; `-v` is that of `command`."""
 PREFIX = re.compile(rf"(?:{'|'.join(sorted(HOLDS_COMMAND))})=[-@:+!|]*(?=\S)")
 DEEPEST = 3
 """How many scripts may be inside each other, as in `su -c "sh -c '...'"`."""
@@ -105,7 +105,7 @@ def is_program(word: str) -> bool:
 
 
 def source_from(start: Start, stem: str) -> Source | Remark | None:
-    """Return the tunnel of a command, or why it is not taken; None if it is no tunnel at all."""
+    """Return the tunnel of a command, or why it is not taken; None if it opens no port."""
     given = list(options(start.words[1:]))
     if not any(map(is_forward, given)):
         if any(flag in ("N", "M") for flag, _ in given):

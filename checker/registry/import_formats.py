@@ -17,34 +17,22 @@ NO_KIND = (
     " frpc.toml, or an authorized_keys file with permitlisten"
 )
 TOO_LONG = "is too long to be any of the files that are read"
-OF_MANY = frozenset(
-    {
-        *(
-            "autossh",
-            "sshtunnel",
-            "frpc",
-            "config",
-            "rc",
-            "crontab",
-            "crontabs",
-            "tunnel",
-            "tunnels",
-        ),
-        *("etc", "systemd", "system", "root", "home", ".ssh", "tmp", "init.d", "spool", "cron", ""),
-    }
+OF_THE_SYSTEM = frozenset(
+    {"etc", "config", "systemd", "system", "root", "home", ".ssh", "init.d", "cron", "crontabs"}
 )
-"""Names of files and directories that say nothing about whose they are."""
+"""Directories of every device."""
+NAMELESS = frozenset({"frpc"})
+"""Files that are called the same on every device, and lie in a directory of their own."""
 
 
 def stem_of(path: Path) -> str:
-    """Return what a file is called: its name without a suffix, or the nearest directory's if that
-    says more, as in office/etc/config/autossh.
+    """Return what a file is called: its name without a suffix; or the device's directory, if it
+    lies there as on the device: office/etc/config/autossh.
     """
-    stem = path.stem.lstrip(".")
-    if stem.lower() not in OF_MANY:
-        return stem
-    above = (part for part in reversed(path.parts[:-1]) if part not in ("/", "..", "."))
-    return next((part for part in above if part.lower() not in OF_MANY), stem)
+    above = [part for part in reversed(path.parts[:-1]) if part not in ("/", "..", ".")]
+    outer = next((part for part in above if part not in OF_THE_SYSTEM), "")
+    is_below = bool(above) and (above[0] in OF_THE_SYSTEM or path.stem in NAMELESS)
+    return outer if is_below and outer else path.stem
 
 
 def read_any(content: bytes, path: Path, *, added_at: int, wish: Wish) -> FileRead:

@@ -95,7 +95,7 @@ class Wish:
         )
 
     def about(self, port: Port, target: Target) -> ForwardRequest | None:
-        """Return what is said of a port whose target the file says: by its number, or by its
+        """Return what applies to a port whose target the file says: by its number, or by its
         target.
         """
         return next(
@@ -122,8 +122,8 @@ def targets_in(given: Sequence[str]) -> tuple[ForwardRequest, ...]:
 
 
 def text_of(content: bytes) -> str:
-    """Decode a file as editors save it, with newlines as line ends. Raises InvalidValue if it is
-    no text.
+    """Decode a file as editors save it, with newlines as line ends. Raises InvalidValue if it
+    is not text.
     """
     is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")

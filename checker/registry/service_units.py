@@ -24,7 +24,7 @@ def is_service(text: str) -> bool:
 
 
 def unit_sources(text: str, stem: str) -> Iterator[Source | Remark]:
-    """Yield the connections that a unit starts, and a remark on each line that is none of a unit.
+    """Yield the connections that a unit starts, and a remark on each line that is not understood.
     Raises InvalidValue.
     """
     settings = list(unit_settings(text))
@@ -55,8 +55,8 @@ def unit_sources(text: str, stem: str) -> Iterator[Source | Remark]:
 
 
 def unit_settings(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, key and value of each setting in the unit's [Service] section; a line that
-    is none has no key.
+    """Yield line number, key and value of each setting in the unit's [Service] section; any other
+    line has no key.
     """
     section, pending, start = "", "", 0
     for number, line in enumerate(text.split("\n"), start=1):

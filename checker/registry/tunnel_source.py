@@ -41,7 +41,7 @@ class Source:
             added_at=added_at,
         )
         public = [
-            f"port {one.port} is asked for on all addresses, which only a key of its own may do"
+            f"port {one.port} is asked for on all addresses of the gateway, and is public"
             for one in self.forwards
             if one.public and self.login is not None
         ]

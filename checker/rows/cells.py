@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from checker.model import Status, printable
-from checker.rows.row import NO_PORT, Moment, Row, age_text
+from checker.rows.row import NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -18,7 +18,6 @@ SYMBOLS = {
     Status.UNKNOWN: "?",
 }
 STALE_SYMBOL = "z"
-WORST_FIRST = {status: place for place, status in enumerate(Status)}
 PENDING = "+"
 """In place of a status: the device waits to be accepted."""
 UNREGISTERED = "*"
@@ -52,7 +51,7 @@ def status_text(row: Row, moment: Moment) -> str:
         return f"{PENDING} {row.word}"
     if row.is_shut:
         return f"{SYMBOLS[Status.DOWN]} {row.word}"
-    if moment.is_stale(row):
+    if moment.word(row) == STALE:
         return f"{STALE_SYMBOL} {stale_text(row, moment)}"
     return f"{SYMBOLS[row.seen.status]} {row.word}"
 
@@ -68,17 +67,21 @@ def probe_age(probed_at: float, moment: Moment) -> str:
     return age_text(moment.now - probed_at)
 
 
-def counted(rows: tuple[Row, ...]) -> str:
-    """The number of rows by status, worst first; shut ones last."""
-    counts = Counter(
-        row.word
-        for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status]))
+def counted(rows: tuple[Row, ...], moment: Moment | None = None) -> str:
+    """The number of rows by status, worst first; shut ones last. Without a moment none is stale."""
+    worst_first = sorted(
+        rows,
+        key=lambda row: (
+            row.is_shut,
+            moment.badness(row) if moment else WORST_FIRST[row.seen.status],
+        ),
     )
+    counts = Counter(moment.word(row) if moment else row.word for row in worst_first)
     return " ".join(f"{count} {word}" for word, count in counts.items())
 
 
-def answer_text(row: Row, _: Moment) -> str:
-    return counted(row.members) if row.members else safe(row.seen.detail, 160)
+def answer_text(row: Row, moment: Moment) -> str:
+    return counted(row.members, moment) if row.members else safe(row.seen.detail, 160)
 
 
 def target_text(row: Row) -> str:

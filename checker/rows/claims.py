@@ -31,7 +31,7 @@ def lowered(row: Row, moment: Moment) -> str:
     kept = LOWERED.get(row.key)
     if kept is not None and kept[0] is row:
         return kept[1]
-    values = (value for field in SEARCHED for value in field.found(row, moment))
+    values = (value for field in SEARCHED for value in field.lasting(row, moment))
     text = "\n".join(filter(None, values)).lower()
     LOWERED[row.key] = row, text
     return text
@@ -64,7 +64,7 @@ class Word:
 
     @property
     def asks_time(self) -> bool:
-        return any(field.ages for field in self.fields)
+        return any(field.asks_time for field in self.fields)
 
     def holds(self, row: Row, moment: Moment) -> bool:
         if not self.fields:
@@ -88,7 +88,7 @@ class Shape:
 
     @property
     def asks_time(self) -> bool:
-        return any(field.ages for field in self.fields)
+        return any(field.asks_time for field in self.fields)
 
     def holds(self, row: Row, moment: Moment) -> bool:
         search = self.pattern.search

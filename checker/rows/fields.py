@@ -9,7 +9,7 @@ from checker.model import CheckerError
 from checker.nearest import did_you_mean
 from checker.rows import cells
 from checker.rows.hours import overall, strip_text
-from checker.rows.row import HOURS, Moment, Row
+from checker.rows.row import HOURS, STALE, Moment, Row
 
 AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
@@ -37,11 +37,24 @@ class Field:
     """A word without a column is searched in it, unless it ages."""
     values: Callable[[Row], Sequence[str]] | None = None
     """What a filter searches, if that is not the text."""
+    values_now: Callable[[Row, Moment], Sequence[str]] | None = None
+    """What it searches if the field is named: what `values` says may no longer be true."""
     whole: Callable[[str], bool] | None = None
     """Whether a word must be a whole value. None: a part of one always suffices."""
 
+    @property
+    def asks_time(self) -> bool:
+        """Whether what a filter finds in it may change as time passes."""
+        return self.ages or self.values_now is not None
+
     def found(self, row: Row, moment: Moment) -> Sequence[str]:
-        """What a filter searches."""
+        """What a filter searches that names the field."""
+        return (
+            self.lasting(row, moment) if self.values_now is None else self.values_now(row, moment)
+        )
+
+    def lasting(self, row: Row, moment: Moment) -> Sequence[str]:
+        """What a word without a column is searched in."""
         return (self.text(row, moment),) if self.values is None else self.values(row)
 
 
@@ -59,13 +72,23 @@ FIELDS = (
         number=lambda row, _: cells.port_value(row),
     ),
     Field(id="target", title="target", text=lambda row, _: cells.target_text(row)),
-    Field(id="status", title="status", text=cells.status_text, values=lambda row: (row.word,)),
+    Field(
+        id="status",
+        title="status",
+        text=cells.status_text,
+        values=lambda row: (row.word,),
+        values_now=lambda row, moment: (moment.word(row),),
+    ),
     Field(
         id="probe",
         title="probe",
         ages=True,
         units=AGES,
         text=cells.probe_text,
+        values_now=lambda row, moment: (
+            cells.probe_text(row, moment),
+            STALE if moment.is_stale(row) else "",
+        ),
         number=lambda row, moment: cells.age_s(row.seen.probed_at, moment),
     ),
     Field(

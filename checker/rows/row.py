@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.model import Applicant, Forward, Mute, NodeName, Port, Status, Tunnel, is_stale
+from checker.model import (
+    Applicant,
+    Forward,
+    Mute,
+    NodeName,
+    Port,
+    Status,
+    Tunnel,
+    is_stale,
+    stale_at,
+)
 
 Key = tuple[NodeName, Port]
 """Identifies a row, wherever it is on the screen."""
@@ -13,6 +23,11 @@ NO_PORT = Port(-1)
 Share = float | None
 """The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
 HOURS = 24
+STALE = "stale"
+"""The word for a row whose status is too old to rely on."""
+
+
+WORST_FIRST = {status: place for place, status in enumerate(Status)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,21 @@ class Moment:
 
     def is_stale(self, row: Row) -> bool:
         return is_stale(row.seen, self.every_s, self.now)
+
+    def turns_at(self, row: Row) -> float | None:
+        """When the row's staleness may change next, if it is not seen again; None: never."""
+        at = row.seen.probed_at
+        if at is None or self.is_stale(row):
+            return None
+        return stale_at(at, row.seen.due_s, self.every_s)
+
+    def word(self, row: Row) -> str:
+        """The status in one word, as far as it can be relied on; for a shut row, the reason."""
+        return STALE if not row.is_shut and self.is_stale(row) else row.word
+
+    def badness(self, row: Row) -> int:
+        """Its place when rows are sorted worst first: stale ones before all others."""
+        return -1 if self.word(row) == STALE else WORST_FIRST[row.seen.status]
 
     def is_fault(self, row: Row) -> bool:
         """Whether it is not up, or stale; not a node that is barred on purpose."""

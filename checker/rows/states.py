@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checker.model import Status
-from checker.rows.row import Moment, Row
+from checker.rows.row import STALE, Moment, Row
 
 
 def says(word: str) -> Callable[[Row, Moment], bool]:
-    return lambda row, _: row.word == word
+    return lambda row, moment: moment.word(row) == word
 
 
 def barred(word: str) -> Callable[[Row, Moment], bool]:
@@ -18,7 +18,7 @@ def barred(word: str) -> Callable[[Row, Moment], bool]:
 
 STATES: dict[str, Callable[[Row, Moment], bool]] = {
     "fault": lambda row, moment: moment.is_fault(row),
-    "stale": lambda row, moment: moment.is_stale(row),
+    STALE: says(STALE),
     **{status.value: says(status.value) for status in Status},
     "disabled": barred("disabled"),
     "expired": barred("expired"),
@@ -26,7 +26,7 @@ STATES: dict[str, Callable[[Row, Moment], bool]] = {
     "pending": barred("pending"),
     "muted": lambda row, _: row.mute is not None,
 }
-TIMED = frozenset({"fault", "stale"})
+TIMED = frozenset({"fault", STALE, *(status.value for status in Status)})
 """Those that come and go as time passes."""
 
 

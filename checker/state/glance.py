@@ -6,17 +6,24 @@ import sqlite3
 from typing import Any
 
 from checker.model.glance import Glance, Seen
+from checker.state.due import any_due
 from checker.state.rows import sweep_from
 from checker.state.schema import HOURS_SINCE, UNREGISTERED_SINCE, version_of
 from checker.state.store import StateFile
 from checker.state.tally import read_tally
 
 SEEN = (
-    "SELECT node, port, status, latency_ms, probed_at, kills, bytes_total, pid, start_ticks"
+    "SELECT node, port, status, latency_ms, probed_at, kills, bytes_total, pid, start_ticks, NULL"
     " FROM tunnel"
 )
+SEEN_DUE = (
+    "SELECT node, port, status, latency_ms, probed_at, kills, bytes_total, pid, start_ticks, due_s"
+    " FROM tunnel LEFT JOIN due USING (node, port)"
+)
+"""If some forwards are probed more seldom than the others."""
 SEEN_BEFORE = (
-    "SELECT node, port, status, latency_ms, probed_at, kills, NULL, pid, start_ticks FROM tunnel"
+    "SELECT node, port, status, latency_ms, probed_at, kills, NULL, pid, start_ticks, NULL"
+    " FROM tunnel"
 )
 """For a file of an older product."""
 CLIENTS = "SELECT node, client FROM registration ORDER BY registered_at"
@@ -36,10 +43,11 @@ def glance(state: StateFile) -> Glance:
 def read(db: sqlite3.Connection) -> Glance:
     version = version_of(db)
     is_present = version >= HOURS_SINCE
+    seen = (SEEN_DUE if any_due(db) else SEEN) if is_present else SEEN_BEFORE
     plain = db.cursor()
     plain.row_factory = None  # to make a Row of each takes half as long again
     return Glance(
-        seen=list(map(Seen._make, plain.execute(SEEN if is_present else SEEN_BEFORE))),
+        seen=list(map(Seen._make, plain.execute(seen))),
         clients=dict(plain.execute(CLIENTS)) if is_present else {},
         unregistered=list(plain.execute(UNREGISTERED)) if version >= UNREGISTERED_SINCE else [],
         tally=read_tally(db),

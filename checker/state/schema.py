@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.state.applicants import ADD_APPLICANT, has_applicants
+from checker.state.due import ADD_DUE, has_due
 from checker.state.errors import StateNewer
 from checker.state.tally import MAKE_TALLY, has_tally
 
@@ -117,6 +118,7 @@ ADDITIONS: tuple[tuple[Callable[[sqlite3.Connection], bool], Sequence[str]], ...
     (has_shown, (ADD_SHOWN,)),
     (has_tally, MAKE_TALLY),
     (has_applicants, (ADD_APPLICANT,)),
+    (has_due, (ADD_DUE,)),
 )
 """What came without a numbered migration: whether it is there, and the statements that add it."""
 

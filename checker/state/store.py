@@ -29,6 +29,7 @@ from checker.model import (
     Watched,
 )
 from checker.state.applicants import applicants_in
+from checker.state.due import any_due
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
 from checker.state.event_query import Wanted, newest_events, page_of_events, values_of
 from checker.state.rows import (
@@ -69,6 +70,10 @@ Source: sqlite.org/rescode.html.
 LEAST_ROOM = 1 << 18
 """Bytes: more than the write-ahead log and its index take to begin with."""
 TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
+TUNNELS_DUE_SINCE = (
+    "SELECT tunnel.*, due_s FROM tunnel LEFT JOIN due USING (node, port) WHERE revision > :revision"
+)
+"""If some forwards are probed more seldom than the others."""
 UNREGISTERED = (
     "SELECT unregistered.*, calls_itself FROM unregistered LEFT JOIN said USING (port, node)"
     " ORDER BY port"
@@ -125,8 +130,9 @@ class StateFile:
     def tunnels(self, *, since_revision: int = 0) -> tuple[Tunnel, ...]:
         """Return the tunnels that were written after this revision; 0 gives all."""
         with self.using() as db:
+            statement = TUNNELS_DUE_SINCE if any_due(db) else TUNNELS_SINCE
             return tuple(
-                tunnel_from(row) for row in db.execute(TUNNELS_SINCE, {"revision": since_revision})
+                tunnel_from(row) for row in db.execute(statement, {"revision": since_revision})
             )
 
     def registrations(self) -> tuple[Registration, ...]:

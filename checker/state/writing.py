@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from checker.state.applicants import write_applicants
+from checker.state.due import DELETE_DUE, write_due
 from checker.state.rows import (
     Batch,
     event_row,
@@ -28,6 +29,7 @@ RENAMES = (
     "UPDATE OR REPLACE uptime SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE hour SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE shown_key SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE due SET node = :new WHERE node = :old",
     "UPDATE event SET node = :new WHERE node = :old",
 )
 UPSERT_TUNNEL = """
@@ -116,8 +118,10 @@ def write_tunnels(db: sqlite3.Connection, batch: Batch, revision: int) -> None:
     forgotten = [{"node": node, "port": port} for node, port in batch.forgotten]
     db.executemany(DELETE_TUNNEL, forgotten)
     db.executemany(DELETE_SHOWN, forgotten)
+    db.executemany(DELETE_DUE, forgotten)
     db.executemany(UPSERT_SHOWN, [shown_row(shown) for shown in batch.shown])
     db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])
+    write_due(db, batch.tunnels)
     db.executemany(
         UPSERT_FLAPS,
         [

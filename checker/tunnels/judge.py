@@ -15,6 +15,7 @@ from typing import assert_never
 from checker.model import (
     ANSWER_SHOWN,
     SSH_BANNER,
+    TARGET_SILENT,
     Answer,
     Expect,
     ExpectKind,
@@ -99,7 +100,7 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
                 f"{doubted(seen, strikes, policy)}"
             )
         case Status.HUNG if seen.life:
-            return f"the target is silent, the tunnel lives: {seen.life}"
+            return f"{TARGET_SILENT}: {seen.life}"
         case Status.HUNG:
             return (
                 f"nothing came in {seen.deadline_s:.3g} s (strike {min(strikes, policy.strikes)} of"

@@ -29,6 +29,7 @@ from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
 from checker.tunnels.comparisons import Failure, key_note
+from checker.tunnels.due import due_s
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
 from checker.tunnels.kill_reasons import NoRight, why_kill
@@ -166,7 +167,8 @@ class Watcher(Observer):
         # no await from here to the record: the row and the node's losses must not change meanwhile
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
-        after = judgement.tunnel
+        after_s = due_s(judgement.action, seen.deadline_s, self.policy)
+        after = replace(judgement.tunnel, due_s=after_s)
         if seen.session is not None and after.session == seen.session:
             after = self.with_peer(after, peer)
         after = self.with_notes(after, forward, held)

@@ -40,7 +40,8 @@ find_mac() {
     serial=
 }
 
-# Print the public host keys of the device's SSH server, the longest last: of OpenSSH's and dropbear's if both run, or if it cannot tell.
+# Print the public host keys of the device's SSH server, the longest last: those of sshd and of dropbear if both run, or if pidof does not
+# know them.
 host_keys() {
     runs=
     for word in sshd dropbear; do ! pidof "$word" >/dev/null 2>&1 || runs=$runs$word; done
@@ -81,7 +82,7 @@ is_forward() { # [*:]PORT:HOST:PORT
 }
 
 # Read the gateway's answer after the last `enrol: ` of a line: a login may have printed text before it. Set outcome to wait, accepted or
-# rejected, and what comes with it. Return false if this is no answer.
+# rejected, and what comes with it. Return false for any other text.
 read_answer() { # LINE
     case $1 in *'enrol: '*) ;; *) return 1 ;; esac
     # shellcheck disable=SC2046
@@ -107,7 +108,7 @@ read_answer() { # LINE
     esac
 }
 
-# Ask $gateway. Set outcome: one of read_answer; later (it takes no applicants now, or is too old to); or as take_end does.
+# Ask $gateway. Set outcome as read_answer or take_end does, or to later: it takes no applicants now, or is too old for that.
 question() {
     outcome=failed error=''
     find_request
@@ -227,7 +228,7 @@ take_outcome() {
         take_grant
         ;;
     rejected)
-        say "rejected by $gateway: nothing of it runs any more; to ask anew: sh FILE uninstall, then sh FILE install"
+        say "rejected by $gateway, so it stops; to ask again: sh FILE uninstall, then sh FILE install"
         leave rejected
         ;;
     later)

@@ -42,6 +42,8 @@ from client.bundle.noted_pins import note, pins_in, unnoted
 from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
+STDOUT = Path("-")
+
 
 class CannotBuild(ClientError):
     """A bundle cannot be built; the text says why."""
@@ -238,7 +240,10 @@ def handed_out(source: Source, bundle: Bundle, wanted: BuildOptions) -> Path:
     """Write the bundle, note what it pins, and return its path. Raises ConfigError."""
     path = wanted.output or wanted.output_dir / f"{bundle.node}.sh"
     note(source.layout, bundle.node, pins_in(bundle, source.to_come, int(time.time())))
-    write_secret(path, render(bundle).encode())
+    if path == STDOUT:
+        sys.stdout.write(render(bundle))
+    else:
+        write_secret(path, render(bundle).encode())
     return path
 
 
@@ -311,7 +316,8 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     confirm(source, wanted, narration)
     path = handed_out(source, bundle, wanted)
     verb = "upgrade" if wanted.keep else "install"
-    print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
+    if path != STDOUT:
+        print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)
     return path

@@ -44,7 +44,7 @@ twin() {
 enrolled_as() {
     for word in $(installed_words); do
         case $word in "$NODE.keys") continue ;; *.keys) word=${word%.keys} ;; *) continue ;; esac
-        grep -q '^KEY=device$' "$dir/$word.sh" 2>/dev/null || continue
+        grep -q '^KEY=device' "$dir/$word.sh" 2>/dev/null || continue
         pins=$(sed -n '/^HOST_KEYS=/,/^NODE_ADD=/p' "$dir/$word.keys")
         for line in $(printf '%s\n' "$HOST_KEYS"); do
             case $line-$pins in AAAA*-*"$line"*) printf '%s\n' "$word" && return ;; esac
@@ -122,7 +122,7 @@ first_question() {
         printf '%s\n' "$granted@$fingerprint"
         ;;
     accepted) say "accepted as $granted: its tunnel starts" ;;
-    rejected) fail "$gateway has rejected this device, so nothing was installed; to ask anew: sh $self uninstall, then install" ;;
+    rejected) fail "$gateway has rejected this device, so nothing was installed; to ask again: sh $self uninstall, then install" ;;
     later) say "$error; it will ask again" ;;
     esac
 }

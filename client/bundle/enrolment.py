@@ -1,4 +1,4 @@
-"""`reversi-client build --enrol ID`: one bundle for all devices that shall ask to become nodes."""
+"""`reversi-client build --enrol ID`: one bundle for many devices, which ask to become nodes."""
 
 from __future__ import annotations
 

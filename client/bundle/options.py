@@ -124,7 +124,7 @@ def add_places(build: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the file to write (default: NODE.sh in --output-dir)",
+        help="the file to write; - for standard output (default: NODE.sh in --output-dir)",
     )
     build.add_argument(
         "--output-dir",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import Aim, Verb
-from checker.output import aligned
 from checker.rows.cells import named, safe
-from checker.rows.row import NO_PORT, Key, Moment, Row, age_text
+from checker.rows.row import NO_PORT, Key, Moment, Row
 
 
 class Deed(StrEnum):
@@ -25,19 +24,6 @@ class Deed(StrEnum):
     def verb(self) -> Verb | None:
         """The checker's word for it; None if the registry is changed instead."""
         return None if self in (Deed.DISABLE, Deed.ENABLE) else Verb(self.value)
-
-
-EFFECTS = {
-    Deed.KILL: "This ends the process; the node reconnects.",
-    Deed.RESET: (
-        "This ends the process, forgets strikes and flaps, and tells the node to reconnect at once."
-    ),
-    Deed.DISABLE: (
-        "This ends the node's tunnel, with all its forwards, and rejects its key until you enable"
-        " the node again (e)."
-    ),
-}
-"""What a deed that asks first would do."""
 
 
 def subject(deed: Deed, row: Row) -> str:
@@ -107,86 +93,9 @@ def subjects(planned: Plan) -> str:
     return f"{len(planned.rows)} {'forwards' if planned.deed.verb else 'nodes'}"
 
 
-def title(planned: Plan) -> str:
-    """The question in one line."""
-    deed = planned.deed.capitalize()
-    if planned.deed.verb is None:
-        return (
-            f"{deed} this node?"
-            if len(planned.rows) == 1
-            else f"{deed} these {len(planned.rows)} nodes?"
-        )
-    return (
-        f"{deed} this forward?"
-        if len(planned.rows) == 1
-        else f"{deed} these {len(planned.rows)} forwards?"
-    )
-
-
-def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
-    """The question, which names each target; `hidden` of them the filter does not show, `beside`
-    end with them.
-    """
-    parts = (
-        [one(planned.rows[0], moment)]
-        if len(planned.rows) == 1
-        else [several(planned.rows, moment)]
-    )
-    parts.append(EFFECTS.get(planned.deed, ""))
-    if beside:
-        names = ", ".join(f"{named(row)} ({row.seen.status})" for row in beside)
-        parts.append(f"The same process holds these, which end with it: {names}.")
-    if hidden:
-        parts.append(f"The filter hides {hidden} of these marked rows.")
-    if planned.left_out:
-        parts.append("Left out:\n" + "\n".join(planned.left_out))
-    return "\n\n".join(part for part in parts if part)
-
-
-def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows that end with the plan's, because the same process holds their ports."""
-    if planned.deed not in (Deed.KILL, Deed.RESET):
-        return ()
-    meant, ending = (
-        {row.key for row in planned.rows},
-        {row.seen.session for row in planned.rows} - {None},
-    )
-    return tuple(row for row in rows if row.seen.session in ending and row.key not in meant)
-
-
-def one(row: Row, moment: Moment) -> str:
-    """The only forward that the question is about."""
-    seen = row.seen
-    lasted = "" if seen.since is None else f" for {age_text(moment.now - seen.since)}"
-    probed = (
-        "never probed"
-        if seen.probed_at is None
-        else f"probed {age_text(moment.now - seen.probed_at)} ago"
-    )
-    stale = ", STALE" if moment.is_stale(row) else ""
-    return (
-        f"node     {safe(seen.node)}\nport     {seen.port}\nheld by  {holder(row)}\n"
-        f"status   {seen.status}{lasted} ({probed}{stale})"
-    )
-
-
 def holder(row: Row) -> str:
     """The process that holds the port."""
     return f"sshd {row.seen.session.pid}" if row.seen.session else "no known process"
-
-
-def several(rows: Iterable[Row], moment: Moment) -> str:
-    """One line per forward: node, port, process, status and its age."""
-    cells = [
-        (safe(row.seen.node), str(row.seen.port), holder(row), lasting(row, moment)) for row in rows
-    ]
-    return aligned(cells)
-
-
-def lasting(row: Row, moment: Moment) -> str:
-    """The status, its age, and whether it is stale."""
-    age = "" if row.seen.since is None else f" {age_text(moment.now - row.seen.since)}"
-    return f"{row.seen.status}{age}{' STALE' if moment.is_stale(row) else ''}"
 
 
 def summed_up(done: Sequence[bool], key: str) -> str:
@@ -228,12 +137,12 @@ def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key
     return Plan(deed=asked.deed, rows=again.rows, left_out=(*lost, *again.left_out))
 
 
-def left(before: Row, now: Row | None) -> str:
+def left(before: Row, now: Row | None, moment: Moment) -> str:
     """What to say when the selected row left the view by itself; `now` is None if it is gone."""
     if before.members:
         why = "is not one row any more"
     else:
-        why = "is gone" if now is None else f"left this view: it is {now.word} now"
+        why = "is gone" if now is None else f"left this view: it is {moment.word(now)} now"
     return f"{named(before)} {why}; no row is selected"
 
 

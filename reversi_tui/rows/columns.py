@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from checker.rows import cells, fields
-from checker.rows.cells import SYMBOLS, WORST_FIRST
+from checker.rows.cells import SYMBOLS
 from checker.rows.fields import Field, UnknownColumn
 from checker.rows.hours import overall
-from checker.rows.row import HOURS, Moment, Row
+from checker.rows.row import HOURS, WORST_FIRST, Moment, Row
 from reversi_tui.rows import sort_values
 from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle
 from reversi_tui.rows.sort_values import SortValue
@@ -41,6 +41,8 @@ class Column:
     tip: str
     """What it shows."""
     sort_value: Callable[[Row], SortValue]
+    sort_now: Callable[[Row, Moment], SortValue] | None = None
+    """The sort value, if it changes as time passes."""
     right: bool = False
     wide: bool = False
     """Shown only if the operator asks for more columns."""
@@ -58,6 +60,10 @@ class Column:
     @property
     def text(self) -> Callable[[Row, Moment], str]:
         return self.field.text
+
+    def value(self, row: Row, moment: Moment) -> SortValue:
+        """What the table sorts by."""
+        return self.sort_value(row) if self.sort_now is None else self.sort_now(row, moment)
 
     @property
     def ages(self) -> bool:
@@ -100,6 +106,7 @@ COLUMNS = (
         importance=2,
         tip="The status after the last probe",
         sort_value=lambda row: (WORST_FIRST[row.seen.status],),
+        sort_now=lambda row, moment: (moment.badness(row),),
     ),
     Column(
         field=fields.BY_ID["probe"],

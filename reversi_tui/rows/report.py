@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import Event, Machine, Usage, Watched
-from checker.rows.row import Key, Row
+from checker.rows.cells import bytes_text
+from checker.rows.row import Key, Row, age_text
 from checker.state.rows import Sweep
 
 
@@ -39,6 +40,23 @@ class Health:
     """None: unknown."""
     on_ipv6: frozenset[int] = frozenset()
     """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
+
+
+LATE_S = 30.0
+"""A running daemon marks its sweep every two seconds, if it keeps time."""
+
+
+def silence(health: Health, now: float) -> str:
+    """That a running daemon writes nothing, as a sentence; empty if it does."""
+    sweep = health.sweep
+    if health.daemon is not Daemon.RUNNING or sweep is None:
+        return ""
+    late_s = now - sweep.swept_at
+    if late_s <= LATE_S + sweep.every_s:
+        return ""
+    free = health.disk_free_bytes
+    disk = "disk full?" if free is None else f"disk full? {bytes_text(free)} free"
+    return f"the daemon runs but has written nothing for {age_text(late_s)} ({disk})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

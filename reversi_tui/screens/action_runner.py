@@ -13,15 +13,13 @@ from reversi_tui.actions.plans import (
     Deed,
     Plan,
     aim,
-    beside,
     plan,
-    question,
     still,
     subject,
     subjects,
     summed_up,
-    title,
 )
+from reversi_tui.actions.questions import beside, lock_for, question, title
 from reversi_tui.messages import Acted
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
@@ -51,11 +49,16 @@ class ActionRunner:
     def ask(self, planned: Plan) -> None:
         desk, view, rows = self.desk, self.desk.view, planned.rows
         hidden = sum(row.key not in view.shown for row in rows)
-        count = len(rows) if len(rows) > desk.dependencies.preferences.confirm_over else None
-        nodes = {row.seen.node for row in rows}
+        nodes, moment = {row.seen.node for row in rows}, desk.moment()
         of_nodes = (view.rows[key] for node in nodes for key in view.by_node.get(node, ()))
-        text = question(planned, desk.moment(), hidden, beside(planned, of_nodes))
-        confirm = Confirm(title(planned), text, yes=planned.deed, count=count)
+        others = beside(planned, of_nodes)
+        over = desk.dependencies.preferences.confirm_over
+        confirm = Confirm(
+            title(planned),
+            question(planned, moment, hidden, others),
+            yes=planned.deed,
+            lock=lock_for(planned, moment, others, over=over),
+        )
         desk.push(confirm, lambda yes: self.answered(planned, yes=yes))
 
     def answered(self, asked: Plan, *, yes: bool | None) -> None:

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from reversi_tui.actions.questions import Lock
 from reversi_tui.widgets.line import Line
 
 FRAME = 4
@@ -68,33 +69,35 @@ class Confirm(ModalScreen[bool]):
         ),
     ]
 
-    def __init__(self, title: str, question: str, *, yes: str, count: int | None = None) -> None:
-        """`yes` is what the button does; the operator must first type the `count`, if any."""
+    def __init__(self, title: str, question: str, *, yes: str, lock: Lock | None = None) -> None:
+        """`yes` is what the button does; the operator must first type what opens the `lock`."""
         super().__init__()
-        self.heading, self.question, self.yes, self.count = title, question, yes, count
+        self.heading, self.question, self.yes, self.typing = title, question, yes, lock
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Line(id="confirm-title")
             with VerticalScroll(id="confirm-scroll", can_focus=False):
                 yield Static(Text(self.question), id="confirm-text", markup=False)
-            if self.count is not None:
-                yield Static(f"Type {self.count} to continue:", id="confirm-ask", markup=False)
+            if self.typing:
+                yield Static(self.typing.asks(), id="confirm-ask", markup=False)
                 yield Input(
-                    id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False
+                    id="count",
+                    compact=True,
+                    restrict=f"[0-9{self.typing.word}]*",
+                    max_length=6,
+                    select_on_focus=False,
                 )
             with Horizontal(id="confirm-buttons"):
-                yield Button(
-                    "Cancel (n)" if self.count is None else "Cancel (esc)", id="no", compact=True
-                )
-                key = "" if self.count is not None else " (y)"
+                yield Button("Cancel (esc)" if self.typing else "Cancel (n)", id="no", compact=True)
+                key = "" if self.typing else " (y)"
                 yield KeyButton(
-                    f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None
+                    f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=bool(self.typing)
                 )
 
     def on_mount(self) -> None:
         self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))
-        if self.count is None:
+        if self.typing is None:
             self.query_one("#no").focus()
         else:
             field = self.query_one("#count", Input)
@@ -103,19 +106,22 @@ class Confirm(ModalScreen[bool]):
 
     def on_resize(self) -> None:
         """Let the targets scroll; title and buttons stay in sight."""
-        others = FRAME + (COUNTING if self.count is not None else 0)
+        others = FRAME + (COUNTING if self.typing else 0)
         self.query_one("#confirm-scroll").styles.max_height = max(1, self.size.height - others)
 
     @property
     def may_answer_yes(self) -> bool:
-        return self.count is None or self.query_one("#count", Input).value == str(self.count)
+        return self.typing is None or self.typing.opens(self.query_one("#count", Input).value)
 
     def on_input_changed(self) -> None:
-        self.query_one("#yes", Button).disabled = not self.may_answer_yes
+        lock, may = self.typing, self.may_answer_yes
+        if lock:
+            text = f"enter: {self.yes} {lock.count} now" if may else lock.asks()
+            self.query_one("#confirm-ask", Static).update(text)
+        self.query_one("#yes", Button).disabled = not may
 
     def on_input_submitted(self) -> None:
-        if self.may_answer_yes:
-            self.query_one("#yes").focus()  # it takes one more key: the digits only unlock it
+        self.action_answer(True)
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
         self.action_answer(pressed.button.id == "yes")

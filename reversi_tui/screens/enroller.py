@@ -21,6 +21,7 @@ from reversi_tui.actions.applicants import (
     subject,
     title,
 )
+from reversi_tui.actions.questions import Lock
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.terminal.threads import detached
@@ -63,7 +64,8 @@ class Enroller:
         hidden = sum(row.key not in view.shown for row in rows)
         if hidden:
             text += f"\n\nThe filter hides {hidden} of these marked rows."
-        count = len(chosen) if len(chosen) > desk.dependencies.preferences.confirm_over else None
+        over = desk.dependencies.preferences.confirm_over
+        lock = Lock(count=len(chosen)) if len(chosen) > over else None
 
         def answered(yes: bool | None) -> None:
             if not yes:
@@ -76,7 +78,7 @@ class Enroller:
             if still:
                 self.begin(answer, still, applicants_of(still))
 
-        desk.push(Confirm(title(answer, chosen), text, yes=answer, count=count), answered)
+        desk.push(Confirm(title(answer, chosen), text, yes=answer, lock=lock), answered)
 
     def still_waits(self, asked: Row) -> bool:
         """Whether the device that the operator said yes to waits under its name: another one may by

@@ -22,7 +22,7 @@ from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
-from reversi_tui.rows.report import Report
+from reversi_tui.rows.report import Report, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
@@ -237,7 +237,8 @@ class Main(Screen[None]):
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
         health = self.feed.health
-        sentences = [health.trouble] if health.trouble else []
+        silent = silence(health, self.dependencies.now())
+        sentences = list(filter(None, (silent, health.trouble)))
         if health.problems:
             more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
             sentences.append(f"{health.problems[0]}{more}")
@@ -294,7 +295,7 @@ class Main(Screen[None]):
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
         if before is not None and self.table.selected is None:
-            self.say(left(before, self.feed.newest(before.key)))
+            self.say(left(before, self.feed.newest(before.key), self.moment()))
             self.is_until_key = True
 
     def key_came(self, typed: events.Key | events.Paste) -> None:

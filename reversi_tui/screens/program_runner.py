@@ -10,7 +10,8 @@ from checker.model import CheckerError, EventKind
 from checker.rows.cells import named
 from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
-from reversi_tui.actions.plans import no_longer, nothing_selected, several
+from reversi_tui.actions.plans import no_longer, nothing_selected
+from reversi_tui.actions.questions import Lock, several
 from reversi_tui.actions.ssh import by_hand
 from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
@@ -130,7 +131,8 @@ class ProgramRunner:
         elif not rows:
             desk.voice.say(nothing_selected(f"run {command.title} on"))
         elif command.dangerous:
-            count = len(rows) if len(rows) > desk.dependencies.preferences.confirm_over else None
+            over = desk.dependencies.preferences.confirm_over
+            lock = Lock(count=len(rows)) if len(rows) > over else None
             text = f"{several(rows, desk.moment())}\n\n{' '.join(command.argv)}"
 
             async def answered(yes: bool | None) -> None:
@@ -139,7 +141,7 @@ class ProgramRunner:
                 else:
                     desk.voice.say(f"{command.title}: cancelled")
 
-            desk.push(Confirm(f"{command.title}?", text, yes="run it", count=count), answered)
+            desk.push(Confirm(f"{command.title}?", text, yes="run it", lock=lock), answered)
         else:
             await self.run(command, rows)
 

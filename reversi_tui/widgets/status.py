@@ -11,7 +11,7 @@ from checker.config.layout import Layout
 from checker.model import Machine, Status, printable, room_for
 from checker.rows.applicants import PENDING
 from checker.rows.cells import PENDING as SIGN
-from checker.rows.cells import SYMBOLS, bytes_text
+from checker.rows.cells import STALE_SYMBOL, SYMBOLS, bytes_text
 from checker.rows.row import age_text
 from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.layout import Place
@@ -132,31 +132,37 @@ def rounded(count: int) -> int:
 def counts_line(
     view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
 ) -> Text:
-    """What is shown, marked, unregistered and muted, and the number of rows by status; without the
-    status words if they do not fit.
+    """What is shown, marked, unregistered and muted, and the number of rows by status, stale ones
+    first; without the status words if they do not fit.
 
     `columns` are the visible ones: if the rows are sorted by another, the line says so.
     """
     text = notes(view, editing=editing)
     if columns and view.sort_by not in {place.column.id for place in columns}:
         text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append("  ")
-    count = len(view.rows) - view.shut().get(PENDING, 0)
+    tally = view.count()
+    count = len(view.rows) - tally.shut().get(PENDING, 0)
     text.append(f"{count:,} forward{'' if count == 1 else 's'}")
     with_words = text.copy()
-    for status, count in view.counts().items():
+    if tally.stale:
+        with_words.append("  ").append(
+            f"{STALE_SYMBOL} {tally.stale:,} stale", style=looks.palette.warning
+        )
+        text.append("  ").append(f"{STALE_SYMBOL}{tally.stale:,}", style=looks.palette.warning)
+    for status, count in tally.statuses().items():
         with_words.append("  ").append(
             f"{SYMBOLS[status]} {count:,} {status}", style=looks.palette.status[status]
         )
         text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
-    for word, count in view.shut().items():
+    for word, count in tally.shut().items():
         sign = SIGN if word == PENDING else SYMBOLS[Status.DOWN]
         with_words.append(f"  {sign} {count:,} {word}")
         text.append(f"  {count:,} {word}")
-    unregistered = sum(row.unregistered for row in view.rows.values())
+    unregistered = len(tally.unregistered)
     if unregistered:
         with_words.append(f"  * {unregistered:,} unregistered")
         text.append(f"  *{unregistered:,}")
-    muted = sum(row.mute is not None for row in view.rows.values())
+    muted = len(tally.muted)
     if muted:
         with_words.append(f"  = {muted:,} muted")
         text.append(f"  ={muted:,}")

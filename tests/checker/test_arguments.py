@@ -61,6 +61,10 @@ def complaint(
             "checker", "node delete a", "did you mean 'remove'?", id="another tool's word"
         ),
         pytest.param("checker", "delete a", "did you mean 'node remove'?", id="both"),
+        pytest.param("checker", "list", "did you mean 'node list'?", id="in two groups"),
+        pytest.param("checker", "new a", "did you mean 'node add'?", id="a word of both kinds"),
+        pytest.param("checker", "end a", "did you mean 'enrol end'?", id="the second group"),
+        pytest.param("checker", "enroll new", "did you mean 'enrol'?", id="spelling"),
         pytest.param(
             "checker",
             "frobnicate",

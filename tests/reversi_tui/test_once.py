@@ -140,7 +140,8 @@ def test_a_stale_row_is_not_up_whatever_it_says(tmp_path: Path, capsys: Captured
 
 
 def test_json_is_one_document_and_implies_once(tmp_path: Path, capsys: Captured) -> None:
-    demo_home(tmp_path)
+    fresh = tuple(replace(seen, probed_at=time.time()) for seen in SEEN)
+    write(demo_home(tmp_path), Batch(tunnels=fresh))
 
     main(["--home", str(tmp_path), "--json", "--sort", "status"])
 

@@ -93,7 +93,7 @@ def test_rows_that_are_gone_go_and_new_ones_come() -> None:
 
 
 def test_counts_are_of_all_rows_worst_first() -> None:
-    assert list(viewed(filter_text="nothing-like-it").counts().items()) == [
+    assert list(viewed(filter_text="nothing-like-it").count().statuses().items()) == [
         (Status.HUNG, 1),
         (Status.UP, 2),
     ]
@@ -105,7 +105,8 @@ def test_who_is_out_on_purpose_is_counted_apart_and_not_a_fault() -> None:
 
     view.apply(Report(changed=(shut, row("b", 2, Status.DOWN)), health=HEALTH))
 
-    assert (view.counts(), view.shut()) == ({Status.DOWN: 1, Status.UP: 1}, {"disabled": 1})
+    assert view.count().statuses() == {Status.DOWN: 1, Status.UP: 1}
+    assert view.count().shut() == {"disabled": 1}
     assert ("a", 3) not in view.order
     assert ("b", 2) in view.order
 
@@ -229,3 +230,66 @@ def test_the_nearest_row_that_remains_is_found(
     key = nearest(order, place, {(NodeName(name), Port(1)) for name in remaining})
 
     assert key == (found and (NodeName(found), Port(1)))
+
+
+class Clock:
+    """A moment that the test moves."""
+
+    def __init__(self, late_s: float = 0.0) -> None:
+        self.late_s = late_s
+
+    def __call__(self) -> Moment:
+        return Moment(now=NOW + self.late_s, every_s=20.0)
+
+
+def test_stale_rows_are_counted_apart_as_time_passes() -> None:
+    clock = Clock()
+    view = View(Preferences(), clock)
+    view.apply(whole(ROWS))
+    assert (view.count().stale, view.count().statuses()) == (0, {Status.HUNG: 1, Status.UP: 2})
+
+    clock.late_s = 900.0
+    assert (view.count().stale, view.count().statuses()) == (3, {})
+
+    fresh = replace(ROWS[0], seen=replace(ROWS[0].seen, probed_at=NOW + 890))
+    view.apply(Report(changed=(fresh,), health=HEALTH))
+    assert (view.count().stale, view.count().statuses()) == (2, {Status.UP: 1})
+
+
+def test_a_clock_that_was_set_back_counts_all_rows_again() -> None:
+    clock = Clock(900.0)
+    view = View(Preferences(), clock)
+    view.apply(whole(ROWS))
+    assert view.count().stale == 3
+
+    clock.late_s = 0.0
+
+    assert view.count().stale == 0
+
+
+def test_rows_that_are_gone_are_counted_no_longer() -> None:
+    view = View(Preferences(), Clock())
+    view.apply(whole(ROWS))
+
+    view.apply(whole(ROWS[1:]))
+
+    assert sum(view.count().statuses().values()) == 2
+
+
+def test_stale_rows_sort_before_all_others() -> None:
+    view = View(Preferences(sort_by="status"), Clock(100.0))
+    fresh = (replace(each, seen=replace(each.seen, probed_at=NOW + 95)) for each in ROWS[1:])
+
+    view.apply(whole((ROWS[0], *fresh)))
+
+    assert view.asks_time
+    assert view.order == [("b", 2), ("a", 3), ("a", 1)]
+
+
+def test_a_folded_row_is_stale_if_one_of_its_rows_is() -> None:
+    view = View(Preferences(grouped=True), Clock(100.0))
+    fresh = replace(ROWS[1], seen=replace(ROWS[1].seen, probed_at=NOW + 95))
+
+    view.apply(whole((fresh, ROWS[2])))
+
+    assert view.folds[NodeName("a")].seen.probed_at == ROWS[2].seen.probed_at

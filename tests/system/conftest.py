@@ -25,6 +25,7 @@ from tests.system.accounts import (
     reachable_install,
     temporary_account,
 )
+from tests.system.debs import Debs, make_debs
 from tests.system.devices import Boxes, Kit
 from tests.system.fleet import Fleet
 from tests.system.harness import FAST, Gateway, gateway_at
@@ -104,6 +105,13 @@ def tunnel_account(session_stack: ExitStack) -> Account:
 def reachable(session_stack: ExitStack) -> Install:
     """A checker that the ordinary user can run."""
     return session_stack.enter_context(reachable_install()) if os.geteuid() == 0 else own_install()
+
+
+@pytest.fixture(scope="session")
+def debs(tmp_path_factory: pytest.TempPathFactory) -> Debs:
+    """The package, built once: all that need it are in one part of the suite."""
+    require("dpkg-deb")
+    return make_debs(tmp_path_factory.mktemp("debs"))
 
 
 @pytest.fixture

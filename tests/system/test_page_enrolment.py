@@ -232,7 +232,11 @@ ENROLMENT: tuple[Step[Site], ...] = (
         after=Site.nobody_waits,
     ),
     Step("reversi-checker enrol list", says="  27 of 30  0        3  "),
-    Step("sudo reversi-checker enrol end masts", says="masts: ended\n", after=Site.is_ended),
+    Step(
+        "sudo reversi-checker enrol end masts",
+        says="masts: ended; accepted but not heard from since: mast-7-2, mast-8\n",
+        after=Site.is_ended,
+    ),
     Step(
         "sudo reversi-checker enrol new lab --uses 12 --expires 1d --like mast-7 --auto",
         says="for 12 devices, accepted as they come, without you\n",

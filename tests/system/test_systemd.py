@@ -16,6 +16,7 @@ import pytest
 from tests.programs import require
 from tests.system.accounts import Install
 from tests.system.booted import Booted
+from tests.system.enrolled_service import enrol
 from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT, statuses, wrong
 from tests.system.waiting import until
@@ -216,6 +217,9 @@ def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
     assert not gateway.has("/run/reversi-office")
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
 
+    gateway.ok("node", "remove", "office", "--yes")
+    enrol(gateway, f"{gateway.folder}/masts.sh", "/run/reversi-enrol_masts", manager=["systemctl"])
+
 
 def user_manager(gateway: Booted, home: str, live: str) -> tuple[str, ...]:
     """Start the systemd of user anna; return the prefix of a command in her session."""
@@ -274,3 +278,8 @@ def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None
         gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi")
         == f"{file}\n"
     )
+
+    gateway.ok("node", "remove", "office", "--yes")
+    waits = f"/dev/shm/reversi-{gateway.must('id', '-u', 'anna').strip()}-enrol_masts"
+    manager = (*anna, "systemctl", "--user")
+    enrol(gateway, f"{home}/masts.sh", waits, user=anna, manager=manager)

@@ -196,7 +196,7 @@ def test_an_enrolment_that_is_over_takes_nobody(asked: Layout, checker: Run) -> 
 
     assert code == ExitCode.NOT_UP
     assert out.splitlines()[1] == (
-        "barn: not accepted: enrolment field takes no device: all of its 1 use are taken"
+        "barn: not accepted: enrolment field takes no device: its only use is taken"
     )
     assert "enrolment field has no use left, and takes no device any more" in err
 

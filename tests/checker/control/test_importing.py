@@ -247,8 +247,8 @@ def test_a_name_or_port_is_taken_by_the_registry_or_an_earlier_file() -> None:
 
     assert places.rival(attic) == "port 20011 belongs to node attic, by a.rev"
     assert places.rival(same).startswith("node attic is in a.rev too; import this file alone")
-    assert places.rival(node("barn", 2, (20013,))) == "its key is node attic's, by a.rev"
-    assert places.rival(node("barn", 1, (20013,))) == "its key is node office's"
+    assert places.rival(node("barn", 2, (20013,))) == "its key belongs to node attic, by a.rev"
+    assert places.rival(node("barn", 1, (20013,))) == "its key belongs to node office"
     assert places.rival(node("barn", 3, (20011,))) == "port 20011 belongs to node attic, by a.rev"
 
 

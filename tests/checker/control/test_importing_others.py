@@ -72,7 +72,7 @@ def test_a_second_import_changes_nothing_and_takes_what_is_new(
 @pytest.mark.parametrize(
     ("number", "port", "says"),
     [
-        (1, 20109, "its key is node office's"),
+        (1, 20109, "its key belongs to node office"),
         (3, 20101, "port 20101 belongs to node office"),
         (9, 20109, "its key is the shared one"),
     ],

@@ -10,14 +10,13 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
-from checker.daemon.sweep import Sweeper, after
+from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import Expect, ExpectKind, NodeName, Policy, Port, Unregistered
 from checker.registry.nodes import Registry
 from checker.state.ledger import Ledger
 from checker.tunnels.gateway import Gateway
-from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
-from tests.strategies import NOW, OFFICE, SESSION, node
+from tests.strategies import NOW, OFFICE, node
 
 POLICY = Policy()
 DEVICE = Unregistered(
@@ -36,20 +35,6 @@ def sweeper(tmp_path: Path) -> Sweeper:
     registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=(20010,))}))
     gateway = Gateway(layout, config, Ledger(layout, None), registry)
     return Sweeper(gateway, Verdicts(gateway))
-
-
-@pytest.mark.parametrize(
-    ("action", "after_s"),
-    [
-        pytest.param(Nothing(), POLICY.probe_every_s, id="nothing"),
-        pytest.param(Recheck(1.0), POLICY.probe_every_s, id="recheck"),
-        pytest.param(Kill(session=SESSION, why="hung"), POLICY.probe_every_s, id="kill"),
-        pytest.param(LookAgain(2.0), 2.0, id="look again"),
-        pytest.param(CannotKill(), POLICY.unkillable_every_s, id="cannot kill"),
-    ],
-)
-def test_each_action_says_when_the_forward_is_probed_again(action: Action, after_s: float) -> None:
-    assert after(action, POLICY) == after_s
 
 
 def test_it_probes_the_forwards_of_the_registry_and_wakes(sweeper: Sweeper) -> None:

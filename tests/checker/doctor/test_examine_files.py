@@ -77,5 +77,5 @@ def test_an_enrolment_is_examined_as_a_node_is(tmp_path: Path) -> None:
 
     seen = examine(layout)
     assert seen.keys.open_secrets == (enrolment_key_path(layout, "field"),)
-    assert len(seen.registry.problems) == 1
-    assert "forwards must be a list" in seen.registry.problems[0]
+    assert len(seen.enrolments.broken) == 1
+    assert "forwards must be a list" in seen.enrolments.broken[0]

@@ -308,6 +308,20 @@ def test_a_row_is_stale_after_three_sweeps(probed_at: float | None, stale: bool)
     assert is_stale(Tunnel(node=OFFICE, port=PORT, probed_at=probed_at), 20.0, NOW) is stale
 
 
+@pytest.mark.parametrize(
+    ("due_s", "age_s", "stale"),
+    [
+        pytest.param(155.0, 465.0, False, id="probed seldom, and in time"),
+        pytest.param(155.0, 465.1, True, id="probed seldom, and more than twice its interval late"),
+        pytest.param(1.0, 60.0, False, id="never sooner than all others"),
+    ],
+)
+def test_a_row_is_stale_by_its_own_interval(due_s: float, age_s: float, *, stale: bool) -> None:
+    tunnel = Tunnel(node=OFFICE, port=PORT, probed_at=NOW - age_s, due_s=due_s)
+
+    assert is_stale(tunnel, 20.0, NOW) is stale
+
+
 @given(any_text | st.binary(), st.integers(0, 80))
 def test_what_a_device_sends_is_shown_in_plain_ascii_and_cut(sent: str | bytes, limit: int) -> None:
     shown = printable(sent, limit)

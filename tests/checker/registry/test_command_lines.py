@@ -54,7 +54,7 @@ def problems(text: str) -> list[tuple[int, str]]:
         f"{SSH}\n{SSH}\n",
     ],
 )
-def test_a_tunnel_is_found_however_it_is_started(text: str) -> None:
+def test_a_tunnel_is_found_in_all_the_ways_to_start_it(text: str) -> None:
     one = only(text)
 
     assert (one.node.name, one.node.ports) == ("office", (20010,))
@@ -93,7 +93,7 @@ def test_a_line_that_is_not_taken_says_why(text: str, line: int, says: str) -> N
     assert read(text).found == ()
 
 
-def test_unknown_variables_that_decide_nothing_are_no_problem() -> None:
+def test_unknown_variables_that_decide_nothing_do_no_harm() -> None:
     one = only("ssh -o ServerAliveInterval=$ALIVE -i $KEY -R 20010:nas:80 gw >>$LOG")
 
     assert one.login is not None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import os
+import subprocess
+import sys
+import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,12 +38,21 @@ from checker.registry.enrolments import (
     read_enrolments,
 )
 from checker.registry.kept_rights import key_lines
-from checker.registry.key_lines import GateCommand, day_after, enrolment_line, merge, render_lines
+from checker.registry.key_lines import GateCommand, day_after, enrolment_line, merge
 from checker.registry.lock import locked
 from checker.registry.nodes import KeyTaken
 from tests.enrolled import FIELD, enrolment
 from tests.strategies import NOW, node, public_key
 
+RELEASED = Path(__file__).parents[2] / "data" / "released" / "checker-0.1.0.tar.xz"
+IN_0_1_0 = """
+import sys
+from pathlib import Path
+from checker.config import home_layout
+from checker.registry import gate_command, write_keys
+layout = home_layout(Path(sys.argv[1]))
+write_keys(layout, gate_command(layout))
+"""
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/reversi/gate.py", home="/srv/gate")
 SECRET = b"-----BEGIN OPENSSH PRIVATE KEY-----\n"
 ids = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
@@ -227,11 +240,28 @@ def test_a_folder_that_cannot_be_listed_does_not_look_empty(layout: Layout, tmp_
         keys_lag(layout)
 
 
-def test_an_older_release_leaves_the_line_alone(layout: Layout) -> None:
-    """It knows as ours only what this pattern matches: docs/configuration.md of 0.2 and before."""
-    older = rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$"
-    assert re.match(older, enrolment_line(FIELD, COMMAND).encode()) is None
-    assert re.match(older, render_lines(node(), COMMAND)[0].encode()) is not None
+def test_a_release_before_enrolments_leaves_the_line_alone(layout: Layout, tmp_path: Path) -> None:
+    make(layout)
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
+    safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(RELEASED) as released:
+        released.extractall(tmp_path / "released", **safe)
+
+    subprocess.run(
+        [sys.executable, "-c", IN_0_1_0, str(layout.home)],
+        cwd=tmp_path / "released",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "released")},
+        check=True,
+        timeout=30,
+    )
+
+    first, second = lines_of(layout)
+    assert first == enrolment_line(FIELD, gate_command(layout))
+    assert str(tmp_path / "released") in second
+    update_keys(layout)
+    assert len(lines_of(layout)) == 2
+    assert not keys_lag(layout)
 
 
 def test_merging_replaces_the_line_and_keeps_it_only_if_told_to() -> None:

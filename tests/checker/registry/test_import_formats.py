@@ -98,6 +98,7 @@ def test_a_key_file_may_be_longer_than_the_others() -> None:
         ("/etc/config/autossh", "autossh"),
         ("shed/.ssh/config", "shed"),
         ("authorized_keys", "authorized_keys"),
+        ("devices/autossh", "autossh"),
     ],
 )
 def test_a_file_is_called_after_its_directory_if_that_says_more(path: str, stem: str) -> None:

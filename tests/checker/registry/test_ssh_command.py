@@ -80,9 +80,6 @@ def test_what_has_no_counterpart_is_listed_as_written() -> None:
 
     assert found.left_out == (
         "-M 0",
-        "-f",
-        "-N",
-        "-T",
         "-o ServerAliveInterval=30",
         "-L 1:a:2",
         "-D 9",

@@ -169,13 +169,25 @@ def test_a_stale_row_is_found_by_that_word() -> None:
         pytest.param("!probe:stale", True, id="a word in an age"),
         pytest.param("is:stale", True, id="whether it is stale"),
         pytest.param("barn|!is:fault", True, id="in an inverted alternative"),
-        pytest.param("is:up probe|since|attic /^x/ tag:x*", False, id="none of it ages"),
-        pytest.param("attic latency:>2 status:up", False, id="nothing that ages"),
+        pytest.param("is:muted probe|since|attic /^x/ tag:x*", False, id="none of it ages"),
+        pytest.param("attic latency:>2 node:up", False, id="nothing that ages"),
+        pytest.param("is:up", True, id="a status, which may be stale"),
+        pytest.param("status:up", True, id="a status in its column"),
         pytest.param("", False, id="nothing"),
     ],
 )
 def test_a_filter_says_whether_time_changes_what_it_shows(text: str, *, asks: bool) -> None:
     assert parse_filter(text).asks_time is asks
+
+
+@pytest.mark.parametrize("text", ["is:up", "status:up", "status:u*", "status:/^up$/"])
+def test_a_stale_row_is_not_up(text: str) -> None:
+    up = replace(ROW, seen=replace(ROW.seen, status=Status.UP))
+
+    assert parse_filter(text).shows(up, MOMENT)
+    assert not parse_filter(text).shows(up, LATER)
+    assert parse_filter(f"!{text}").shows(up, LATER)
+    assert parse_filter("status:stale").shows(up, LATER)
 
 
 def test_a_word_may_be_turned_round_behind_its_column_too() -> None:

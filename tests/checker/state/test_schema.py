@@ -92,6 +92,7 @@ def test_every_table_is_strict(store: StateFile) -> None:
         "shown_key",
         "tally",
         "applicant",
+        "due",
     }
     assert all(row["strict"] for row in tables)
 

@@ -30,6 +30,20 @@ def test_the_bundle_has_the_nodes_data_and_is_private(place: Place) -> None:
     assert "BEGIN OPENSSH PRIVATE KEY" in text
 
 
+def test_a_bundle_goes_to_standard_output_for_a_pipe_to_the_device(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.build("office") == 0
+    capsys.readouterr()
+
+    assert place.build("office", "--output", "-") == 0
+
+    said = capsys.readouterr()
+    assert said.out == place.text()
+    assert "wrote" not in said.err
+    assert not Path("-").exists()
+
+
 def test_a_public_forward_listens_on_all_addresses(place: Place) -> None:
     assert (
         run_checker(

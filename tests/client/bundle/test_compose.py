@@ -102,12 +102,20 @@ def test_the_installed_script_has_no_comments_and_no_indentation(tmp_path: Path)
     assert [line for line in lines[2:] if not line or line.startswith(("#", " "))] == []
 
 
-@pytest.mark.parametrize("cut", [lambda text: text, installed], ids=["bundle", "installed"])
-def test_shellcheck_accepts_what_ships(tmp_path: Path, cut: object) -> None:
+@pytest.mark.parametrize(
+    ("cut", "enrolment"),
+    [
+        pytest.param(lambda text: text, "", id="bundle"),
+        pytest.param(installed, "", id="installed"),
+        pytest.param(lambda text: text, "yard", id="enrolment"),
+    ],
+)
+def test_shellcheck_accepts_what_ships(tmp_path: Path, cut: object, enrolment: str) -> None:
     require("shellcheck")
     assert callable(cut)
     path = tmp_path / "office.sh"
-    path.write_text(cut(render(changed(key=forms_of(made_key(tmp_path))))))
+    key = forms_of(made_key(tmp_path))
+    path.write_text(cut(render(changed(key=key, enrolment=enrolment))))
 
     said = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
 
@@ -124,7 +132,7 @@ def test_shellcheck_accepts_what_ships(tmp_path: Path, cut: object) -> None:
 def test_every_shell_can_parse_it(tmp_path: Path, shell: tuple[str, ...]) -> None:
     require(shell[0])
     path = tmp_path / "office.sh"
-    path.write_text(render(OFFICE))
+    path.write_text(render(changed(enrolment="yard")))
 
     said = subprocess.run([*shell, "-n", str(path)], capture_output=True, text=True, check=False)
 
@@ -132,7 +140,8 @@ def test_every_shell_can_parse_it(tmp_path: Path, shell: tuple[str, ...]) -> Non
 
 
 def test_only_portable_shell_features_are_used() -> None:
-    body = re.sub(r"(?m)#.*$", "", render(OFFICE).partition("\nset -u\n")[2])
+    text = render(changed(enrolment="yard"))
+    body = re.sub(r"(?m)#.*$", "", text.partition("\nset -u\n")[2])
 
     assert not re.search(
         r"\[\[|(?m:^\s*local )|\$RANDOM|\becho\b|\beval\b|\bfunction |<<<|\$'|\bset -e\b|&>", body

@@ -14,11 +14,10 @@ from reversi_tui.actions.plans import (
     aim,
     no_longer,
     plan,
-    question,
     still,
     summed_up,
-    title,
 )
+from reversi_tui.actions.questions import question
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
@@ -187,32 +186,6 @@ def test_a_node_is_disabled_whichever_process_holds_its_port_by_then() -> None:
 
     assert still(Plan(deed=Deed.DISABLE, rows=(ROW,)), {ROW.key: now}.get, {}).rows == (now,)
     assert still(Plan(deed=Deed.DISABLE, rows=(ROW,)), lambda _: None, {}).rows == ()
-
-
-def test_the_question_names_node_port_process_and_ages() -> None:
-    text = question(Plan(deed=Deed.KILL, rows=(ROW,)), MOMENT)
-
-    for words in ("barn", "20011", "sshd 4001", "hung for 2h", "probed <1m ago"):
-        assert words in text
-
-
-def test_the_question_about_several_names_each_with_its_process_and_age() -> None:
-    planned = Plan(deed=Deed.KILL, rows=(ATTIC, ROW))
-    text = question(planned, MOMENT, hidden=1)
-
-    assert title(planned) == "Kill these 2 forwards?"
-    for words in (
-        "attic  20010  sshd 4000  up 2h",
-        "barn   20011  sshd 4001  hung 2h",
-        "hides 1 of these marked rows",
-    ):
-        assert words in text
-
-
-def test_the_question_says_that_the_row_is_stale() -> None:
-    assert "STALE" in question(
-        Plan(deed=Deed.RESET, rows=(ROW,)), Moment(now=NOW + 900, every_s=20.0)
-    )
 
 
 def test_the_aim_carries_the_process_that_was_seen() -> None:

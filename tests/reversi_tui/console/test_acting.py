@@ -40,12 +40,14 @@ async def test_marked_rows_are_all_killed_after_one_question_that_names_each(
         await pilot.press("space", "space", "down", "space", "k")
         await shows(pilot, "Kill these 3 forwards?")
         for words in (
+            "3 forwards, 3 sshd processes: 1 hung 1 refused 1 up",
+            "1 of them is up",
             "attic 20010 sshd 4000 up 2h",
             "barn 20011 sshd 4001 hung 2h",
             "dock 20013 sshd 4003 refused 2h",
         ):
             assert words in " ".join(text(app).split())
-        await pilot.press("y")
+        await pilot.press("3", "enter")
         await until(pilot, lambda: len(acts.done) == 3 and not app.main.desk.pending)
         assert app.main.view.marks == set()
 
@@ -100,7 +102,7 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
 
     async with running(app) as pilot:
         await pilot.press("a", "r")
-        await shows(pilot, f"Type {len(FORWARDS)} to continue")
+        await shows(pilot, f"Type {len(FORWARDS)} or up to continue")
         await shows(pilot, "Cancel (esc)")
         yes = app.screen.query_one("#yes", Button)
         assert isinstance(app.focused, Input)
@@ -108,8 +110,9 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
         assert yes.disabled
         assert acts.done == []
         await pilot.press("backspace", "7")
-        await until(pilot, lambda: not yes.disabled)
-        await pilot.press("enter", "enter")
+        await shows(pilot, f"enter: reset {len(FORWARDS)} now")
+        assert not yes.disabled
+        await pilot.press("enter")
         await until(pilot, lambda: len(acts.done) == len(FORWARDS))
         await shows(pilot, f"{len(FORWARDS)} forwards: reset done for all {len(FORWARDS)}")
 
@@ -119,7 +122,7 @@ async def test_the_count_asked_for_is_the_operators_choice(tmp_path: Path) -> No
 
     async with running(app) as pilot:
         await pilot.press("space", "space", "r")
-        await shows(pilot, "Type 2 to continue")
+        await shows(pilot, "Type 2 or up to continue")
 
 
 async def test_after_yes_only_what_is_still_the_same_is_killed(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ async def test_after_yes_only_what_is_still_the_same_is_killed(tmp_path: Path) -
         await until(
             pilot, lambda: app.main.view.rows[(NodeName("barn"), Port(20011))].seen.session == other
         )
-        await pilot.press("y")
+        await pilot.press("u", "p", "enter")
         await until(pilot, lambda: acts.done and not app.main.desk.pending)
 
     assert [aim.node for _, aim in acts.done] == ["attic"]
@@ -165,7 +168,7 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
         await shows(pilot, "+attic 2 ports")
         await pilot.press("r")
         await shows(pilot, "Reset these 2 forwards?")
-        await pilot.press("y")
+        await pilot.press("u", "p", "enter")
         await until(pilot, lambda: len(acts.done) == 2)
         await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("right")
@@ -260,7 +263,7 @@ async def test_the_question_names_what_ends_with_the_same_process(tmp_path: Path
         await shows(
             pilot, "The same process holds these, which end with it: attic port 20010 (up)."
         )
-        await pilot.press("n", "space", "up", "up", "space", "k")
+        await pilot.press("escape", "space", "up", "up", "space", "k")
         await shows(pilot, "Kill these 2 forwards?")
         assert "ended with it" not in text(app)
 
@@ -278,13 +281,13 @@ async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sig
         await shows(pilot, "Kill these 64 forwards?")
         await pilot.resize_terminal(*size)
         await until(pilot, lambda: app.size == size)
-        await shows(pilot, "Type 64 to continue:")
+        await shows(pilot, "Type 64 or up to continue:")
         await shows(pilot, "Cancel (esc)")
         await shows(pilot, "Yes, kill")
         await pilot.press(*("pagedown",) * 60)
         await shows(pilot, "garage port 20016: no sshd process")
-        await pilot.press("6", "4", "enter")
-        await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
+        await pilot.press("6", "4")
+        await shows(pilot, "enter: kill 64 now")
 
 
 async def test_a_click_on_yes_does_not_count_and_one_on_cancel_cancels(tmp_path: Path) -> None:
@@ -292,13 +295,13 @@ async def test_a_click_on_yes_does_not_count_and_one_on_cancel_cancels(tmp_path:
     app = console(demo_home(tmp_path), acts)
 
     async with running(app) as pilot:
-        await pilot.press("k")
+        await pilot.press("down", "k")
         await shows(pilot, "Kill this forward?")
         await pilot.click("#yes")
         await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
         assert isinstance(app.screen, Confirm)
         await pilot.click("#no")
-        await shows(pilot, "attic port 20010: kill cancelled")
+        await shows(pilot, "barn port 20011: kill cancelled")
 
     assert acts.done == []
 

@@ -251,7 +251,18 @@ async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
 
     async with running(app, SMALL) as pilot:
         await shows(pilot, "daemon: not running, last sweep 3m ago")
-        assert text(app).count("stale 3m") == len(SEEN)
+        assert text(app).count("z stale 3m") == len(SEEN)
+        await shows(pilot, f"7 forwards z {len(SEEN)} stale ? 1 unknown")
+        assert "1 up" not in text(app)
+
+
+async def test_a_daemon_that_runs_but_writes_nothing_is_told(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    write(layout, Batch(sweep=Sweep(pid=1, swept_at=NOW - 180, every_s=EVERY_S)))
+    app = console(layout)
+
+    async with running(app, SMALL) as pilot:
+        await shows(pilot, "the daemon runs but has written nothing for 3m (disk full? 12G free)")
 
 
 async def test_no_state_file_yet(tmp_path: Path) -> None:

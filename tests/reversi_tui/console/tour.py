@@ -82,8 +82,9 @@ STEPS = (
         size=(110, 24),
         text=(
             "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"
-            " marked rows. For more than five targets, type the count. `d` disables a node (ends"
-            " its tunnel; its key opens nothing), `e` enables it again."
+            " marked rows. For more than five targets, or to end a tunnel that is up, type the"
+            " count. `d` disables a node (ends its tunnel; its key opens nothing), `e` enables it"
+            " again."
         ),
     ),
     Step(

@@ -1,4 +1,4 @@
-"""Follow docs/moving.md on a server that runs the original, while its devices are connected."""
+"""Follow docs/moving-original.md on a server that runs the original, while its devices are connected."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.programs import require
 from tests.system.accounts import Install
 from tests.system.old_server import OldServer
 from tests.system.page_blocks import blocks, commands
-from tests.system.page_moving import MOVING, Move
+from tests.system.page_moving_original import MOVING, Move
 from tests.system.page_server import make_checkout
 from tests.system.page_steps import type_all, unknown
 
 pytestmark = pytest.mark.sshd
-PAGE = Path(__file__).parents[2] / "docs/moving.md"
+PAGE = Path(__file__).parents[2] / "docs/moving-original.md"
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""When a forward is probed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checker.model import Policy, Status, parse_expect
+from checker.tunnels.due import due_s, next_probe_s
+from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
+from tests.checker.tunnels.gateways import QUICK, held
+from tests.strategies import SESSION
+
+POLICY = Policy()
+
+
+@pytest.mark.parametrize(
+    ("action", "after_s"),
+    [
+        pytest.param(Nothing(), POLICY.probe_every_s, id="nothing"),
+        pytest.param(Recheck(1.0), POLICY.probe_every_s, id="recheck"),
+        pytest.param(Kill(session=SESSION, why="hung"), POLICY.probe_every_s, id="kill"),
+        pytest.param(LookAgain(2.0), 2.0, id="look again"),
+        pytest.param(CannotKill(), POLICY.unkillable_every_s, id="cannot kill"),
+    ],
+)
+def test_each_action_says_when_the_forward_is_probed_again(action: Action, after_s: float) -> None:
+    assert next_probe_s(action, POLICY) == after_s
+
+
+@pytest.mark.parametrize(
+    ("action", "deadline_s", "found"),
+    [
+        pytest.param(Nothing(), 5.0, None, id="as usual"),
+        pytest.param(Recheck(3.0), 5.0, None, id="a strike soon"),
+        pytest.param(Recheck(60.0), 5.0, 65.0, id="a strike after a long gap"),
+        pytest.param(LookAgain(60.0), 5.0, 65.0, id="another look after a long gap"),
+        pytest.param(CannotKill(), 5.0, 155.0, id="a port that cannot be freed"),
+        pytest.param(Nothing(), 25.0, 45.0, id="a probe that takes longer than the interval"),
+    ],
+)
+def test_a_forward_that_is_probed_more_seldom_than_all_others_says_so(
+    action: Action, deadline_s: float, found: float | None
+) -> None:
+    assert due_s(action, deadline_s, POLICY) == found
+
+
+async def test_the_row_of_a_port_that_is_probed_seldom_says_so(tmp_path: Path) -> None:
+    with held(tmp_path, policy=replace(QUICK, strike_gap_s=60.0)) as one:
+        forward = replace(one.node.forwards[0], expect=parse_expect("banner:SSH-2.0"))
+        judgement = await one.gateway.watcher.probe_once(forward)
+
+    assert judgement.tunnel.status is Status.HUNG
+    assert judgement.tunnel.due_s == 60.0 + QUICK.deadline_s
