@@ -21,7 +21,7 @@ verdicts=$home/run spool=$home/spool
 case $why in
 /*) why="$why cannot be run" ;;
 esac
-why="$why; tunnels stay up, but nothing is checked: install reversi again into its environment, then run: reversi-checker init"
+why="$why; tunnels stay up, but nothing is checked: install reversi-ssh again into its environment, then run: reversi-checker init"
 request=${SSH_ORIGINAL_COMMAND-}
 uptime=0
 read -r uptime _ </proc/uptime

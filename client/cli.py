@@ -11,7 +11,7 @@ import os
 import signal
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker import __version__, journal
@@ -22,6 +22,8 @@ from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
 from client.rollout import options as rollout_options
 from client.rollout.options import RolloutOptions
+from client.service import options as service_options
+from client.service.options import ServiceOptions
 
 SYSTEM_CONFIG = Path("/etc/reversi/client.toml")
 
@@ -49,6 +51,12 @@ class Arguments:
     """Only for `build`."""
     rollout: RolloutOptions | None
     """Only for `rollout`."""
+    service: ServiceOptions | None
+    """Only for `install` and `uninstall`."""
+    key: Path | None
+    """For `run`: the key's file, instead of the one that the configuration names."""
+    status_file: Path | None
+    """For `run`: instead of the one that the configuration names."""
 
 
 VERBS = (
@@ -77,6 +85,7 @@ VERBS = (
 EPILOG = """\
 examples:
   reversi-client run --config office.toml      on a device: keep the tunnel
+  reversi-client install --config office.toml  on a device: keep it as a service, from each boot on
   reversi-client check --config office.toml    on a device: does the tunnel work?
   reversi-client build office                  on the gateway: make office.sh for the device
   reversi-client build --help                  the options of one command
@@ -119,9 +128,23 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--json", action="store_true", dest="as_json", help="print one JSON document"
             )
+        if name == "run":
+            add_places(command)
+    service_options.add_to(commands, common)
     build_options.add_to(commands)
     rollout_options.add_to(commands)
     return top
+
+
+def add_places(run: argparse.ArgumentParser) -> None:
+    """Add the options by which a service gets its files from systemd."""
+    for name, what in (("--key", "private key"), ("--status-file", "status file")):
+        run.add_argument(
+            name,
+            type=Path,
+            metavar="FILE",
+            help=f"the {what}, instead of the one that the configuration names",
+        )
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
@@ -133,6 +156,9 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
         debug=typed.debug,
         wanted=build_options.wanted_from(typed) if typed.command == "build" else None,
         rollout=rollout_options.wanted_from(typed) if typed.command == "rollout" else None,
+        service=service_options.wanted_from(typed),
+        key=getattr(typed, "key", None) if typed.command == "run" else None,
+        status_file=getattr(typed, "status_file", None),
     )
 
 
@@ -157,6 +183,11 @@ def start_logging(*, debug: bool) -> None:
 def cmd_run(config: Config, arguments: Arguments) -> ExitCode:
     from client.run import Runner
 
+    config = replace(
+        config,
+        key=arguments.key or config.key,
+        status_file=arguments.status_file or config.status_file,
+    )
     read_private_key(config)
     start_logging(debug=arguments.debug)
     ended_by = asyncio.run(Runner(config).run())
@@ -174,8 +205,9 @@ def cmd_check(config: Config, arguments: Arguments) -> ExitCode:
 
 def cmd_status(config: Config, arguments: Arguments) -> ExitCode:
     from client.report import Report
+    from client.service.status_place import with_status_of_service
 
-    report = Report(config)
+    report = Report(with_status_of_service(config))
     print(json.dumps(report.document()) if arguments.as_json else report.text())
     return ExitCode.OK if report.is_up else ExitCode.NOT_UP
 
@@ -195,6 +227,15 @@ def cmd_rollout(wanted: RolloutOptions) -> ExitCode:
     from client.rollout.run import roll_out
 
     return ExitCode.OK if roll_out(wanted) else ExitCode.NOT_UP
+
+
+def cmd_service(wanted: ServiceOptions, config: Path | None) -> ExitCode:
+    if wanted.installs:
+        found = load_config(find_config(config, os.environ))
+        service_options.install(found, dry_run=wanted.dry_run)
+    else:
+        service_options.uninstall(config, dry_run=wanted.dry_run)
+    return ExitCode.OK
 
 
 COMMANDS = {"run": cmd_run, "check": cmd_check, "status": cmd_status}
@@ -231,6 +272,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return cmd_build(arguments.wanted)
         if arguments.rollout is not None:
             return cmd_rollout(arguments.rollout)
+        if arguments.service is not None:
+            return cmd_service(arguments.service, arguments.config)
         config = load_config(find_config(arguments.config, os.environ))
         return COMMANDS[arguments.command](config, arguments)
     # The root: every error becomes a sentence and an exit status.

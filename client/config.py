@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import ipaddress
+import os
 import re
 import stat
 import tomllib
@@ -254,7 +255,12 @@ def load_config(path: Path) -> Config:
 
 
 def read_private_key(config: Config) -> bytes:
-    """Read the private key's file, which only its owner may read. Raises ConfigError."""
+    """Read the private key's file, which only its owner may read. Raises ConfigError.
+
+    Systemd keeps others out of the directory in which it hands the key over; the group bits of the
+    file may show an access control list. Source: systemd.exec(5), LoadCredential=.
+    """
+    is_handed_over = os.environ.get("CREDENTIALS_DIRECTORY") == str(config.key.parent)
     try:
         with config.key.open("rb") as file:
             mode = stat.S_IMODE(config.key.stat().st_mode)
@@ -265,7 +271,7 @@ def read_private_key(config: Config) -> bytes:
             f" {(error.strerror or str(error)).lower()}"
         )
         raise ConfigError(config.path, problem) from None
-    if mode & 0o077:
+    if mode & (0o007 if is_handed_over else 0o077):
         raise ConfigError(
             config.path,
             f"key: other users can read the private key {config.key} (mode {mode:03o}); run: chmod"

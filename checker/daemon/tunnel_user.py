@@ -111,7 +111,7 @@ def refuse_unreachable(layout: Layout, config: Config) -> None:
         if blocked is not None:
             raise CheckerError(
                 f"the tunnel user {config.tunnel_user} cannot reach {needed}: only the owner may"
-                f" enter {blocked}; install reversi, and put the home, where every user may go"
+                f" enter {blocked}; install reversi-ssh, and put the home, where every user may go"
             )
 
 

@@ -91,8 +91,8 @@ def plan(found: Found) -> InitPlan:
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
-    steps.extend(Remove(path=path) for path in found.old_metadata)
     steps.extend(commands(found, {file.path for file in files}))
+    steps.extend(Remove(path=path) for path in found.old_metadata)
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),

@@ -143,7 +143,7 @@ def trouble_of(user: str, closed: Closed, found: Installation) -> Trouble:
     )
     if any(at.is_relative_to(place) for place in PRIVATE):
         advice = (
-            f"install reversi under /opt, with an interpreter that is not below {at}, such as"
+            f"install reversi-ssh under /opt, with an interpreter that is not below {at}, such as"
             " /usr/bin/python3"
         )
         return Trouble(sentence=sentence, advice=advice)

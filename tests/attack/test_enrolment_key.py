@@ -13,11 +13,13 @@ from checker.model import fingerprint
 from checker.registry.reading import read_registry
 from checker.state.store import read_applicants
 from tests.attack.thief import Attempt, break_in, files_in, refusals_logged, say
+from tests.programs import require
 from tests.strategies import public_key
 from tests.system.clients import Connection, Device
 from tests.system.enrolling import enrolment_at, request_of
 from tests.system.harness import Gateway
 from tests.system.ports import accepts, free_port
+from tests.system.processes import end_one
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
@@ -70,18 +72,14 @@ async def test_sshd_opens_no_channel_except_sessions(
     )
 
 
-@pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "", "*", "::"])
-@pytest.mark.parametrize("port", ["{victim}", "{free}", "0"])
-async def test_the_key_listens_nowhere(
-    target: Gateway, bundle: Device, victim: Device, address: str, port: str
-) -> None:
-    number = int(port.format(victim=victim.ports[0], free=free_port()))
-
+async def test_the_key_listens_nowhere(target: Gateway, bundle: Device, victim: Device) -> None:
+    free = free_port()
     async with break_in(bundle) as connection:
-        with pytest.raises(asyncssh.ChannelListenError):
-            await connection.forward_remote_port(address, number, "127.0.0.1", 9)
-    if port == "{free}":
-        assert not accepts(number)
+        for address in ("localhost", "127.0.0.1", "", "*", "::"):
+            for port in (victim.ports[0], free, 0):
+                with pytest.raises(asyncssh.ChannelListenError):
+                    await connection.forward_remote_port(address, port, "127.0.0.1", 9)
+        assert not accepts(free)
 
 
 async def test_the_key_cannot_listen_on_a_unix_socket(
@@ -94,6 +92,25 @@ async def test_the_key_cannot_listen_on_a_unix_socket(
             )
 
     assert files_in(open_folder) == []
+
+
+def test_no_agent_is_forwarded(target: Gateway, bundle: Device, tmp_path: Path) -> None:
+    require("ssh-agent")
+    path = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    try:
+        until(path.exists, "the agent")
+        with refusals_logged(target, None, "sshd refused agent forwarding,"):
+            done = subprocess.run(
+                ["env", f"SSH_AUTH_SOCK={path}", *bundle.ssh("-T", "-A"), "version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=60,
+            )
+    finally:
+        end_one(agent)
+    assert done.returncode == 77
 
 
 async def test_the_key_asks_one_question_and_gets_no_other_answer(

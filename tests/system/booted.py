@@ -41,6 +41,7 @@ FIRST = """
 set -e
 umount "$1"
 rmdir "$1"
+mount --make-shared /run
 mount -t proc proc /proc
 mount --bind /sys /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -57,6 +58,7 @@ rmdir "$dev"
 exec env -i container=reversi-tests PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=tests.target \
     --log-target=console --log-level=notice --show-status=0
 """  # noqa: E501 - one line of what runs
+"""`/run` is shared, as on every server: else systemd cannot hand credentials to services."""
 FORGET = """
 mount -t cgroup2 cgroup2 /mnt
 [ ! -e "/mnt/$1" ] || find "/mnt/$1" -depth -type d -exec rmdir {} +

@@ -63,7 +63,9 @@ def test_an_interpreter_below_root_is_refused_and_nobody_is_told_to_open_root(
 
     said = refused(machine, "--dry-run")
 
-    assert "because /root has mode 0700; install reversi under /opt, with an interpreter" in said
+    assert (
+        "because /root has mode 0700; install reversi-ssh under /opt, with an interpreter" in said
+    )
     assert "chmod" not in said
     machine.must("mkdir", "-p", "/run/systemd/system")
     assert "runs from /root/python3, which a service cannot see" in refused(machine)

@@ -18,6 +18,7 @@ from tests.programs import require
 from tests.system.accounts import Install
 from tests.system.page_alerts import ALERTS
 from tests.system.page_blocks import blocks, commands
+from tests.system.page_client import CLIENT, try_as_user
 from tests.system.page_metrics import METRICS
 from tests.system.page_operating import OPERATING, Fleet
 from tests.system.page_server import PageServer, make_checkout
@@ -32,6 +33,7 @@ KNOWN: dict[str, Sequence[Step[Any]]] = {
     "sizing": SIZING,
     "alerts": ALERTS,
     "metrics": METRICS,
+    "client": CLIENT,
     "troubleshooting": TROUBLES,
     "faq": (),
 }
@@ -129,6 +131,11 @@ def test_each_command_of_alerts_leads_to_a_message(servers: Servers) -> None:
 @pytest.mark.usefixtures("ward")
 def test_each_command_of_metrics_does_what_the_page_says(servers: Servers) -> None:
     type_all(servers.gateway, METRICS, servers.gateway, PLACEHOLDERS)
+
+
+def test_each_command_of_client_works_and_leaves_nothing(servers: Servers) -> None:
+    type_all(servers.gateway, CLIENT, servers.gateway, PLACEHOLDERS)
+    try_as_user(servers.gateway)
 
 
 def test_each_command_of_operating_does_what_the_page_says(servers: Servers) -> None:

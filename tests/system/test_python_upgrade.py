@@ -27,8 +27,8 @@ pytestmark = pytest.mark.sshd
 Break = Callable[[Install], "Undo"]
 Undo = Callable[[], object]
 WHAT_TO_DO = (
-    "tunnels stay up, but nothing is checked: install reversi again into its environment, then run:"
-    " reversi-checker init"
+    "tunnels stay up, but nothing is checked: install reversi-ssh again into its environment, then"
+    " run: reversi-checker init"
 )
 
 

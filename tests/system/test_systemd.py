@@ -19,6 +19,7 @@ from tests.system.booted import Booted
 from tests.system.enrolled_service import enrol
 from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT, statuses, wrong
+from tests.system.user_sessions import user_manager
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
@@ -219,30 +220,6 @@ def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
 
     gateway.ok("node", "remove", "office", "--yes")
     enrol(gateway, f"{gateway.folder}/masts.sh", "/run/reversi-enrol_masts", manager=["systemctl"])
-
-
-def user_manager(gateway: Booted, home: str, live: str) -> tuple[str, ...]:
-    """Start the systemd of user anna; return the prefix of a command in her session."""
-    places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
-    manager = (
-        "--unit=anna",
-        "--uid=anna",
-        "--property=Type=notify",
-        "--property=Delegate=yes",
-        "--property=RuntimeDirectory=anna",
-        *(f"--setenv={place}" for place in places),
-    )
-    gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
-    return (
-        "setpriv",
-        "--reuid=anna",
-        "--regid=anna",
-        "--init-groups",
-        "env",
-        "-i",
-        "PATH=/usr/bin:/bin",
-        *places,
-    )
 
 
 def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None:
