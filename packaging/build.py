@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./run package", description=__doc__)
     parser.add_argument("--dist", type=Path, default=CHECKOUT / "dist", metavar="DIR")
     parser.add_argument(
-        "--fast", action="store_true", help="only the wheel and the .deb, hardly compressed"
+        "--fast", action="store_true", help="compress the .deb less, in a tenth of the time"
     )
     wanted = parser.parse_args()
     folder: Path = wanted.dist.absolute()
@@ -57,10 +57,9 @@ def build(work: Path, folder: Path, release: Release, *, is_fast: bool) -> Itera
     shutil.copytree(CHECKOUT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
     with contextlib.chdir(source), contextlib.redirect_stdout(io.StringIO()):
         wheel = folder / build_meta.build_wheel(str(folder))
-        archive = None if is_fast else folder / build_meta.build_sdist(str(folder))
+        archive = folder / build_meta.build_sdist(str(folder))
     yield wheel
-    if archive:
-        yield archive
+    yield archive
     if release.python < OLDEST or shutil.which("dpkg-deb") is None:
         print(f"no .deb: it takes dpkg-deb, and {PYTHON} of 3.11 or newer", file=sys.stderr)
     else:

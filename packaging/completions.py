@@ -33,9 +33,10 @@ ZSH = """\
 # The names of FOLDER/*.toml in the registry. Usage: _reversi_names FOLDER [compadd's options]
 _reversi_names() {
   local folder=$1 home=${REVERSI_HOME:-/etc/reversi}
-  local -a names
+  local -a names typed=(${(Q)${(z)BUFFER}})
+  local -i at=$typed[(I)--home]
   shift
-  (( ! $+opt_args[--home] )) || home=${opt_args[--home]/#\\~\\//$HOME/}
+  (( ! at )) || home=${typed[at + 1]/#\\~\\//$HOME/}
   names=($home/$folder/*.toml(N:t:r))
   compadd "$@" -a names
 }

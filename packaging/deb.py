@@ -1,4 +1,8 @@
-"""Pack the tree as a `.deb`: its control files, the times of its files, and dpkg-deb."""
+"""Pack the tree as a `.deb`: its control files, the times of its files, and dpkg-deb.
+
+debhelper and dh-virtualenv would bring fifty packages for a tree, a control file and three scripts.
+The same commit gives the same file, if pip finds the same libraries.
+"""
 
 from __future__ import annotations
 

@@ -64,13 +64,22 @@ remove_accounts() {
     done
 }
 
+# A device's client, or its bundle with the keys beside it, may be in the same directory.
+forget_registry() {
+    for file in /etc/reversi/* /etc/reversi/.[!.]*; do
+        name=${file##*/}
+        case $name in client.toml*) continue ;; esac
+        [ -f "/etc/reversi/${name%.*}.sh" ] || rm -rf "$file"
+    done
+    rmdir --ignore-fail-on-non-empty /etc/reversi
+}
+
 purge() {
     withdraw_from_sshd
     remove_files
     made=$(mktemp)
     cp "$list" "$made"
-    find /etc/reversi -mindepth 1 -maxdepth 1 ! -name '*.sh' ! -name '*.keys' ! -name 'client.toml*' -exec rm -rf {} +
-    rmdir --ignore-fail-on-non-empty /etc/reversi
+    forget_registry
     remove_accounts "$made"
     rm -rf "$made" /var/lib/reversi /run/reversi /var/lib/private/reversi-alert /var/lib/reversi-alert
 }

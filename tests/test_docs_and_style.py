@@ -137,7 +137,7 @@ def test_each_status_is_in_the_readmes_table(status: Status) -> None:
 def test_no_file_names_a_path_of_the_machine_where_it_was_written() -> None:
     mark = f"/{'work'}/"
 
-    for folder in ("checker", "client", "reversi_tui", "tests", "docs"):
+    for folder in ("checker", "client", "reversi_tui", "packaging", "tests", "docs"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".sh", ".sql", ".md", ".tcss", ".toml"):
                 assert mark not in path.read_text(encoding="utf-8"), path

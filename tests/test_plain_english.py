@@ -18,7 +18,7 @@ from reversi_tui.__main__ import parser as console_parser
 from tests.wordings import GOOD, STUMBLES, Stumble, stumbles
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("checker", "client", "reversi_tui", "bench", "demo", "tests")
+SOURCES = ("checker", "client", "reversi_tui", "bench", "demo", "packaging", "tests")
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
 )

@@ -30,6 +30,10 @@ mkdir /var/lib/dpkg
 mount --bind "$1" /var/lib/dpkg
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+mount --bind "${1%/*}" /mnt
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir "${1%/*}"
+mount --move /mnt "${1%/*}"
 mount -t tmpfs -o mode=700 tmpfs /root
 mount -t tmpfs tmpfs /var/backups
 echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
@@ -56,10 +60,13 @@ ENVIRONMENT = (
 
 INTO_OPT = """
 set -e
+cd /root
+dpkg-deb --extract reversi-ssh_OLD.deb tree
+cd tree/usr/lib/reversi
 python3 -m venv --without-pip /opt/reversi
-cp -a "$1/packages/." /opt/reversi/lib/python3*/site-packages
+cp -a packages/. /opt/reversi/lib/python3*/site-packages
 for command in reversi-checker reversi-client reversi-tui; do
-    sed '1s|.*|#!/opt/reversi/bin/python|' "$1/bin/$command" >"/opt/reversi/bin/$command"
+    sed '1s|.*|#!/opt/reversi/bin/python|' "bin/$command" >"/opt/reversi/bin/$command"
     chmod 755 "/opt/reversi/bin/$command"
     ln -s "/opt/reversi/bin/$command" /usr/local/bin/
 done
@@ -70,6 +77,8 @@ done
 class Debs:
     """The package, its unpacked tree, and the same package as a newer version."""
 
+    source: Path
+    """The source distribution of the same build."""
     present: Path
     tree: Path
     newer: Path
@@ -79,7 +88,7 @@ def make_debs(folder: Path) -> Debs:
     """Build the package as `./run package` does, but hardly compress it."""
     build = [sys.executable, str(CHECKOUT / "packaging/build.py"), "--fast", "--dist", str(folder)]
     made = subprocess.run(build, check=True, capture_output=True, text=True, timeout=300).stdout
-    present = Path(made.splitlines()[-1])
+    source, present = map(Path, made.splitlines()[-2:])
     tree, newer = folder / "tree", folder / f"{NAME}_newer.deb"
     subprocess.run(["dpkg-deb", "--raw-extract", present, tree], check=True)
     raised = folder / "raised"
@@ -92,7 +101,7 @@ def make_debs(folder: Path) -> Debs:
         raise_version(raised / place)
     pack = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(raised), str(newer)]
     subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
-    return Debs(present=present, tree=tree, newer=newer)
+    return Debs(source=source, present=present, tree=tree, newer=newer)
 
 
 def raise_version(file: Path) -> None:
@@ -144,9 +153,9 @@ class DebServer(Booted):
         """The process that listens on the port, as `users:(("sshd",pid=N,fd=N))`."""
         return self.must("ss", "-Hltnp", f"sport = :{port}").split()[-1]
 
-    def install_into_opt(self, tree: Path) -> None:
-        """Install reversi as those do who have no package; `tree` is that of the package."""
-        self.must("sh", "-c", INTO_OPT, "install", str(tree / "usr/lib/reversi"))
+    def install_into_opt(self) -> None:
+        """Install reversi as those do who have no package."""
+        self.must("sh", "-c", INTO_OPT)
 
     def uninstall_package(self) -> None:
         if self.run("dpkg", "-s", NAME).returncode == 0:

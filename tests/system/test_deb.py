@@ -43,8 +43,8 @@ LEFT_BY_NONE = (
     *("/usr/lib/reversi", "/usr/bin/reversi*", "/usr/share/doc/reversi*"),
 )
 ACCOUNTS = (("passwd", "reversi"), ("passwd", "reversi-checker"), ("group", "reversi-operators"))
-OF_A_DEVICE = "reversi/client.toml"
-BY_OTHERS = {"passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", OF_A_DEVICE}
+OF_A_DEVICE = {f"reversi/{name}" for name in ("client.toml", "roof.sh", "roof.key", "roof.keys")}
+BY_OTHERS = {"passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", *OF_A_DEVICE}
 """Files in /etc that may differ after purge: those that useradd writes, and the device's."""
 
 
@@ -168,6 +168,10 @@ def test_five_commands_of_the_readme_bring_the_first_tunnel_up(world: World) -> 
 
     assert world.server.type(way_in) == "root\n"
     assert faults(world.server) == set()
+    assert not world.server.has("/tmp/office.sh")
+    world.server.ok("init", "--root", "/root/tree")
+    unit = world.server.read(f"/root/tree/etc/systemd/system/{SERVICE}")
+    assert "\nExecStart=/usr/lib/reversi/bin/python3 -I -m checker serve\n" in unit
 
 
 def test_upgrade_and_rollback_end_no_tunnel_and_refuse_no_login(world: World) -> None:
@@ -206,8 +210,9 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
 
 def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, bytes]) -> None:
     server = world.server
-    server.type("sh office.sh uninstall")
-    server.write(f"/etc/{OF_A_DEVICE}", "# a client's\n")
+    server.type("reversi-client build office && sh office.sh uninstall")
+    for file in OF_A_DEVICE:
+        server.write(f"/etc/{file}", "a device's\n")
 
     server.type(PURGE)
 
@@ -215,7 +220,7 @@ def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, 
     after = server.etc()
     assert {name for name in after if after[name] != etc.get(name)} <= BY_OTHERS
     assert set(etc) <= set(after)
-    assert after[OF_A_DEVICE] == b"# a client's\n"
+    assert set(after) >= OF_A_DEVICE
     for place in LEFT_BY_NONE:
         assert server.run("sh", "-c", f"ls -d {place}").returncode == 2, place
     for kind, name in ACCOUNTS:
@@ -225,9 +230,9 @@ def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, 
     assert "reversi" not in server.must("sshd", "-T", "-C", "user=reversi")
 
 
-def test_a_gateway_in_opt_moves_to_the_package(server: DebServer, debs: Debs) -> None:
+def test_a_gateway_in_opt_moves_to_the_package(server: DebServer) -> None:
     server.uninstall_package()
-    server.install_into_opt(debs.tree)
+    server.install_into_opt()
     server.ok("init", "--gateway", f"{GATEWAY}:22")
     hurry(server)
     with closing(server.service()) as target:

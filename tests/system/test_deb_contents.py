@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,9 +111,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The registry, with two nodes and an enrolment."""
+    """A gateway's directory, with two nodes and an enrolment, beside one with another node."""
     made = tmp_path / "home"
-    for name in ("nodes/office", "nodes/roof-1", "enrolments/spring"):
+    for name in ("nodes/office", "nodes/roof-1", "enrolments/spring", "../other/nodes/barn"):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / f"{name}.toml").touch()
     return made
@@ -127,6 +128,8 @@ def test_a_shell_completes_verbs_nodes_and_files(
         "reversi-checker node show ": ["office", "roof-1"],
         "reversi-checker kill r": ["roof-1"],
         "reversi-checker node import ": ["a site", "nodes.csv"],
+        "reversi-checker --home ../other node show ": ["barn"],
+        "reversi-checker enrol end ": ["spring"],
         "reversi-client build o": ["office"],
         "reversi-client build office --output-dir ": ["a site"],
         "reversi-tui --the": ["--theme"],
@@ -193,6 +196,18 @@ def test_purge_knows_each_file_that_init_may_write(debs: Debs) -> None:
 
     outside = [path for path in (*FILES, *EXTRAS) if not path.is_relative_to(CONFIG)]
     assert [str(path) for path in outside if str(path) not in expanded] == []
+
+
+def test_the_source_distribution_has_every_file_of_the_checkout(debs: Debs) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    with tarfile.open(debs.source) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert set(listed.stdout.splitlines()) <= packed
 
 
 OTHER_UNIT = "[Service]\nExecStart=/opt/reversi/bin/python -I -m checker serve\n"
