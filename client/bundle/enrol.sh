@@ -130,14 +130,17 @@ first_question() {
 enrol_uninstall() {
     read_options "$@"
     outlive_session
-    word=$(twin)
-    [ -n "$typed" ] || typed=$word
-    word=$(enrolled_as)
+    find_platform
+    find_unit
+    # First stop: it may be about to become its node.
+    stop_service
+    [ -n "$typed" ] || typed=$(twin)
+    other=$(enrolled_as)
     verb_uninstall
     if [ -n "$typed" ]; then
         as_node "$typed" verb_uninstall
-    elif [ -n "$word" ]; then
-        say "the tunnel of $word stays; to end it: sh $self uninstall --name $word"
+    elif [ -n "$other" ]; then
+        say "the tunnel of $other stays; to end it: sh $self uninstall --name $other"
     fi
 }
 

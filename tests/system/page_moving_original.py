@@ -1,4 +1,4 @@
-"""docs/moving-original.md: an old server, three devices, and what each step does to their tunnels."""
+"""docs/moving-original.md: an old server, three devices, and what ends their tunnels."""
 
 from __future__ import annotations
 
