@@ -187,6 +187,7 @@ class Source:
             return False
         if was_read:
             self.token, self.revision = -1, 0
+            self.applying.next_poll = 0.0  # a device that waited may be a node now
         return True
 
     def poll_background(self) -> set[Key]:

@@ -324,9 +324,10 @@ class Main(Screen[None]):
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
-        if before is not None and self.table.selected is None:
-            self.say(left(before, self.feed.newest(before.key), self.moment()))
-            self.is_until_key = True
+        if before is None or self.table.selected is not None or self.enroller.follows(before):
+            return
+        self.say(left(before, self.feed.newest(before.key), self.moment()))
+        self.is_until_key = True
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""

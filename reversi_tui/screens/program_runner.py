@@ -77,7 +77,7 @@ class ProgramRunner:
     async def take_terminal(
         self, kind: EventKind, row: Row, argv: Sequence[str], remark: str = ""
     ) -> None:
-        """Run it in place of the console; the remark stands above its output."""
+        """Run it in place of the console; the remark is shown above its output."""
         voice = self.desk.voice
         voice.note(f"{named(row)}: {shown(argv)}")
         await self.record(kind, row, argv)

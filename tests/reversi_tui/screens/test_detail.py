@@ -263,7 +263,7 @@ def test_the_sheet_leaves_out_descriptors_that_we_may_not_count() -> None:
     assert "uses      1.2 s of CPU, 8.3M of memory\n" in text
 
 
-def test_a_lost_forward_tells_what_was_last_seen_of_it() -> None:
+def test_a_lost_forward_shows_what_was_last_seen_of_it() -> None:
     refused = Event(at=NOW - 60, kind=EventKind.REFUSED, text="sshd refused its last login")
     last = LastSeen(
         was_up=True,
