@@ -90,8 +90,8 @@ class Main(Screen[None]):
         self.enroller = Enroller(self.desk)
         self.calls = self.calls_by_id()
         self.ticks = 0
-        self.is_until_key = False
-        """Whether the message shown goes at the next key."""
+        self.sentence = self.passing = ""
+        """The last message, and what is shown only until the next key."""
         self.said_at = 0.0
 
     def make_desk(self) -> Desk:
@@ -201,7 +201,7 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
-        if self.query_one("#said", Banner).shown and self.is_old(self.said_at):
+        if self.sentence and self.is_old(self.said_at):
             self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
@@ -218,10 +218,19 @@ class Main(Screen[None]):
         return not 0 <= self.dependencies.now() - at < SAID_S
 
     def say(self, sentence: str) -> None:
-        self.is_until_key = False
         self.said_at = self.dependencies.now()
         at = f"{time.strftime('%H:%M', time.localtime(self.said_at))} " if sentence else ""
-        self.query_one("#said", Banner).show(printable(f"{at}{sentence}", 800))
+        self.sentence = printable(f"{at}{sentence}", 800)
+        self.show_said()
+
+    def say_until_key(self, sentence: str) -> None:
+        """Show a sentence below the last message, until the next key."""
+        self.passing = printable(sentence, 400)
+        self.show_said()
+
+    def show_said(self) -> None:
+        said = "\n".join(filter(None, (self.sentence, self.passing)))
+        self.query_one("#said", Banner).show(said)
 
     def keep(self, sentence: str) -> None:
         self.log_pane.add(sentence)
@@ -326,15 +335,14 @@ class Main(Screen[None]):
         """If the selected row left the view by itself, say so until the next key."""
         if before is None or self.table.selected is not None or self.enroller.follows(before):
             return
-        self.say(left(before, self.feed.newest(before.key), self.moment()))
-        self.is_until_key = True
+        self.say_until_key(left(before, self.feed.newest(before.key), self.moment()))
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
         self.table.awaited = None
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
-        if self.is_until_key and not clears:
-            self.say("")
+        if self.passing and not clears:
+            self.say_until_key("")
 
     def switch_log(self) -> None:
         """Show the log of this console below the table, or hide it."""
@@ -353,6 +361,7 @@ class Main(Screen[None]):
         if self.acting.stop():
             return
         if self.query_one("#said", Banner).shown:
+            self.passing = ""
             self.say("")
         else:
             self.table_view.clear()
