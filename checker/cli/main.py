@@ -15,7 +15,7 @@ from checker.arguments import Parser
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
-from checker.config.layout import find_layout
+from checker.config.layout import find_layout, refuse_unmade
 from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
 
@@ -90,7 +90,7 @@ def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
         parents=[global_options()],
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
-    parser.set_defaults(is_of_root=False)
+    parser.set_defaults(is_of_root=False, is_registering=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in modules_for(words):
         import_module(f"checker.cli.{name}").add_to(verbs)
@@ -112,6 +112,8 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
         layout = find_layout(parsed.home, os.environ)
         if not parsed.is_of_root:
             refuse_outsider(layout)
+        if parsed.is_registering:
+            refuse_unmade(layout, parsed.home, os.environ)
         return command(parsed, layout)
     except Declined as answer:
         narrate(f"{PROG}: {answer}")
