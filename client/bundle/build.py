@@ -109,7 +109,7 @@ def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
 
     If the place is a directory, these are the names that `node add` and `node rekey` may have used.
     """
-    if not place.is_dir():
+    if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises if it may not look
         return [place]
     usual = (place / f"{node.name}.key", place / f"{node.name}.toml.key", kept)
     return [
