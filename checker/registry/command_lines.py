@@ -36,7 +36,7 @@ TOGETHER = (
 FORWARD = re.compile(r"(?:^|\s)-R ?(?:\S*:)?[0-9]+:[^\s:]+:[0-9]+(?:\s|$)")
 """What a remote forward looks like, whatever program takes it."""
 NOT_READ = (
-    "{program} is none of ssh, autossh and dbclient; if it takes the same options, import them"
+    "{program} is neither ssh nor autossh nor dbclient; if it takes the same options, import them"
     " with --command 'ssh ...'"
 )
 VARIABLE = re.compile(r"\$(?:\{[^}]*\}|\w+|\(\.\.\.\)|[@*#?!$-])")

@@ -157,10 +157,10 @@ def test_each_command_that_is_not_taken_is_named() -> None:
     assert lines[2] == "asks for the same port as attic, line 1"
     assert "'0' is not a port" in lines[3]
     assert "-R /tmp/s:nas:80 does not lead" in lines[4]
-    assert lines[5].startswith("plink is none of ssh, autossh and dbclient")
+    assert lines[5].startswith("plink is neither ssh nor autossh nor dbclient")
 
 
-def test_other_uses_of_the_letter_are_no_tunnels() -> None:
+def test_a_recursive_option_is_not_a_tunnel() -> None:
     text = f"{SSH}\nchown -R 1000:1000 /srv\nchmod -R 755 /srv\nls -R a:b:c\n"
 
     assert only(text).node.name == "office"
