@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 
 from checker import __version__, journal
-from checker.arguments import Parser
+from checker.arguments import Help, Parser
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
@@ -60,7 +60,7 @@ examples:
   reversi-checker log --follow                                  events as they come
   reversi-checker node move --help                              the options of one command
 
-exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or configuration,
+exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or configuration, \
 3 no daemon, 4 state file, 70 bug, 130 interrupted
 """
 
@@ -86,7 +86,7 @@ def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
         prog=PROG,
         description="Test reverse SSH tunnels end to end, and free the ports of those that hang.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         parents=[global_options()],
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")

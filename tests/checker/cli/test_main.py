@@ -386,3 +386,17 @@ def test_before_init_nothing_is_registered_in_a_place_that_nobody_named(
 
     assert "run: sudo reversi-checker init --gateway HOST:22" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_fits_into_eighty_columns_except_for_examples(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    prose, _, told = COMMANDS[path].format_help().rpartition("example: ")
+    ending = [line for line in told.splitlines()[1:] if not line.startswith(" ")]
+    usage, _, rest = prose.partition("\n\n")
+
+    assert max(map(len, [*rest.splitlines(), *ending])) <= 80
+    assert usage.startswith("usage: ")
