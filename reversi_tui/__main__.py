@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker import __version__
-from checker.arguments import Parser
+from checker.arguments import Help, Parser
 from checker.config.layout import Layout, find_layout, refuse_missing
 from checker.config.readers import refuse_outsider
 from checker.config.settings import config_from, config_table
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         prog="reversi-tui",
         description="Show every tunnel of this gateway live, with keys to kill, reset and probe.",
         epilog=f"{EXAMPLES}\n{STATUSES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")

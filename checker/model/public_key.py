@@ -51,7 +51,9 @@ def parse_public_key(text: str) -> str:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack_from(">I", blob)
     except (ValueError, struct.error) as error:
-        raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
+        raise InvalidValue(
+            f"the public key {words[1][:20]}... is not whole; copy the line of the .pub file again"
+        ) from error
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
         raise InvalidValue(
             f"the public key {words[1][:20]}... is cut off, or is not a {words[0]} key"
