@@ -100,7 +100,7 @@ class ActionRunner:
             ]
         if len(tasks) > 1:
             results = [task.result() for task in tasks]
-            done = summed_up(results, self.desk.key_of("view.log_sheet"))
+            done = summed_up(results, self.desk.keys_of_own_log)
             post(Acted((), f"{subjects(planned)}: {deed} {done}"))
 
     async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
