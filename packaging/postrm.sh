@@ -64,11 +64,12 @@ remove_accounts() {
     done
 }
 
-# A device's client, or its bundle with the keys beside it, may be in the same directory.
+# The files of a device's client or bundle may be in the same directory.
 forget_registry() {
     for file in /etc/reversi/* /etc/reversi/.[!.]*; do
         name=${file##*/}
         case $name in client.toml*) continue ;; esac
+        ! grep -qsF "$file" /etc/systemd/system/*.service || continue
         [ -f "/etc/reversi/${name%.*}.sh" ] || rm -rf "$file"
     done
     rmdir --ignore-fail-on-non-empty /etc/reversi

@@ -29,9 +29,9 @@ keep_answering() {
     sed -i "s#$programs/bare\.sh#$kept/bare.sh#" /etc/reversi/authorized_keys
 }
 
-# Services that somebody else wrote, such as a client's.
+# Other services that run it, such as a client's.
 name_others() {
-    grep -ls '^ExecStart=/usr/lib/reversi/' /etc/systemd/system/*.service | while read -r file; do
+    grep -ls '^ExecStart="\{0,1\}/usr/lib/reversi/' /etc/systemd/system/*.service | while read -r file; do
         case ${file##*/} in
         reversi-checker.service | reversi-keys.service | reversi-metrics.service | reversi-alert.service) ;;
         *) say "${file##*/} goes on, but cannot start again without the package" ;;

@@ -14,7 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
-from textual.worker import Worker, WorkerFailed
+from textual.worker import WorkerFailed
 
 from reversi_tui.actions.table import WITHOUT_KEY, Action, key_name
 from reversi_tui.dependencies import Dependencies
@@ -38,6 +38,10 @@ from reversi_tui.terminal.key_queue import KeyQueue
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.looks import Looks, WholeCells
 from reversi_tui.widgets.themes import THEMES, theme_name
+
+QUITTING = (
+    "What was begun goes on, but you will not see its outcome; what was not begun is not done."
+)
 
 
 class Console(App[None]):
@@ -76,7 +80,6 @@ class Console(App[None]):
         self.source = Source(dependencies)
         self.main = Main(dependencies, self.source, self.looks)
         self.key_queue = KeyQueue(self, self.deliver, Confirm)
-        self.warned_of: set[Worker[object]] = set()
         self.failure: BaseException | None = None
         """The uncaught exception that ended the console; its caller reports it."""
         self.set_keymap(dict(dependencies.preferences.keys))
@@ -174,18 +177,26 @@ class Console(App[None]):
         self.exit(return_code=code)
 
     def action_leave(self) -> None:
-        """Quit; while an action is under way, only if the key is pressed twice."""
-        under_way = {
-            worker for worker in self.workers if worker.group == "acts" and not worker.is_finished
-        }
-        if under_way - self.warned_of:
-            self.warned_of = under_way
-            self.main.say(
-                "an action is still under way, and you would not see its outcome; press the key"
-                " again to quit"
-            )
+        """Quit; while an action is under way, ask. The same key again answers yes."""
+        is_acting = any(
+            worker.group == "acts" and not worker.is_finished for worker in self.workers
+        )
+        if not is_acting or isinstance(self.screen, Quitting):
+            self.exit()
             return
-        self.exit()
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit()
+
+        text = "\n\n".join(filter(None, (self.main.acting.text(), QUITTING)))
+        _ = self.push_screen(
+            Quitting("Quit while an action is under way?", text, yes="quit"), answered
+        )
+
+
+class Quitting(Confirm):
+    """The question before the console is left while it is at work."""
 
 
 def keyed(action: Action) -> str:

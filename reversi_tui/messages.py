@@ -17,11 +17,12 @@ class Reported(Message):
 
 
 class Acted(Message):
-    """An action on some rows ended; the sentence says how."""
+    """An action on some rows ended; the sentence says how, if it is not empty."""
 
-    def __init__(self, keys: tuple[Key, ...], sentence: str) -> None:
+    def __init__(self, keys: tuple[Key, ...], sentence: str, *, is_quiet: bool = False) -> None:
+        """`is_quiet`: one of many, only for the log."""
         super().__init__()
-        self.keys, self.sentence = keys, sentence
+        self.keys, self.sentence, self.is_quiet = keys, sentence, is_quiet
 
 
 class PastRead(Message):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from checker.config.layout import Layout
 from checker.control.all_rows import Found, read_all
-from checker.model import Status, tunnel_json
+from checker.model import Applicant, Status, tunnel_json
 from checker.output import say
 from checker.rows.cells import safe
 from checker.rows.filter import parse_filter
@@ -90,8 +90,8 @@ def in_cells(text: str, width: int, column: Column, paint: str) -> str:
     return room + shown if column.right else shown + room
 
 
-def document(rows: Sequence[Row], found: Found) -> str:
-    """The rows as the document of `--json`."""
+def document(rows: Sequence[Row], found: Found, waiting: int) -> str:
+    """The rows as the document of `--json`; `waiting` devices ask to become nodes."""
     sweep = found.sweep and {"swept_at": found.sweep.swept_at, "every_s": found.sweep.every_s}
     known = [row for row in rows if row.forward and not row.unregistered]
     unregistered = [(row, found.unregistered[row.key]) for row in rows if row.unregistered]
@@ -125,7 +125,7 @@ def document(rows: Sequence[Row], found: Found) -> str:
         ],
     }
     return json.dumps(
-        {**shown, "pending": len(found.waiting), "sweep": sweep, "problems": list(found.remarks)}
+        {**shown, "pending": waiting, "sweep": sweep, "problems": list(found.remarks)}
     )
 
 
@@ -167,13 +167,22 @@ def asks_for_waiting(text: str) -> bool:
     )
 
 
-def waiting_rows(layout: Layout, found: Found) -> tuple[Row, ...]:
+def waiting_in(layout: Layout, found: Found) -> tuple[Applicant, ...]:
+    """The devices that wait to be accepted."""
+    if not found.applicants:
+        return ()
+    from checker.control.applicant_list import true_ones  # on most gateways nobody waits
+
+    return tuple(one for one in true_ones(layout, found.applicants) if not one.is_rejected)
+
+
+def waiting_rows(layout: Layout, waiting: Sequence[Applicant]) -> tuple[Row, ...]:
     """The rows of the devices that wait. Raises ConfigError."""
     from checker.registry.enrolments import read_enrolments
     from checker.rows.applicants import pending_row
 
     enrolments = read_enrolments(layout.enrolments).found
-    return tuple(pending_row(one, enrolments.get(one.enrolment)) for one in found.waiting)
+    return tuple(pending_row(one, enrolments.get(one.enrolment)) for one in waiting)
 
 
 def print_once(
@@ -188,9 +197,9 @@ def print_once(
     )
     found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
-    all_rows = found.rows
-    if asks_for_waiting(preferences.filter_text):
-        all_rows += waiting_rows(layout, found)
+    all_rows, waiting = found.rows, waiting_in(layout, found)
+    if waiting and asks_for_waiting(preferences.filter_text):
+        all_rows += waiting_rows(layout, waiting)
     refuse_mistakes(preferences.filter_text, all_rows, moment)
     rows = arranged(all_rows, preferences, moment)
     for remark in found.remarks:
@@ -201,7 +210,7 @@ def print_once(
         reason = why_nothing(preferences.filter_text, all_rows, moment)
         print(f"reversi-tui: {safe(reason, 600)}", file=sys.stderr)
     say(
-        document(rows, found)
+        document(rows, found, len(waiting))
         if as_json
         else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ)))
     )

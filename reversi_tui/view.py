@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
@@ -20,7 +21,8 @@ FOLD = Port(0)
 """The port in the key of a node whose forwards are folded into one row."""
 PLAIN_PORT, FOLDED_PORT = 5, 8
 """Cells for a port, and for the number of ports of a folded row."""
-LONG_AGO = Moment(now=0.0, every_s=1.0)
+LONG_AGO = Moment(now=math.nan, every_s=1.0)
+"""A moment at which nothing is stale."""
 
 
 def fold(members: Sequence[Row], moment: Moment) -> Row:

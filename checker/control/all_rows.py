@@ -26,7 +26,7 @@ class FromState:
 
     tunnels: Mapping[Key, Tunnel]
     unregistered: tuple[Unregistered, ...] = ()
-    waiting: tuple[Applicant, ...] = ()
+    applicants: tuple[Applicant, ...] = ()
     known: Mapping[Key, Known]
     sweep: Sweep | None = None
 
@@ -38,8 +38,8 @@ class Found:
     rows: tuple[Row, ...]
     unregistered: Mapping[Key, Unregistered]
     broken: tuple[Broken, ...]
-    waiting: tuple[Applicant, ...]
-    """Devices that ask to become nodes; they are not among the rows."""
+    applicants: tuple[Applicant, ...]
+    """As the state file has them, rejected ones too; they are not among the rows."""
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
@@ -83,7 +83,7 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         rows=with_mutes(layout, rows, now),
         unregistered=unregistered,
         broken=broken,
-        waiting=seen.waiting,
+        applicants=seen.applicants,
         sweep=seen.sweep,
         remarks=remarks,
     )
@@ -123,7 +123,7 @@ def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
         return FromState(
             tunnels=tunnels,
             unregistered=state.unregistered(),
-            waiting=tuple(one for one in state.applicants() if not one.is_rejected),
+            applicants=state.applicants(),
             sweep=state.last_sweep(),
             known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
         )

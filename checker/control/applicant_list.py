@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import NAME_PATTERN, Applicant, InvalidValue, fingerprint
-from checker.registry.enrolments import read_enrolments
+from checker.registry.enrolments import Enrolments, read_enrolments
 from checker.registry.host_key_value import parse_host_key
 from checker.state.store import read_applicants
 
@@ -18,13 +20,22 @@ def applicants(layout: Layout) -> tuple[Applicant, ...]:
     ended, since the last one ran. They are left out, and so is what no daemon of ours wrote: its
     account is not ours.
     """
-    found = tuple(filter(is_sound, read_applicants(layout.state)))
-    if not found:
+    return true_ones(layout, read_applicants(layout.state))
+
+
+def true_ones(layout: Layout, found: Iterable[Applicant]) -> tuple[Applicant, ...]:
+    """Those among the applicants of a state file that are sound, and still ask."""
+    sound = tuple(filter(is_sound, found))
+    if not sound:
         return ()
     try:
-        there = read_enrolments(layout.enrolments)
+        return still_asking(sound, read_enrolments(layout.enrolments))
     except ConfigError:
-        return found
+        return sound
+
+
+def still_asking(found: Iterable[Applicant], there: Enrolments) -> tuple[Applicant, ...]:
+    """Leave out those that were accepted, or whose enrolment was ended."""
     known = {*there.found, *there.broken}
     accepted = {print_ for one in there.found.values() for print_ in one.accepted}
     return tuple(one for one in found if one.enrolment in known and one.fingerprint not in accepted)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from checker.control.bindable import PortsThere
 from checker.model import OPEN, Forward, InvalidValue, Node
@@ -59,20 +60,21 @@ class Import:
     """How many of the ports the kernel may take for outgoing connections."""
 
 
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
 ANOTHER_NAME = "give one of them another name, in the comment at the end of its line"
 
 
 class Places:
     """Names, ports and keys that are taken, with a clause that says by whom."""
 
-    def __init__(self, registry: Registry, shared_keys: Iterable[str] = ()) -> None:
+    def __init__(self, registry: Registry, keys: Mapping[str, str] = NO_KEYS) -> None:
         self.nodes = registry.nodes
         self.owners = {key: node for node in self.nodes.values() for key in node.public_keys}
         self.publishing = [
             node for node in self.nodes.values() if any(f.published for f in node.forwards)
         ]
         self.keys = {key: f"belongs to node {node.name}" for key, node in self.owners.items()}
-        self.keys |= dict.fromkeys(shared_keys, "is the shared one ([shared_key] in reversi.toml)")
+        self.keys |= keys
         self.names = dict.fromkeys([*registry.nodes, *registry.broken], "is registered already")
         self.ports = {
             port: f"belongs to node {forward.node}"
@@ -119,16 +121,17 @@ def plan_import(  # noqa: PLR0913 - what to read, and what is there already
     ports: PortsThere,
     problems: Iterable[FileRemark] = (),
     *,
-    shared_keys: Iterable[str] = (),
+    keys: Mapping[str, str] = NO_KEYS,
 ) -> Import:
     """What the files describe, without the nodes that conflict with the registry or with a file
-    before. Raises InvalidValue if the wish does not fit.
+    before. `keys`: those that no node can have, with a clause each. Raises InvalidValue if the wish
+    does not fit.
     """
     notes: list[FileRemark] = []
     refused = list(problems)
     taken: list[Imported] = []
     known: list[Imported] = []
-    places = Places(registry, shared_keys)
+    places = Places(registry, keys)
     refuse_unfit(wish, [one for _, file in inputs for one in file.found])
     for path, file in inputs:
         notes += [FileRemark(path=path, remark=remark) for remark in file.notes]

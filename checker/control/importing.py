@@ -21,6 +21,7 @@ from checker.control.present_tunnels import listening_since, with_present_tunnel
 from checker.model import InvalidValue, Node
 from checker.registry.authorized_keys import gate_command, write_keys
 from checker.registry.changes import write_waiting
+from checker.registry.enrolments import read_enrolments
 from checker.registry.foreign_keys import MOST_BYTES_OF_KEYS
 from checker.registry.import_formats import read_any
 from checker.registry.imported import FileRead, Remark, Wish
@@ -100,8 +101,8 @@ def import_files(  # noqa: PLR0913 - what to read, what is wanted, and whether o
     ]
     with contextlib.nullcontext() if is_dry else locked(layout):
         registry = known_registry(layout, report)
-        keys = config.shared_key.public_keys
-        found = plan_import(inputs, registry, wish, ports, problems, shared_keys=keys)
+        keys = keys_of_no_node(layout, config)
+        found = plan_import(inputs, registry, wish, ports, problems, keys=keys)
         if not is_dry:
             since = listening_since(config)
             write_nodes(layout, [with_present_tunnels(one.node, since) for one in found.taken])
@@ -114,6 +115,15 @@ def import_files(  # noqa: PLR0913 - what to read, what is wanted, and whether o
     freed = registry.freed
     warn(report, [freed[f.port].sentence for _, f in forwards if f.port in freed])
     return found
+
+
+def keys_of_no_node(layout: Layout, config: Config) -> dict[str, str]:
+    """Return the keys that no node can have, with a clause that says why. Raises ConfigError."""
+    shared = "is the shared one ([shared_key] in reversi.toml)"
+    return {
+        one.public_key: f"is that of enrolment {one.id}"
+        for one in read_enrolments(layout.enrolments).found.values()
+    } | dict.fromkeys(config.shared_key.public_keys, shared)
 
 
 def refuse_shared_key(wish: Wish, config: Config) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.files import write_secret
+from checker.config.toml_file import ConfigError
 
 
 @dataclass(slots=True)
@@ -36,12 +37,13 @@ class Files:
         self.before.setdefault(path, path.read_bytes() if path.exists() else None)
 
     def undo(self) -> None:
-        """Take all of it back. Raises ConfigError, OSError."""
+        """Take all of it back, as far as that is possible: the first error is the one to report."""
         for path, content in self.before.items():
-            if content is None:
-                path.unlink(missing_ok=True)
-            else:
-                write_secret(path, content)
+            with contextlib.suppress(ConfigError, OSError):
+                if content is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    write_secret(path, content)
         for folder in self.folders:
             with contextlib.suppress(OSError):  # somebody else put a file there
                 folder.rmdir()

@@ -6,8 +6,8 @@ tunnel until the connection breaks, and is gone then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN = 5
@@ -46,6 +46,8 @@ class Logins:
     shared_ports_then: frozenset[int] = frozenset()
     own_ports_then: frozenset[int] = frozenset()
     """Ports of nodes with a key of their own."""
+    ports_of: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """The ports that each key of a node opens, by its fingerprint."""
     places: tuple[tuple[str, Path], ...] = ()
     """Where each of the keys `now` is, if it is in a file that is not ours."""
     leave: bool = False
@@ -66,7 +68,8 @@ def lost_ports(login: Login, logins: Logins) -> tuple[int, ...]:
     Once our key file is in force, a port that belongs to a node is the registry's affair.
     """
     if login.key in logins.own_then:
-        return ()
+        own = frozenset(login.ports) if logins.is_ours else logins.ports_of.get(login.key, ())
+        return tuple(port for port in login.ports if port not in own)
     open_then = logins.shared_ports_then | (logins.own_ports_then if logins.is_ours else set())
     return tuple(port for port in login.ports if port not in open_then)
 
@@ -112,7 +115,14 @@ def clauses(logins: Logins, user: str) -> Iterator[str]:
             f" that will not be accepted again{named}: {listed(lost)}; take them along with:"
             f" {' '.join(f'--shared-key {file}' for file in files)}"
         )
-    if lost := without_port(logins):
+    registered = [login for login in without_port(logins) if login.key in logins.own_then]
+    for login in registered:
+        missing = ", ".join(map(str, lost_ports(login, logins)))
+        yield (
+            f"the node of the device at {login} does not have port {missing}, and so the device"
+            " will not get it again; add it: reversi-checker node forward add NODE PORT=HOST:PORT"
+        )
+    if lost := tuple(one for one in without_port(logins) if one not in registered):
         ports = sorted({port for login in lost for port in lost_ports(login, logins)})
         yield (
             f"{devices(lost)} will not get {'this port' if len(ports) == 1 else 'these ports'}"

@@ -58,6 +58,7 @@ def logins(config: Config, registry: Registry, effective: Mapping[str, str]) -> 
         now=now,
         shared_then=then.shared_then,
         own_then=then.own_then,
+        ports_of=then.ports_of,
         shared_ports_then=then.shared_ports_then,
         own_ports_then=then.own_ports_then,
         places=places,
@@ -80,6 +81,12 @@ def after(config: Config, registry: Registry, present: bytes) -> Logins:
         | frozenset(
             fingerprint(one.public_key) for one in read_enrolments(SYSTEM.enrolments).found.values()
         ),
+        ports_of={
+            fingerprint(key): frozenset(node.ports)
+            for node in nodes
+            if node.enabled
+            for key in node.public_keys
+        },
         shared_ports_then=shared_ports_of("\n".join(lines).encode()),
         own_ports_then=frozenset(
             port for node in nodes if not node.is_shared for port in node.ports

@@ -59,16 +59,19 @@ def sshd_says(user: str) -> dict[str, str]:
         return {}
 
 
-def refuse_own_keys(fleet: FleetWish, registry: Registry) -> None:
-    """Raises ConfigError, KeyEnrols if a node or an enrolment has one of these keys as its own."""
-    refuse_enrolling_key(SYSTEM, fleet.keys)
-    for node in registry.nodes.values():
-        if set(node.public_keys).intersection(fleet.keys):
-            raise ConfigError(
-                SYSTEM.config,
-                f"the key of --shared-key is node {node.name}'s own; whoever has it would be"
-                " everybody",
-            )
+def without_own_keys(fleet: FleetWish, registry: Registry) -> FleetWish:
+    """Leave out keys that nodes have as their own: the file that lets all devices in now has those
+    too. Raises ConfigError if no other key was given.
+    """
+    owners = {key: node.name for node in registry.nodes.values() for key in node.public_keys}
+    others = tuple(key for key in fleet.keys if key not in owners)
+    if fleet.keys and not others:
+        raise ConfigError(
+            SYSTEM.config,
+            f"the key of --shared-key is node {owners[fleet.keys[0]]}'s own; whoever has it would"
+            " be everybody",
+        )
+    return replace(fleet, keys=others)
 
 
 def user_account(name: str) -> UserAccount | None:
@@ -233,6 +236,9 @@ def survey(  # noqa: PLR0913 - the options of `init`
 
     `coming`: the choices of a `reversi.toml` that will replace the present one, whatever that says.
     """
+    if fleet.keys and root is None:
+        refuse_enrolling_key(SYSTEM, fleet.keys)
+        fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
@@ -248,7 +254,6 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     units = units_in(found.entries) if has_systemd else ()
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
-    refuse_own_keys(fleet, registry)
     said = sshd_says(chosen.tunnel_user)
     here = logins(settings_after(chosen), registry, said) if said else Logins()
     return replace(

@@ -32,6 +32,10 @@ class Status(StrEnum):
 
 TARGET_SILENT = "the target is silent, the tunnel lives"
 """How the detail of a hung forward begins if the hang is not the tunnel's."""
+NOBODY_LISTENS = "nobody listens"
+"""How the detail of a forward that is down begins."""
+HELD_BY = "the port is held by "
+"""How the detail of a foreign port begins."""
 STATUS_MEANING = {
     Status.BROKEN: (
         "the node's registry file cannot be read, or asks for what belongs to another node"
@@ -212,6 +216,7 @@ def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
     }
 
 
+AHEAD_S = 5.0
 STALE_INTERVALS = 3
 """A row is stale if it is more than twice its own interval late, whatever its status says."""
 
@@ -224,8 +229,17 @@ def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
 
 
 def is_late(probed_at: float | None, due_s: float | None, every_s: float, now: float) -> bool:
-    """Whether a status from that probe is stale; `due_s` as in `Tunnel`."""
-    return probed_at is not None and now > stale_at(probed_at, due_s, every_s)
+    """Whether a status from that probe is stale; `due_s` as in `Tunnel`. A probe of the future is,
+    too: the clock was set back, and nobody knows how old it is.
+    """
+    if probed_at is None:
+        return False
+    return now > stale_at(probed_at, due_s, every_s) or is_future(probed_at, now)
+
+
+def is_future(at: float, now: float) -> bool:
+    """Whether a time lies further ahead than a clock that is adjusted."""
+    return at - now > AHEAD_S
 
 
 def stale_at(probed_at: float, due_s: float | None, every_s: float) -> float:

@@ -25,6 +25,7 @@ from checker.model import (
     is_device_itself,
     parse_name,
 )
+from checker.registry.enrolment_pins import hand_on_pins
 from checker.registry.enrolments import (
     Enrolments,
     KeyEnrols,
@@ -271,6 +272,7 @@ def register(
     if lost:
         desk.taken = [(one, node) for one, node in desk.taken if node.name not in failed]
         give_back(layout, desk, {one.fingerprint for one, _ in lost})
+    hand_on_pins(layout, [(one.enrolment, node.name) for one, node in desk.taken])
     return [*lost]
 
 

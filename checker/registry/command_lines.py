@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from checker.model import InvalidValue
-from checker.registry.imported import Remark
+from checker.registry.imported import Login, Remark
 from checker.registry.shell_words import HOLDS_COMMAND, OUTPUT, Command, commands_in
-from checker.registry.ssh_command import PROGRAMS, options, read_ssh
+from checker.registry.ssh_command import PROGRAMS, RemoteForward, options, read_ssh
 from checker.registry.tunnel_source import ELSEWHERE, Source, monitored, source_of
 
 MENTIONS = re.compile(r"(?:^|[\s/\"'=;&|(])(?:autossh|ssh|dbclient)(?=[\s\"']|$)", re.MULTILINE)
@@ -60,22 +60,17 @@ def is_script(text: str) -> bool:
 
 def script_sources(text: str, stem: str) -> Iterator[Source | Remark]:
     """Yield the tunnels that a script starts, and a remark on each that is not taken."""
-    sources: list[Source] = []
+    sources: dict[tuple[Login | None, tuple[RemoteForward, ...]], Source] = {}
     comments: list[str] = []
     for start in starts_in(commands_in(text), 1):
         found = source_from(start, stem)
         if isinstance(found, Remark):
             yield found
         elif found is not None:
-            same = next((one for one in sources if is_same_tunnel(one, found)), None)
-            if same is None:
-                sources.append(found)
+            same = sources.setdefault((found.login, found.forwards), found)
+            if same is found:
                 comments.append(start.comment)
-            elif same.line != found.line:
-                at = sources.index(same)
-                again = f"line {found.line} starts the same tunnel again"
-                sources[at] = replace(same, notes=(*same.notes, again))
-    yield from named(sources, comments, stem)
+    yield from named(list(sources.values()), comments, stem)
 
 
 def starts_in(commands: Iterator[Command], depth: int) -> Iterator[Start]:
@@ -145,10 +140,6 @@ def unresolved(given: Sequence[tuple[str, str]]) -> str:
         return "uses the output of a command; write what it prints into a copy of the file"
     name = unknown[0].strip("${}")
     return f"uses ${name}, which the file does not set; write its value into a copy of the file"
-
-
-def is_same_tunnel(one: Source, other: Source) -> bool:
-    return (one.login, one.forwards) == (other.login, other.forwards)
 
 
 def named(sources: Sequence[Source], comments: Sequence[str], stem: str) -> Iterator[Source]:

@@ -208,7 +208,8 @@ def remove_enrolment(layout: Layout, id_: str) -> None:
     """Remove the enrolment's files, under `locked`: the key last, as without its TOML it means
     nothing. Raises ConfigError.
     """
-    for path in (enrolment_path(layout, id_), enrolment_key_path(layout, id_)):
+    file = enrolment_path(layout, id_)
+    for path in (file, file.with_suffix(".pins"), enrolment_key_path(layout, id_)):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

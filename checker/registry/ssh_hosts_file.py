@@ -30,8 +30,14 @@ class HostBlock:
     is_match: bool = False
 
     def applies(self, alias: str) -> bool:
+        if self.has_names_only:
+            return alias in self.patterns and not self.is_match
         hits = [one for one in self.patterns if fnmatchcase(alias, one.removeprefix("!"))]
         return bool(hits) and not any(one.startswith("!") for one in hits) and not self.is_match
+
+    @property
+    def has_names_only(self) -> bool:
+        return not any(mark in one for one in self.patterns for mark in "*?!")
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ LOGIN_OPTIONS = frozenset({"user", "hostname", "port", "IdentityFile"})
 USUAL_MONITOR = "20000"
 """autossh's monitor port if the file names none."""
 OTHERS = {"tunnelL": "-L", "tunnelD": "-D", "tunnelW": "-w"}
+TUNNELS = frozenset({"tunnelR", *OTHERS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,34 +74,38 @@ def uci_sources(text: str, stem: str) -> Iterator[Source | Remark]:
             yield found
         else:
             sections.append(found)
-    servers = {section.name for section in sections if section.kind == "server"}
+    tunnels: dict[str, list[Section]] = {
+        section.name: [] for section in sections if section.kind == "server"
+    }
+    names = frozenset(tunnels)
+    for section in sections:
+        if section.kind in TUNNELS and section.get("server") in tunnels:
+            tunnels[section.get("server")].append(section)
     for section in sections:
         if section.kind == "server":
-            yield server_source(section, sections, stem)
+            yield server_source(section, tunnels.pop(section.name, []), stem)
         elif section.kind == "autossh":
             yield autossh_source(section, stem)
-        elif section.kind != "tunnelR" and section.kind not in OTHERS:
+        elif section.kind not in TUNNELS:
             yield Remark(
                 line=section.line, text=f"section {printable(section.kind)} is of another package"
             )
-        elif section.get("server") not in servers:
+        elif section.get("server") not in names:
             yield Remark(
                 line=section.line,
                 text=f"{section.kind} {printable(section.name)} names no server of this file",
             )
 
 
-def server_source(server: Section, sections: Sequence[Section], stem: str) -> Source:
-    """Return the connection to a server of the package sshtunnel."""
+def server_source(server: Section, tunnels: Sequence[Section], stem: str) -> Source:
+    """Return the connection to a server of the package sshtunnel, with its tunnels."""
     forwards, notes = [], list(switched_off(server))
     left_out = [
         f"{key} {value}"
         for key, value in server.options.items()
         if key not in LOGIN_OPTIONS and key != "enabled"
     ]
-    for section in sections:
-        if section.get("server") != server.name or section.kind == "server":
-            continue
+    for section in tunnels:
         if section.kind in OTHERS:
             left_out.append(f"{section.kind} {section.name} ({OTHERS[section.kind]})")
             continue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from checker.model import Status, printable
-from checker.rows.row import NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
+from checker.model import HELD_BY, NOBODY_LISTENS, Status, printable
+from checker.rows.row import FUTURE, NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -58,9 +58,9 @@ def status_text(row: Row, moment: Moment) -> str:
 
 def stale_text(row: Row, moment: Moment) -> str:
     """That a row is stale, and the age of its last probe."""
-    return (
-        "stale" if row.seen.probed_at is None else f"stale {probe_age(row.seen.probed_at, moment)}"
-    )
+    at = row.seen.probed_at
+    age = "" if at is None else probe_age(at, moment)
+    return FUTURE if age == FUTURE else f"{STALE} {age}"
 
 
 def probe_age(probed_at: float, moment: Moment) -> str:
@@ -81,7 +81,25 @@ def counted(rows: tuple[Row, ...], moment: Moment | None = None) -> str:
 
 
 def answer_text(row: Row, moment: Moment) -> str:
-    return counted(row.members, moment) if row.members else safe(row.seen.detail, 160)
+    return counted(row.members, moment) if row.members else safe(reason(row), 160)
+
+
+def reason(row: Row) -> str:
+    """What the last probe found; a forward that never was up is told from a lost one."""
+    detail = row.seen.detail
+    if row.known.was_up or not detail.startswith(NOBODY_LISTENS):
+        return detail
+    return f"never seen{detail.removeprefix(NOBODY_LISTENS)}"
+
+
+def stranger(row: Row) -> str:
+    """Who holds the port in place of a session of the tunnel user, as a clause; empty if it is not
+    foreign.
+    """
+    if row.seen.status is not Status.FOREIGN:
+        return ""
+    held = row.seen.detail.partition(";")[0]
+    return safe(held.removeprefix(HELD_BY), 100) if held.startswith(HELD_BY) else "another program"
 
 
 def target_text(row: Row) -> str:

@@ -12,6 +12,7 @@ from checker.model import (
     Port,
     Status,
     Tunnel,
+    is_future,
     is_stale,
     stale_at,
 )
@@ -22,6 +23,8 @@ NO_PORT = Port(-1)
 """The port in the key of a broken file's row."""
 Share = float | None
 """The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
+FUTURE = "future"
+"""For the age of what lies in the future, after the clock was set back."""
 HOURS = 24
 STALE = "stale"
 """The word for a row whose status is too old to rely on."""
@@ -39,6 +42,8 @@ class Known:
     client: str = ""
     """Program and version, as the client reports them."""
     flaps: int = 0
+    was_up: bool = True
+    """False: it is down, and never was up."""
     hours: tuple[Share, ...] = ()
     """The last HOURS hours, the present one last; empty until read."""
 
@@ -106,7 +111,11 @@ class Moment:
     def turns_at(self, row: Row) -> float | None:
         """When the row's staleness may change next, if it is not seen again; None: never."""
         at = row.seen.probed_at
-        if at is None or self.is_stale(row):
+        if at is None:
+            return None
+        if is_future(at, self.now):
+            return at
+        if self.is_stale(row):
             return None
         return stale_at(at, row.seen.due_s, self.every_s)
 
@@ -125,6 +134,8 @@ class Moment:
 
 def age_text(seconds: float) -> str:
     """An age, coarser than `checker.output.age`: what seldom changes is seldom repainted."""
+    if is_future(0.0, seconds):
+        return FUTURE
     if seconds < 60:
         return "<1m"
     if seconds < 3600:

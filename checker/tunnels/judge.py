@@ -14,6 +14,8 @@ from typing import assert_never
 
 from checker.model import (
     ANSWER_SHOWN,
+    HELD_BY,
+    NOBODY_LISTENS,
     SSH_BANNER,
     TARGET_SILENT,
     Answer,
@@ -87,11 +89,11 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
         case Status.UP:
             return ""
         case Status.DOWN:
-            return "nobody listens"
+            return NOBODY_LISTENS
         case Status.REFUSED:
             return "the tunnel lives; the node's target closes at once"
         case Status.FOREIGN:
-            return f"the port is held by {seen.stranger}"
+            return f"{HELD_BY}{seen.stranger}"
         case Status.WRONG:
             return why_wrong(seen, strikes, policy)
         case Status.HUNG if isinstance(seen.reply, Answer):

@@ -229,7 +229,9 @@ class Requests:
         self.gateway.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:
             self.gateway.watcher.record.connected(forward, made.registered_at)
-        text = f"instance {made.instance} connected from {made.peer or 'an unknown peer'}"
+        # 0.1.0 searches the text for what begins with "instance"
+        client = f"{made.client}, " if made.client else ""
+        text = f"{client}instance {made.instance} connected from {made.peer or 'an unknown peer'}"
         self.gateway.ledger.log_event(
             EventKind.HOLD, text, node=node.name, actor=f"node {node.name}"
         )

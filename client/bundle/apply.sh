@@ -205,9 +205,11 @@ enrol_run() {
     make_files "$live" || fail "cannot write the key to $live"
     write_state starting
     [ -r "$self" ] || stop
+    leave_if_up
     wait_for_next
     pause "$FIRST_WAIT"
     while :; do
+        leave_if_up
         choose_gateway || continue
         [ -r key ] || make_files "$live"
         question

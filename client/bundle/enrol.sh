@@ -84,7 +84,7 @@ has_asked() {
 
 enrol_install() {
     [ -r "$self" ] || fail "cannot read $self; run the bundle as a file (sh FILE install), not from a pipe"
-    read_options "$@"
+    read_options ${1+"$@"}
     ! has_asked || return 0
     read_saved || came_from=
     platform=''
@@ -128,16 +128,19 @@ first_question() {
 }
 
 enrol_uninstall() {
-    read_options "$@"
+    read_options ${1+"$@"}
     outlive_session
-    word=$(twin)
-    [ -n "$typed" ] || typed=$word
-    word=$(enrolled_as)
+    find_platform
+    find_unit
+    # First stop: it may be about to become its node.
+    stop_service
+    [ -n "$typed" ] || typed=$(twin)
+    other=$(enrolled_as)
     verb_uninstall
     if [ -n "$typed" ]; then
         as_node "$typed" verb_uninstall
-    elif [ -n "$word" ]; then
-        say "the tunnel of $word stays; to end it: sh $self uninstall --name $word"
+    elif [ -n "$other" ]; then
+        say "the tunnel of $other stays; to end it: sh $self uninstall --name $other"
     fi
 }
 
@@ -169,7 +172,7 @@ enrol_main() { # [VERB [OPTION...]]
     case ${1:-} in '' | -h | --help) verb=help ;; *) verb=$1 ;; esac
     [ $# -eq 0 ] || shift
     case $verb in
-    install | uninstall) "enrol_$verb" "$@" ;;
+    install | uninstall) "enrol_$verb" ${1+"$@"} ;;
     help | run | status | check) "enrol_$verb" ;;
     boot | keep | watch) "verb_$verb" ;;
     upgrade | confirmed) fail "this is an enrolment's bundle: use a bundle of the node, built without --enrol" ;;

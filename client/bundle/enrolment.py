@@ -15,6 +15,7 @@ from checker.registry.enrolments import enrolment_key_path, read_enrolment
 from client.bundle.build import CannotBuild, Source, checker_words, confirm, find_source, key_in
 from client.bundle.compose import WAITS_AS, Bundle, render
 from client.bundle.keyforms import KeyForms
+from client.bundle.noted_pins import note_enrolment, pins_in
 from client.bundle.options import BuildOptions
 
 
@@ -68,6 +69,8 @@ def build_enrolment(wanted: BuildOptions) -> Path:
         bundle = enrolment_bundle(source, enrolment, wanted)
         confirm(source, wanted, sys.stderr)
         path = wanted.output or wanted.output_dir / f"reversi-{enrolment.id}.sh"
+        pins = pins_in(bundle, source.to_come, int(time.time()))
+        note_enrolment(source.layout, enrolment.id, pins)
         write_secret(path, render(bundle).encode())
     except CheckerError as error:
         raise CannotBuild(str(error)) from error

@@ -47,21 +47,26 @@ become() { # KEY, in as_node: the file with the device's key
     put_files && register && restart_service
 }
 
-# Become the node, and wait until its tunnel is up. If it does not come up, return, to ask again: the admin may have changed his mind.
+leave_if_up() {
+    node=$(twin)
+    [ -n "$node" ] && as_node "$node" node_is_up || return 0
+    say "the tunnel of $node is up: this enrolment is over"
+    leave up
+}
+
+# Become the node, and wait until its tunnel is up. If it does not come up, return, to ask again: the gateway may have changed its answer.
 take_grant() {
     write_state accepted
     word=$(twin)
     granted=${word:-$granted} text=$live/node.sh
     say "accepted as $granted by $gateway"
     if node_text "$granted" "$forwards" >"$text" && as_node "$granted" become "$dir/$NODE.key"; then
-        rounds=0
+        rounds=0 nap=10
+        [ "$BEAT" -gt "$nap" ] || nap=$BEAT
         while [ "$rounds" -lt 60 ]; do
-            if as_node "$granted" node_is_up; then
-                say "the tunnel of $granted is up: this enrolment is over"
-                leave up
-            fi
+            leave_if_up
             rounds=$((rounds + 1))
-            pause "$BEAT"
+            pause "$nap"
         done
         error="the tunnel of $granted does not come up; see: sh $dir/$granted.sh status"
     else
@@ -75,7 +80,7 @@ take_grant() {
 
 # The bundle that was copied here holds the enrolment's key, too.
 remove_copy() {
-    [ -n "$came_from" ] && grep -q "^NODE=$NODE\$" "$came_from" 2>/dev/null || return 0
+    [ -f "$came_from" ] && grep -q "^NODE=$NODE\$" "$came_from" 2>/dev/null || return 0
     remove_bundle "$came_from" "the enrolment's key"
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from checker.config.layout import Layout
 from checker.model import NodeName, fingerprint
+from checker.registry.enrolment_pins import note_enrolment_pins
 from checker.registry.lock import is_ours, locked
 from checker.registry.pin_files import note_pins, write_pins
 from checker.registry.pins import Pins
@@ -30,7 +31,7 @@ def pins_in(bundle: Bundle, to_come: Sequence[str], now: int) -> Pins:
     present = [key for key in bundle.host_keys if key not in to_come]
     return Pins(
         at=now,
-        node_key="" if bundle.key is None else fingerprint(bundle.key.public),
+        node_key="" if bundle.key is None or bundle.enrolment else fingerprint(bundle.key.public),
         host_keys=tuple(map(as_pin, present)),
         to_come=tuple(map(as_pin, to_come)),
     )
@@ -41,6 +42,13 @@ def note(layout: Layout, name: str, pins: Pins) -> None:
     if is_ours(layout):
         with locked(layout):
             note_pins(layout, NodeName(name), pins)
+
+
+def note_enrolment(layout: Layout, id_: str, pins: Pins) -> None:
+    """Note what the devices of an enrolment may have, unless we may not. Raises ConfigError."""
+    if is_ours(layout):
+        with locked(layout):
+            note_enrolment_pins(layout, id_, pins)
 
 
 def note_installed(layout: Layout, name: str, pins: Pins) -> None:

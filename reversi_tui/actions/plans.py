@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import Aim, Verb
-from checker.rows.cells import named, safe
+from checker.rows.cells import named, safe, stranger
 from checker.rows.row import NO_PORT, Key, Moment, Row
 
 
@@ -37,6 +37,8 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
         return f"{pending} is still under way"
     if deed.verb and row.seen.port == NO_PORT:
         return f"its file is broken, so there is no forward to {deed}; mend the file first"
+    if deed is Deed.KILL and stranger(row):
+        return f"the port is held by {stranger(row)}, which reversi never ends"
     if deed is Deed.KILL and row.seen.session is None:
         return (
             "no sshd process is known to hold the port, so there is nothing to kill; p probes it, r"
@@ -95,7 +97,9 @@ def subjects(planned: Plan) -> str:
 
 def holder(row: Row) -> str:
     """The process that holds the port."""
-    return f"sshd {row.seen.session.pid}" if row.seen.session else "no known process"
+    if row.seen.session:
+        return f"sshd {row.seen.session.pid}"
+    return stranger(row) or "no known process"
 
 
 def summed_up(done: Sequence[bool], key: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checker.model import TARGET_SILENT, Status
 from checker.output import aligned
-from checker.rows.cells import counted, named, safe
+from checker.rows.cells import counted, named, port_text, published, safe, target_text
 from checker.rows.row import Moment, Row, age_text
 from reversi_tui.actions.plans import Deed, Plan, holder
 
@@ -69,10 +69,12 @@ def title(planned: Plan) -> str:
 
 def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
     """The question, which names each target; `hidden` of them the filter does not show, `beside`
-    end with them.
+    end with them (all rows of their nodes, to disable these).
     """
-    parts = [*targets(planned, moment), useless(planned, moment), EFFECTS.get(planned.deed, "")]
-    if beside:
+    is_disabling = planned.deed is Deed.DISABLE
+    about = ending(planned, beside, moment) if is_disabling else targets(planned, moment)
+    parts = [*about, useless(planned, moment), EFFECTS.get(planned.deed, "")]
+    if beside and not is_disabling:
         names = ", ".join(f"{named(row)} ({moment.word(row)})" for row in beside)
         parts.append(f"The same process holds these, which end with it: {names}.")
     if hidden:
@@ -96,6 +98,23 @@ def targets(planned: Plan, moment: Moment) -> list[str]:
         f"{len(healthy):,} of them {are} up: this ends tunnels that work.\n" if healthy else ""
     )
     return [summary(rows, moment), several(others, moment), warning + several(healthy, moment)]
+
+
+def ending(planned: Plan, beside: Sequence[Row], moment: Moment) -> list[str]:
+    """Each forward of the nodes to disable, and what goes dark in public."""
+    rows = sorted((*planned.rows, *beside), key=lambda row: row.key)
+    nodes = len(planned.rows)
+    whose = f"node {safe(rows[0].seen.node)}" if nodes == 1 else f"{nodes:,} nodes"
+    forwards = f"{len(rows):,} forward{'' if len(rows) == 1 else 's'}"
+    lines = aligned(
+        [
+            (safe(row.seen.node), port_text(row, moment), target_text(row), lasting(row, moment))
+            for row in rows
+        ]
+    )
+    public = [f"{named(row)}: {', '.join(published(row))}" for row in rows if published(row)]
+    dark = "This goes dark in public:\n" + "\n".join(public) if public else ""
+    return [f"{whose}, {forwards}: {counted(tuple(rows), moment)}", lines, dark]
 
 
 def summary(rows: Sequence[Row], moment: Moment) -> str:
@@ -129,7 +148,12 @@ def is_beyond(row: Row, moment: Moment) -> bool:
 
 
 def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows that end with the plan's, because the same process holds their ports."""
+    """The rows that end with the plan's, because the same process holds their ports; of nodes to
+    disable, all others.
+    """
+    if planned.deed is Deed.DISABLE:
+        keys = {row.key for row in planned.rows}
+        return tuple(row for row in rows if row.key not in keys)
     if planned.deed not in (Deed.KILL, Deed.RESET):
         return ()
     meant, ending = (

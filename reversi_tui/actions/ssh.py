@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import SSH_USER, InvalidValue, NodeName, Status, expects_ssh, parse_name
-from checker.rows.row import Row
+from checker.rows.row import Moment, Row, age_text
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""
@@ -29,6 +29,24 @@ connection, or leave the shell without a terminal. ssh takes the first value tha
 command line wins. Each is known to OpenSSH 8.4; `-k` is GSSAPIDelegateCredentials=no, which not
 every build knows. Source: ssh_config(5).
 """
+PATIENCE = ("ConnectTimeout=30", "ServerAliveInterval=15", "ServerAliveCountMax=4")
+"""A hung tunnel accepts the connection and says nothing: without these, ssh waits for ever. A link
+with a round trip of six seconds needs about twelve until the banner is there.
+"""
+FAILS = {
+    Status.HUNG: "ssh waits up to 30 s for an answer",
+    Status.DOWN: "ssh finds nobody there",
+    Status.REFUSED: "its target closes each connection at once",
+}
+
+
+def doubt(row: Row, moment: Moment) -> str:
+    """Why a login through this forward will probably fail; empty if it may succeed."""
+    fails = FAILS.get(row.seen.status)
+    if fails is None or row.is_shut or moment.is_stale(row):
+        return ""
+    age = "" if row.seen.since is None else f" since {age_text(moment.now - row.seen.since)}"
+    return f"port {row.seen.port} is {row.seen.status}{age}: {fails}; ctrl+c comes back"
 
 
 def ssh_command(
@@ -46,18 +64,27 @@ def ssh_command(
         return str(error)
     if user and not SSH_USER.fullmatch(user):
         return f"{user[:40]!r} cannot be a user's name"
+    found = way_in(rows_of_node, row)
+    if isinstance(found, str):
+        return found
+    port = found.seen.port
+    return command(name, port, user, IPV6_SIDE if port in on_ipv6 else IPV4_SIDE)
+
+
+def way_in(rows_of_node: Sequence[Row], row: Row) -> Row | str:
+    """The forward to log in through: the row's, or another one of its node; else a clause that says
+    why there is none.
+    """
+    name = row.seen.node
     others = [other for other in rows_of_node if other.seen.node == name and other.key != row.key]
     others.sort(key=lambda other: other.seen.status is not Status.UP)
     candidates = [one for one in unfolded([row, *others]) if leads_to_ssh(one)]
     found = next((one for one in candidates if not hindrance(one)), None)
-    if found is None:
-        return (
-            hindrance(candidates[0])
-            if candidates
-            else f"no forward of node {name} leads to an SSH server"
-        )
-    port = found.seen.port
-    return command(name, port, user, IPV6_SIDE if port in on_ipv6 else IPV4_SIDE)
+    if found is not None:
+        return found
+    if candidates:
+        return hindrance(candidates[0])
+    return f"no forward of node {name} leads to an SSH server"
 
 
 def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
@@ -72,6 +99,7 @@ def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
         "ProxyCommand=none",
         "ControlPath=none",
         *OWN_SETTINGS_OFF,
+        *PATIENCE,
     )
     options = [word for setting in settings for word in ("-o", setting)]
     return ("ssh", "-p", str(port), "-k", *options, *(("-l", user) if user else ()), "--", name)
@@ -80,7 +108,7 @@ def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
 def by_hand(command: Sequence[str]) -> tuple[str, ...]:
     """The command as an operator would type it: his own configuration then counts."""
     words = [word for word in command if word != "-k"]
-    for setting in OWN_SETTINGS_OFF:
+    for setting in (*OWN_SETTINGS_OFF, *PATIENCE):
         at = words.index(setting)
         del words[at - 1 : at + 1]
     return tuple(words)

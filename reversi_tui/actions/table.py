@@ -71,7 +71,7 @@ ACTIONS = (
         title="Probe",
         changes=True,
         shown=True,
-        tip="Probe the forward now",
+        tip="Probe the forward now; many ask first",
     ),
     Action(
         id="find.filter",
@@ -324,7 +324,7 @@ ACTIONS = (
         id="app.clear",
         key="escape",
         title="Clear",
-        tip="Clear the last message, the marks, then the filter",
+        tip="Stop acts on many rows; else clear the last message, the marks, then the filter",
     ),
 )
 

@@ -5,6 +5,7 @@ If the file is missing, damaged or replaced, the last rows stay, and the report 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Machine, Tunnel, seen_at
+from checker.model import CheckerError, Machine, Status, Tunnel, seen_at
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
 from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
+from checker.state.last_seen import last_seen, was_up
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
@@ -53,6 +55,10 @@ class Source:
         self.token = -1
         self.revision = 0
         self.seen: dict[Key, Tunnel] = {}
+        self.never: set[Key] = set()
+        """Forwards that are down and never were up."""
+        self.once: set[Key] = set()
+        """Forwards that are down and were up before."""
         self.registered = Registered(self.layout)
         self.background = Background()
         self.muting = MuteReader(self.layout.mutes)
@@ -149,6 +155,8 @@ class Source:
         if key in self.applying.rows:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
+        if not self.was_up(key, seen):
+            known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)
         stranger = self.background.unregistered.get(key)
         barred = self.registered.barred.get(key[0], "")
@@ -156,6 +164,19 @@ class Source:
             return device_row(stranger, seen, known, barred=barred)
         node = self.registered.nodes.get(key[0])
         return forward_row(forward, node, seen, known, barred=barred)
+
+    def was_up(self, key: Key, seen: Tunnel) -> bool:
+        """Whether a forward that is down was up before; asked once for as long as it is down."""
+        if not is_lost(seen) or seen.checked_at is not None:
+            self.never.discard(key)
+            self.once.discard(key)
+            return True
+        if self.state is None or self.registered.forwards is None or key in self.once:
+            return key not in self.never
+        if key not in self.never:
+            with contextlib.suppress(StateError), self.state.using() as db:
+                (self.once if was_up(db, *key) else self.never).add(key)
+        return key not in self.never
 
     def poll_registry(self) -> bool:
         """Whether the registry changed. If so, the whole state file is read again: rows may be back
@@ -166,6 +187,7 @@ class Source:
             return False
         if was_read:
             self.token, self.revision = -1, 0
+            self.applying.next_poll = 0.0  # a device that waited may be a node now
         return True
 
     def poll_background(self) -> set[Key]:
@@ -291,6 +313,7 @@ class Source:
                 events=state.events(node=node, limit=EVENTS),
                 days=state.uptime(node, port, since_day=since),
                 usage=self.read_usage(session.pid) if session else None,
+                last=last_seen(state, node, port) if is_lost(tunnel) else None,
             )
         finally:
             state.close()
@@ -328,6 +351,11 @@ class Source:
         with self.bell:
             self.stopped = True
             self.bell.notify_all()
+
+
+def is_lost(tunnel: Tunnel | None) -> bool:
+    """Whether it is down."""
+    return tunnel is not None and tunnel.status is Status.DOWN
 
 
 def file_identity(path: Path) -> tuple[int, int, bool]:

@@ -44,6 +44,8 @@ class Column:
     sort_now: Callable[[Row, Moment], SortValue] | None = None
     """The sort value, if it changes as time passes."""
     right: bool = False
+    largest_first: bool = False
+    """Sorted in descending order at first: the large ones are asked for."""
     wide: bool = False
     """Shown only if the operator asks for more columns."""
     cutter: Cutter = cut_end
@@ -138,6 +140,7 @@ COLUMNS = (
         most=8,
         importance=8,
         right=True,
+        largest_first=True,
         tip="How long the answer took",
         sort_value=lambda row: sort_values.known(row.seen.latency_ms),
     ),
@@ -174,6 +177,7 @@ COLUMNS = (
         most=6,
         importance=12,
         right=True,
+        largest_first=True,
         wide=True,
         tip="How often the tunnel was lost lately",
         sort_value=lambda row: (row.known.flaps,),
@@ -184,6 +188,7 @@ COLUMNS = (
         most=6,
         importance=13,
         right=True,
+        largest_first=True,
         wide=True,
         tip="How often its process was killed",
         sort_value=lambda row: (cells.kills_value(row),),
@@ -194,6 +199,7 @@ COLUMNS = (
         most=6,
         importance=14,
         right=True,
+        largest_first=True,
         wide=True,
         tip="Bytes through the present connection",
         sort_value=lambda row: sort_values.known(cells.bytes_value(row)),

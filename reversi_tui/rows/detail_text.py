@@ -6,7 +6,8 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from checker.model import STATUS_MEANING, Event, EventKind, Mute, Usage, printable
+from checker.model import STATUS_MEANING, Event, EventKind, Mute, Usage, is_future, printable
+from checker.model.last_seen import LastSeen
 from checker.output import clock
 from checker.rows.cells import (
     answer_text,
@@ -14,8 +15,10 @@ from checker.rows.cells import (
     bytes_value,
     kills_value,
     named,
+    reason,
     safe,
     status_text,
+    stranger,
 )
 from checker.rows.hours import overall
 from checker.rows.row import HOURS, Moment, Row, Share, age_text
@@ -44,7 +47,12 @@ def instant(at: float | None, now: float) -> str:
     """A time on the gateway's clock, and how long ago it was."""
     if at is None:
         return NOT_KNOWN
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
+    age = (
+        "in the future: the clock was set back"
+        if is_future(at, now)
+        else f"{age_text(now - at)} ago"
+    )
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age})"
 
 
 def meaning(row: Row, moment: Moment) -> str:
@@ -84,13 +92,38 @@ def member_text(row: Row, moment: Moment) -> str:
     )
 
 
+def last_fields(last: LastSeen, now: float) -> list[tuple[str, str]]:
+    """What was last seen of a forward that is down."""
+    if not last.was_up:
+        shown = [("last up", "never: its device has not connected yet")]
+    else:
+        peer = f"{safe(last.peer, 128)}, connected {instant(last.connected_at, now)}"
+        shown = [
+            ("last up", f"until {instant(last.up_until, now)}" if last.up_until else NOT_KNOWN),
+            ("last peer", peer if last.peer else NOT_KNOWN),
+            ("last run", safe(last.client, 128) or NOT_KNOWN),
+        ]
+    if last.refused:
+        text = f"{instant(last.refused.at, now)}: {safe(last.refused.text, 256)}"
+        shown.append(("refused", text))
+    return shown
+
+
+def held_text(row: Row) -> str:
+    """Who holds the port."""
+    if row.seen.session:
+        return f"{row.seen.session.pid} (start {row.seen.session.start_ticks})"
+    found = stranger(row)
+    return f"none: the port is held by {found}" if found else "no known process holds the port"
+
+
 def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
     """Names and texts, in the order of the sheet, without the status."""
     seen, known, now = row.seen, row.known, moment.now
     public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
     through = bytes_value(row)
     own = [
-        *([("found", safe(seen.detail, 256))] if seen.detail else []),
+        *([("found", safe(reason(row), 256))] if seen.detail else []),
         ("answer", safe(seen.answer, 512) or "none"),
         ("port", f"{seen.port}{public}"),
     ]
@@ -109,14 +142,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         *([] if row.members else own),
         *decided(row, moment),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
-        (
-            "sshd",
-            (
-                f"{seen.session.pid} (start {seen.session.start_ticks})"
-                if seen.session
-                else "no known process holds the port"
-            ),
-        ),
+        ("sshd", held_text(row)),
         ("peer", safe(seen.peer, 128) or NOT_KNOWN),
         ("instance", safe(known.instance, 128) or NOT_KNOWN),
         ("client", safe(known.client, 128) or NOT_KNOWN),

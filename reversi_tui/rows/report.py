@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checker.model import Event, Machine, Usage, Watched
+from checker.model import Event, Machine, Usage, Watched, is_future
+from checker.model.last_seen import LastSeen
 from checker.rows.cells import bytes_text
 from checker.rows.row import Key, Row, age_text
 from checker.state.rows import Sweep
@@ -59,6 +60,15 @@ def silence(health: Health, now: float) -> str:
     return f"the daemon runs but has written nothing for {age_text(late_s)} ({disk})"
 
 
+def clock_went_back(health: Health, now: float) -> str:
+    """That the gateway's clock was set back, as a sentence; empty if nothing shows it."""
+    sweep = health.sweep
+    if sweep is None or not is_future(sweep.swept_at, now):
+        return ""
+    ahead = age_text(sweep.swept_at - now)
+    return f"the clock was set back: the last sweep is {ahead} in the future; its rows are stale"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What the reader found since its last report."""
@@ -79,3 +89,5 @@ class Past:
     """The oldest first; without days that no daemon watched."""
     usage: Usage | None = None
     """What its sshd process uses; None: unknown."""
+    last: LastSeen | None = None
+    """Of a forward that is down; None: it is not."""

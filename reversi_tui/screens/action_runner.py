@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
+from rich.text import Text
+from textual.timer import Timer
+
+from checker.control.client import ANSWER_WITHIN_S
 from checker.model import CheckerError, NodeName, Outcome
 from checker.rows.row import Row
 from reversi_tui.actions.node_changes import Changed
-from reversi_tui.actions.plans import (
-    Deed,
-    Plan,
-    aim,
-    plan,
-    still,
-    subject,
-    subjects,
-    summed_up,
-)
+from reversi_tui.actions.plans import Deed, Plan, aim, plan, still, subject, subjects
+from reversi_tui.actions.progress import AT_ONCE, Progress
 from reversi_tui.actions.questions import beside, lock_for, question, title
 from reversi_tui.messages import Acted
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.terminal.threads import detached
+from reversi_tui.widgets.line import Line
 
-AT_ONCE = 8
-"""Deeds under way at the same time: a probe may take a quarter of a minute."""
+LOOK_EVERY_S = 0.5
+UNKNOWN = "not known: you stopped waiting, and it may still be done"
 
 
 class ActionRunner:
     """What is under way is kept by key; after "yes" each target must still be what it was."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, line: Line) -> None:
+        """`line` shows how far acts on many are, and what is waited for."""
+        self.desk, self.line = desk, line
+        self.running: list[Progress] = []
+        self.timer: Timer | None = None
+        self.given_up: dict[int, asyncio.Event] = {}
+        """For each Progress, by its identity: that nobody waits for it any more."""
 
     def act(self, name: str) -> None:
         desk = self.desk
         read_only = desk.dependencies.acts.read_only
         planned = plan(Deed(name), desk.targets(), desk.pending, read_only=read_only)
+        over = desk.dependencies.preferences.confirm_over
         if not planned.rows:
             desk.voice.say("; ".join(planned.left_out))
-        elif desk.action(f"act.{name}").dangerous:
+        elif desk.action(f"act.{name}").dangerous or len(planned.rows) > over:
             self.ask(planned)
         else:
             self.begin(planned)
@@ -74,34 +77,63 @@ class ActionRunner:
             self.begin(planned)
 
     def begin(self, planned: Plan) -> None:
-        desk = self.desk
-        desk.pending.update((row.key, planned.deed) for row in planned.rows)
+        desk, deed = self.desk, planned.deed
+        desk.pending.update((row.key, deed) for row in planned.rows)
         desk.view.mark([row.key for row in planned.rows], marked=False)
-        desk.voice.note(f"{subjects(planned)}: {planned.deed} is under way")
-        desk.voice.renew()
-        desk.start(self.carry_out(planned), group="acts")
+        desk.voice.note(f"{subjects(planned)}: {deed} is under way")
+        longest_s = ANSWER_WITHIN_S if deed.verb else None
+        progress = Progress(deed=deed, total=len(planned.rows), longest_s=longest_s)
+        self.running.append(progress)
+        self.given_up[id(progress)] = asyncio.Event()
+        desk.start(self.carry_out(planned, progress), group="acts")
+        self.watch()
 
-    async def carry_out(self, planned: Plan) -> None:
+    async def carry_out(self, planned: Plan, progress: Progress) -> None:
         """Report each outcome as it comes, and at the end how many of several were done. One that
         fails stops no other.
         """
-        gate = asyncio.Semaphore(AT_ONCE)
-        post, deed = self.desk.screen.post_message, planned.deed
+        waiting = iter(planned.rows)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(AT_ONCE, len(planned.rows))):
+                    work = self.work(waiting, progress)
+                    group.create_task(work, name=f"{planned.deed} {number}")
+        finally:
+            self.running.remove(progress)
+            del self.given_up[id(progress)]
+        post = self.desk.screen.post_message
+        sentence = ""
+        if len(planned.rows) > 1:
+            summary = progress.summary(self.desk.keys_of_own_log)
+            sentence = f"{subjects(planned)}: {planned.deed} {summary}"
+        post(Acted(tuple(row.key for row in waiting), sentence))
 
-        async def one(row: Row) -> bool:
-            async with gate:
-                done, outcome = await self.outcome(deed, row)
-                post(Acted((row.key,), f"{subject(deed, row)}: {deed} {outcome}"))
-                return done
+    async def work(self, waiting: Iterator[Row], progress: Progress) -> None:
+        """Take one row after the other until none waits, or escape stops it."""
+        deed, under_way = progress.deed, self.desk.under_way
+        while not progress.is_stopped and (row := next(waiting, None)) is not None:
+            name = subject(deed, row)
+            progress.under_way[row.key] = name, self.desk.dependencies.now()
+            under_way[row.key] = deed
+            self.desk.table.repaint_changed()
+            done, outcome = await self.outcome_or_not(deed, row, progress)
+            progress.done, progress.failed = progress.done + done, progress.failed + (not done)
+            del progress.under_way[row.key], under_way[row.key]
+            is_quiet = progress.total > 1
+            self.desk.screen.post_message(
+                Acted((row.key,), f"{name}: {deed} {outcome}", is_quiet=is_quiet)
+            )
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(one(row), name=f"{deed} {row.seen.node}") for row in planned.rows
-            ]
-        if len(tasks) > 1:
-            results = [task.result() for task in tasks]
-            done = summed_up(results, self.desk.keys_of_own_log)
-            post(Acted((), f"{subjects(planned)}: {deed} {done}"))
+    async def outcome_or_not(self, deed: Deed, row: Row, progress: Progress) -> tuple[bool, str]:
+        """The outcome, or that nobody waits for it any more."""
+        outcome = asyncio.ensure_future(self.outcome(deed, row))
+        given_up = asyncio.ensure_future(self.given_up[id(progress)].wait())
+        try:
+            await asyncio.wait((outcome, given_up), return_when=asyncio.FIRST_COMPLETED)
+            return outcome.result() if outcome.done() else (False, UNKNOWN)
+        finally:
+            outcome.cancel()
+            given_up.cancel()
 
     async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
         """Whether it was done, and what became of it, as the end of a sentence."""
@@ -127,6 +159,38 @@ class ActionRunner:
     def acted(self, message: Acted) -> None:
         for key in message.keys:
             self.desk.pending.pop(key, None)
-        self.desk.voice.note(message.sentence)
+        voice = self.desk.voice
+        if message.sentence:
+            (voice.keep if message.is_quiet else voice.note)(message.sentence)
         self.desk.table.repaint_changed()
-        self.desk.reader.wake()
+        self.watch()
+        if not message.is_quiet:
+            self.desk.reader.wake()
+
+    def text(self) -> str:
+        """How far the acts are that take long or have many targets; empty if there are none."""
+        now = self.desk.dependencies.now()
+        return "; ".join(filter(None, (progress.text(now) for progress in self.running)))
+
+    def watch(self) -> None:
+        """Show how far they are, and look again as long as one is under way."""
+        if self.timer is None:
+            self.timer = self.desk.screen.set_interval(LOOK_EVERY_S, self.watch)
+        if self.running:
+            self.timer.resume()
+        else:
+            self.timer.pause()
+        text = self.text()
+        self.line.display = bool(text)
+        self.line.show(Text(text, style="bold"))
+
+    def stop(self) -> bool:
+        """Stop what escape may stop; whether there was something."""
+        now = self.desk.dependencies.now()
+        stopping = [progress for progress in self.running if progress.may_stop(now)]
+        for progress in stopping:
+            progress.stop(now)
+            if progress.is_given_up:
+                self.given_up[id(progress)].set()
+        self.watch()
+        return bool(stopping)

@@ -140,7 +140,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
         return () if ids == DEFAULT_IDS else ids
 
     def text_of(self, name: str) -> str:
-        return f"[{'x' if name in self.shown else ' '}] {name:<9} {BY_ID[name].tip}"
+        return f"[{'x' if name in self.shown else ' '}] {BY_ID[name].title:<9} {BY_ID[name].tip}"
 
     def renew(self, at: int) -> None:
         for place, name in enumerate(self.ids):

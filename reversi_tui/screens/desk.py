@@ -43,6 +43,9 @@ class Voice(Protocol):
     def note(self, sentence: str) -> None:
         """Show a sentence, and keep it in the log of this console."""
 
+    def keep(self, sentence: str) -> None:
+        """Only keep a sentence in the log of this console."""
+
     def renew(self) -> None:
         """Paint whatever would read differently now."""
 
@@ -62,7 +65,9 @@ class Desk:
     actions: tuple[Action, ...]
     """With the operator's keys, and his own commands."""
     pending: dict[Key, Deed]
-    """What is under way, by row."""
+    """What is asked for and not over, by row."""
+    under_way: dict[Key, Deed]
+    """What of it was begun."""
     moment: Callable[[], Moment]
 
     @property
@@ -123,11 +128,14 @@ class Desk:
         rows = self.view.marked() or self.under_cursor()
         return tuple(row for row in rows if row.applicant is None) or rows
 
+    def of_node(self, row: Row) -> tuple[Row, ...]:
+        """All rows of its node."""
+        return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
+
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, else a clause that says why there is none."""
-        rows = [self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ())]
         return ssh_command(
-            rows,
+            self.of_node(row),
             row,
             user=self.dependencies.preferences.shell_user,
             on_ipv6=self.feed.health.on_ipv6,

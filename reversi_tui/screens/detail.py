@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.model import Applicant, Event, Usage, Watched, printable
+from checker.model.last_seen import LastSeen
 from checker.rows.cells import status_text
 from checker.rows.row import HOURS, Moment, Row
 from reversi_tui.rows.detail_text import (
@@ -18,6 +19,7 @@ from reversi_tui.rows.detail_text import (
     hanging,
     hour_labels,
     hours_text,
+    last_fields,
     meaning,
     title,
     usage_text,
@@ -41,6 +43,8 @@ class Dossier:
     days: tuple[Watched, ...] = ()
     usage: Usage | None = None
     """What the row's sshd process uses."""
+    last: LastSeen | None = None
+    """What was last seen of it, if it is down."""
     ssh: str = ""
     """The command that logs in to the node, or why there is none."""
     trouble: str = ""
@@ -73,6 +77,8 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
     for name, value in fields(row, moment):
         field(text, name, value, paper, paper.palette.warning if name == row.barred else "")
     if dossier:
+        for name, value in last_fields(dossier.last, moment.now) if dossier.last else ():
+            field(text, name, value, paper)
         clones = cloned(dossier.events, moment.now)
         if clones:
             field(text, "clones", clones, paper, paper.palette.warning)

@@ -32,6 +32,21 @@ class Enroller:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.answered: set[str] = set()
+        """Fingerprints of the devices that were accepted or rejected from here."""
+
+    def follows(self, before: Row) -> bool:
+        """After the selected row left: if it was of a device that waited, whether its node's row is
+        selected now, or another one because the operator answered it.
+        """
+        view, table = self.desk.view, self.desk.table
+        if before.applicant is None:
+            return False
+        of_node = [place for key, place in view.places.items() if key[0] == before.seen.node]
+        is_answered = before.applicant.fingerprint in self.answered
+        if of_node or is_answered:
+            table.select(min(of_node, default=table.last_place))
+        return bool(of_node) or is_answered
 
     def refuses(self, action: str) -> bool:
         """Whether the action is for nodes, and only devices that wait are chosen; if so, say it."""
@@ -102,6 +117,7 @@ class Enroller:
         """Have it done in a thread, and report what became of each."""
         desk = self.desk
         work = partial(carry_out, answer, desk.dependencies.layout, chosen)
+        self.answered.update(one.fingerprint for one in chosen)
         sentences, done = await detached(work, name=f"{answer} devices")
         for sentence in sentences:
             desk.voice.note(sentence)

@@ -22,7 +22,7 @@ from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
-from reversi_tui.rows.report import Report, silence
+from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
@@ -77,7 +77,8 @@ class Main(Screen[None]):
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
         self.row_detail = RowDetail(self.desk)
-        self.acting = ActionRunner(self.desk)
+        self.progress = Line(id="progress")
+        self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
@@ -93,8 +94,8 @@ class Main(Screen[None]):
     def make_desk(self) -> Desk:
         wanted = self.dependencies.preferences
         choice = Choice(columns=wanted.columns, wide=wanted.wide)
-        pending: dict[Key, Deed] = {}
-        table = TunnelTable(self.view, self.moment, pending, choice, self.looks)
+        under_way: dict[Key, Deed] = {}
+        table = TunnelTable(self.view, self.moment, under_way, choice, self.looks)
         own = map(of_command, wanted.commands)
         return Desk(
             screen=self,
@@ -106,7 +107,8 @@ class Main(Screen[None]):
             feed=self.feed,
             table=table,
             actions=(*with_keys(ACTIONS, dict(wanted.keys)), *own),
-            pending=pending,
+            pending={},
+            under_way=under_way,
             moment=self.moment,
         )
 
@@ -179,6 +181,7 @@ class Main(Screen[None]):
         yield Line(id="heading")
         yield self.table
         yield self.log_pane
+        yield self.progress
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar
@@ -186,6 +189,7 @@ class Main(Screen[None]):
 
     def on_mount(self) -> None:
         self.table.focus()
+        self.progress.display = False
         self.renew()
         self.set_interval(CLOCK_EVERY_S, self.tick)
 
@@ -208,6 +212,9 @@ class Main(Screen[None]):
     def say(self, sentence: str) -> None:
         self.is_until_key = False
         self.query_one("#said", Banner).show(printable(sentence, 800))
+
+    def keep(self, sentence: str) -> None:
+        self.log_pane.add(sentence)
 
     def note(self, sentence: str) -> None:
         self.log_pane.add(sentence)
@@ -240,8 +247,9 @@ class Main(Screen[None]):
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
         health = self.feed.health
-        silent = silence(health, self.dependencies.now())
-        sentences = list(filter(None, (silent, health.trouble)))
+        now = self.dependencies.now()
+        found = (clock_went_back(health, now), silence(health, now), health.trouble)
+        sentences = list(filter(None, found))
         if health.problems:
             more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
             sentences.append(f"{health.problems[0]}{more}")
@@ -297,9 +305,10 @@ class Main(Screen[None]):
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
-        if before is not None and self.table.selected is None:
-            self.say(left(before, self.feed.newest(before.key), self.moment()))
-            self.is_until_key = True
+        if before is None or self.table.selected is not None or self.enroller.follows(before):
+            return
+        self.say(left(before, self.feed.newest(before.key), self.moment()))
+        self.is_until_key = True
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
@@ -320,7 +329,9 @@ class Main(Screen[None]):
         self.call_after_refresh(sheet.show, text, at_end=True)
 
     def clear(self) -> None:
-        """Clear one thing at a time, the message first."""
+        """Stop what is under way, or clear one thing at a time, the message first."""
+        if self.acting.stop():
+            return
         if self.query_one("#said", Banner).shown:
             self.say("")
         else:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from checker.model import CheckerError, EventKind
-from checker.rows.cells import named
+from checker.rows.cells import named, safe
 from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
 from reversi_tui.actions.plans import no_longer, nothing_selected
 from reversi_tui.actions.questions import Lock, several
-from reversi_tui.actions.ssh import by_hand
+from reversi_tui.actions.ssh import by_hand, doubt, way_in
 from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
@@ -58,15 +58,30 @@ class ProgramRunner:
         command = self.desk.ssh_of(row)
         if isinstance(command, str):
             self.desk.voice.say(f"{named(row)}: {command}")
-        else:
+            return
+        found = way_in(self.desk.of_node(row), row)
+        doubtful = "" if isinstance(found, str) else doubt(found, self.desk.moment())
+        if not doubtful:
             await self.take_terminal(EventKind.SHELL, row, command)
+            return
 
-    async def take_terminal(self, kind: EventKind, row: Row, argv: Sequence[str]) -> None:
-        """Run it in place of the console."""
+        async def answered(yes: bool | None) -> None:
+            if yes:
+                await self.take_terminal(EventKind.SHELL, row, command, doubtful)
+            else:
+                self.desk.voice.say(f"{named(row)}: login cancelled")
+
+        question = f"{safe(row.seen.node)}: {doubtful}."
+        self.desk.push(Confirm("Log in all the same?", question, yes="log in"), answered)
+
+    async def take_terminal(
+        self, kind: EventKind, row: Row, argv: Sequence[str], remark: str = ""
+    ) -> None:
+        """Run it in place of the console; the remark is shown above its output."""
         voice = self.desk.voice
         voice.note(f"{named(row)}: {shown(argv)}")
         await self.record(kind, row, argv)
-        voice.note(f"{named(row)}: {run_on_terminal(self.desk.app, argv)}")
+        voice.note(f"{named(row)}: {run_on_terminal(self.desk.app, argv, remark)}")
         self.desk.reader.wake()
 
     def copy_ssh(self) -> None:

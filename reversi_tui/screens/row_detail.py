@@ -63,6 +63,7 @@ class RowDetail:
             events=known.events,
             days=known.days,
             usage=known.usage,
+            last=known.last,
             ssh=self.ssh_text(row or sheet.row),
             trouble=past if isinstance(past, str) else "",
         )

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
-from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.screens.columns import FRAME, Lister
 from reversi_tui.widgets.line import Line
 
@@ -20,7 +20,7 @@ from reversi_tui.widgets.line import Line
 class SortBy(ModalScreen[tuple[str, bool] | None]):
     """Returns the id of a column, and whether to reverse the order; None after escape.
 
-    Choosing the present column reverses the order.
+    Choosing the present column reverses the order; counts and latency begin with the largest.
     """
 
     DEFAULT_CSS = """
@@ -56,7 +56,7 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
 
     def text_of(self, name: str, tip: str) -> str:
         arrow = ("v" if self.backwards else "^") if name == self.sort_by else " "
-        return f"{arrow} {name:<9} {tip}"
+        return f"{arrow} {BY_ID[name].title:<9} {tip}"
 
     def on_mount(self) -> None:
         self.query_one("#chooser-keys", Line).show(
@@ -78,12 +78,17 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         new name.
         """
         letter = (key.character or "").lower()
-        if not letter.isalpha():
+        if not letter.isalnum():
             return
         key.stop()
         for typed in (self.typed + letter, letter):
             found = next(
-                (place for place, name in enumerate(self.ids) if name.startswith(typed)), None
+                (
+                    place
+                    for place, name in enumerate(self.ids)
+                    if BY_ID[name].title.startswith(typed) or name.startswith(typed)
+                ),
+                None,
             )
             if found is not None:
                 self.typed, self.list.highlighted = typed, found
@@ -92,7 +97,8 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
 
     def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
         name = self.ids[selected.option_index]
-        _ = self.dismiss((name, not self.backwards if name == self.sort_by else False))
+        backwards = not self.backwards if name == self.sort_by else BY_ID[name].largest_first
+        _ = self.dismiss((name, backwards))
 
     def action_retype(self) -> None:
         self.typed = ""

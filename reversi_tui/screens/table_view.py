@@ -11,7 +11,7 @@ from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.screens.columns import ColumnsChooser
@@ -157,7 +157,8 @@ class TableView:
         """Sort by the column so many columns to the right."""
         ids = [place.column.id for place in self.table.columns]
         at = ids.index(self.view.sort_by) if self.view.sort_by in ids else -1
-        self.sort(ids[(at + step) % len(ids)], backwards=False)
+        name = ids[(at + step) % len(ids)]
+        self.sort(name, backwards=BY_ID[name].largest_first)
 
     def reverse(self) -> None:
         self.sort(self.view.sort_by, backwards=not self.view.backwards)

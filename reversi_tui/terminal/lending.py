@@ -33,8 +33,9 @@ RESTORED = (
 )
 
 
-def run_on_terminal(app: App[Any], argv: Sequence[str]) -> str:
-    """Run it in place of the console, which comes back afterwards; return how it ended.
+def run_on_terminal(app: App[Any], argv: Sequence[str], remark: str = "") -> str:
+    """Run it in place of the console, which comes back afterwards; return how it ended. The remark
+    is shown above its output.
 
     It blocks the loop on purpose: nothing may paint meanwhile. Call it in the loop's thread.
     """
@@ -43,16 +44,18 @@ def run_on_terminal(app: App[Any], argv: Sequence[str]) -> str:
         return printable(trouble, 400)
     try:
         with app.suspend():
-            sentence = lend(argv)
+            sentence = lend(argv, remark)
     except SuspendNotSupported:
         return printable(f"this terminal cannot be handed over; elsewhere, run: {shown(argv)}", 800)
     return sentence
 
 
-def lend(argv: Sequence[str]) -> str:
+def lend(argv: Sequence[str], remark: str = "") -> str:
     """Run the program in the foreground of our terminal until it ends; return how it ended."""
     terminal = sys.__stdin__.fileno() if sys.__stdin__ else 0
     say(f"$ {shown(argv)}")
+    if remark:
+        say(remark)
     try:
         with restored(terminal), leashed(argv) as leash, passed_on(leash) as signals:
             wait(leash, terminal)

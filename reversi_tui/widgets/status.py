@@ -12,7 +12,7 @@ from checker.model import Machine, Status, printable, room_for
 from checker.rows.applicants import PENDING
 from checker.rows.cells import PENDING as SIGN
 from checker.rows.cells import STALE_SYMBOL, SYMBOLS, bytes_text
-from checker.rows.row import age_text
+from checker.rows.row import FUTURE, age_text
 from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.layout import Place
 from reversi_tui.rows.report import Daemon, Health
@@ -83,7 +83,7 @@ class GatewayLine:
             yield Part(
                 Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold"), MUST
             )
-        is_absent = health.daemon is Daemon.ABSENT
+        is_absent = health.daemon in (Daemon.ABSENT, Daemon.UNREACHABLE)
         daemon = Text("  daemon: " if in_full else "  daemon ")
         yield Part(
             daemon.append(health.daemon, style=alarm if is_absent else ""),
@@ -121,6 +121,8 @@ class GatewayLine:
         if self.health.sweep is None:
             return "no sweep yet" if in_full else "never swept"
         age = age_text(self.now - self.health.sweep.swept_at)
+        if age == FUTURE:
+            return "last sweep in the future" if in_full else "swept in the future"
         return f"last sweep {age} ago" if in_full else f"swept {age} ago"
 
 

@@ -32,6 +32,8 @@ from reversi_tui.widgets.status import arrow
 
 MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
 MUTED, MARKED_MUTED = "=", "#"
+UNDER_WAY = "»"
+"""In place of a status' sign, while something is done to the row."""
 GUTTER = 1
 """Cells at the left, for the signs of marks, mutes and folds."""
 SCROLL_BAR = 1
@@ -105,15 +107,15 @@ class TunnelTable(ScrollView, can_focus=True):
         self,
         view: View,
         moment: Callable[[], Moment],
-        pending: Mapping[Key, Deed],
+        under_way: Mapping[Key, Deed],
         choice: Choice,
         looks: Looks,
     ) -> None:
         super().__init__(id="table")
-        self.view, self.moment, self.pending, self.choice, self.looks = (
+        self.view, self.moment, self.under_way, self.choice, self.looks = (
             view,
             moment,
-            pending,
+            under_way,
             choice,
             looks,
         )
@@ -182,13 +184,16 @@ class TunnelTable(ScrollView, can_focus=True):
         return UNFOLDED if key[0] in self.view.unfolded else FOLDED
 
     def text_of(self, place: Place, row: Row, moment: Moment) -> str:
+        text = place.column.text(row, moment)
+        if not self.under_way or place.column.id not in ("status", "answer"):
+            return text
         deed = next(
-            (self.pending[each.key] for each in row.members or (row,) if each.key in self.pending),
-            None,
+            filter(None, (self.under_way.get(each.key) for each in row.members or (row,))), None
         )
-        if deed and place.column.id == "status":
-            return f"{deed}..."
-        return place.column.text(row, moment)
+        if deed is None:
+            return text
+        # the status stays to be read
+        return f"{UNDER_WAY}{text[1:]}" if place.column.id == "status" else f"{deed} is under way"
 
     def render_line(self, y: int) -> Strip:
         width = self.fit()

@@ -16,12 +16,14 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.model import NodeName, Port, Status, Unregistered, parse_expect
+from checker.registry.enrolments import write_enrolment
 from checker.registry.file_stamps import SETTLED_NS
 from checker.registry.last_good import renew_copy
+from checker.registry.lock import locked
 from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from reversi_tui.exit_codes import ExitCode
-from tests.enrolled import applicant
+from tests.enrolled import applicant, enrolment
 from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import Terminal
 from tests.reversi_tui.console.states import (
@@ -335,7 +337,10 @@ def test_devices_that_wait_are_counted_and_in_the_table_only_if_asked_for(
     tmp_path: Path, capsys: Captured
 ) -> None:
     layout = all_up(tmp_path)
-    write(layout, Batch(applicants=(applicant(1), applicant(2, is_rejected=True))))
+    with locked(layout):
+        write_enrolment(layout, enrolment())
+    ended = applicant(3, enrolment="ended")
+    write(layout, Batch(applicants=(applicant(1), applicant(2, is_rejected=True), ended)))
 
     plain, document = once(tmp_path, capsys), once(tmp_path, capsys, "--json")
     asked = once(tmp_path, capsys, "--filter", "is:pending")

@@ -263,7 +263,11 @@ def test_a_clock_that_was_set_back_counts_all_rows_again() -> None:
     assert view.count().stale == 3
 
     clock.late_s = 0.0
+    assert view.count().stale == 0
 
+    clock.late_s = -3600.0
+    assert view.count().stale == 3
+    clock.late_s = 1.0
     assert view.count().stale == 0
 
 

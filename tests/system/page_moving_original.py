@@ -1,4 +1,4 @@
-"""The old server of docs/moving-original.md, and what each step does to its three tunnels."""
+"""docs/moving-original.md: an old server, three devices, and what ends their tunnels."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_an_accepted_device_comes_up_and_can_be_upgraded(
 
         name = f"{id_}-7"
         until(hurried(box, lambda: box.state(name).get("state") == "up"), "its tunnel is up")
-        until(lambda: is_over(box), "the wait is over")
+        until(lambda: is_over(box, WAITING.format(id_)), "the wait is over")
         node = read_registry(gateway.layout.nodes).node(name)
         assert [forward.host_key for forward in node.forwards] == [public]
         assert node.public_key.startswith("ssh-ed25519 ")

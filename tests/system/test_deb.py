@@ -43,7 +43,16 @@ LEFT_BY_NONE = (
     *("/usr/lib/reversi", "/usr/bin/reversi*", "/usr/share/doc/reversi*"),
 )
 ACCOUNTS = (("passwd", "reversi"), ("passwd", "reversi-checker"), ("group", "reversi-operators"))
-OF_A_DEVICE = {f"reversi/{name}" for name in ("client.toml", "roof.sh", "roof.key", "roof.keys")}
+OF_A_DEVICE = {
+    "systemd/system/garage.service": (
+        '[Service]\nExecStart="/usr/lib/reversi/bin/python3" "-m" "client" "run"\n'
+        "LoadCredential=config:/etc/reversi/garage.toml\n"
+    ),
+    "reversi/garage.toml": "of a service",
+    "reversi/client.toml": "of reversi-client without --config",
+    "reversi/roof.sh": "a bundle",
+    "reversi/roof.key": "its key",
+}
 BY_OTHERS = {"passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", *OF_A_DEVICE}
 """Files in /etc that may differ after purge: those that useradd writes, and the device's."""
 
@@ -211,16 +220,16 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
 def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, bytes]) -> None:
     server = world.server
     server.type("reversi-client build office && sh office.sh uninstall")
-    for file in OF_A_DEVICE:
-        server.write(f"/etc/{file}", "a device's\n")
+    for file, text in OF_A_DEVICE.items():
+        server.write(f"/etc/{file}", text)
 
-    server.type(PURGE)
+    assert "garage.service goes on" in server.type(PURGE)
 
     world.tunnel.ended()
     after = server.etc()
     assert {name for name in after if after[name] != etc.get(name)} <= BY_OTHERS
     assert set(etc) <= set(after)
-    assert set(after) >= OF_A_DEVICE
+    assert set(after) >= set(OF_A_DEVICE)
     for place in LEFT_BY_NONE:
         assert server.run("sh", "-c", f"ls -d {place}").returncode == 2, place
     for kind, name in ACCOUNTS:

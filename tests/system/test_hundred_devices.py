@@ -29,7 +29,7 @@ DEVICES = 100
 AT_ONCE = 8
 """How many an admin's script visits at the same time."""
 UNHURRIED = "probe_every_s = 5\n"
-"""The real times, but for the sweep: a hundred devices start at once here, on few cores."""
+"""The real times, except for the sweep: a hundred devices start at once here, on few cores."""
 FROM_ITS_ADDRESS = '#!/bin/sh\nexec {client} -b "$ADDRESS" "$@"\n'
 LONGEST_BEAT_S = 15
 """Longer sleeps are waits before the next question."""

@@ -1,4 +1,4 @@
-"""Follow docs/moving-original.md on a server that runs the original, with its devices connected."""
+"""Follow docs/moving-original.md on a server of the original, with its devices connected."""
 
 from __future__ import annotations
 

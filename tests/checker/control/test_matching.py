@@ -40,7 +40,14 @@ def layout(tmp_path: Path) -> Layout:
     add(made, replace(node(), tags=("site-a",)), COMMAND)
     add(made, replace(node("shed", 2, (20020, 20021)), tags=("site-a", "x")), COMMAND)
     add(made, node("barn", 3, (20030,)), COMMAND)
-    hung = replace(UP, node=SHED, port=Port(20021), status=Status.HUNG, session=None)
+    hung = replace(
+        UP,
+        node=SHED,
+        port=Port(20021),
+        status=Status.HUNG,
+        session=None,
+        probed_at=time.time(),
+    )
     garage = Unregistered(
         node=NodeName("garage"), port=Port(50001), expect=OPEN, first_at=NOW, last_at=NOW
     )

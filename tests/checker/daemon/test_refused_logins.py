@@ -215,7 +215,7 @@ def test_addresses_from_before_the_start_are_read_from_the_events(tmp_path: Path
     path = tmp_path / "state.db"
     assert last_addresses(path) == {}
     texts = {
-        "instance a connected from 192.0.2.1:40": OFFICE,
+        "reversi/1.0, instance a connected from 192.0.2.1:40": OFFICE,
         "instance b connected from [2001:db8::7]:41": OFFICE,
         "instance a connected from an unknown peer": BARN,
     }

@@ -77,6 +77,21 @@ def test_a_login_that_can_come_back_is_not_named(logins: Logins) -> None:
     assert left(logins) == ""
 
 
+def test_a_registered_device_that_listens_on_another_port_too_is_named() -> None:
+    office = Login(peer="192.0.2.7", ports=(20101, 20102), key=OWN)
+    imported = Logins(
+        found=(office,),
+        now=frozenset({OWN}),
+        own_then=frozenset({OWN}),
+        own_ports_then=frozenset({20101}),
+        ports_of={OWN: frozenset({20101})},
+    )
+
+    assert "does not have port 20102" in left(imported)
+    assert "node forward add" in left(imported)
+    assert left(replace(imported, ports_of={OWN: frozenset({20101, 20102})})) == ""
+
+
 def test_the_admin_learns_which_keys_and_where_they_are() -> None:
     assert left(BEFORE) == (
         "1 device is logged in as reversi with a key that will not be accepted again"

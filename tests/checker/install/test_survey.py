@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from checker.config.toml_file import ConfigError
 from checker.install.shared_key import FleetWish
-from checker.install.survey import survey
+from checker.install.survey import survey, without_own_keys
 from checker.install.wanted_settings import choices
 from checker.model import PortRanges
+from checker.registry.nodes import Registry
 from tests.checker.install.machines import PYTHON
-from tests.strategies import public_key
+from tests.strategies import node, public_key
 
 
 def test_settings_without_a_tunnel_user_are_refused(tmp_path: Path) -> None:
@@ -62,3 +64,12 @@ def test_the_account_of_an_installed_gateway_is_not_changed_by_the_way(tmp_path:
     assert choices(tmp_path, (), FleetWish(tunnel_user="reversi")).tunnel_user == "reversi"
     with pytest.raises(ConfigError, match="tunnel_user is 'reversi' already"):
         choices(tmp_path, (), FleetWish(tunnel_user="tunnels"))
+
+
+def test_keys_that_nodes_have_as_their_own_are_not_shared() -> None:
+    registry = Registry(nodes=MappingProxyType({node().name: node()}))
+    own = node().public_key
+
+    assert without_own_keys(FleetWish(keys=(own, public_key(9))), registry).keys == (public_key(9),)
+    with pytest.raises(ConfigError, match="is node office's own"):
+        without_own_keys(FleetWish(keys=(own,)), registry)

@@ -301,8 +301,8 @@ def test_each_forward_is_joined_with_what_was_seen_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("probed_at", "stale"),
-    [(None, False), (NOW - 60, False), (NOW - 60.1, True)],
-    ids=["never", "three sweeps", "more than three"],
+    [(None, False), (NOW - 60, False), (NOW - 60.1, True), (NOW + 5, False), (NOW + 5.1, True)],
+    ids=["never", "three sweeps", "more than three", "a clock that is adjusted", "the future"],
 )
 def test_a_row_is_stale_after_three_sweeps(probed_at: float | None, stale: bool) -> None:
     assert is_stale(Tunnel(node=OFFICE, port=PORT, probed_at=probed_at), 20.0, NOW) is stale

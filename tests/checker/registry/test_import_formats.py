@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +105,23 @@ def test_a_key_file_may_be_longer_than_the_others() -> None:
 )
 def test_a_file_is_called_after_its_directory_if_that_says_more(path: str, stem: str) -> None:
     assert stem_of(Path(path)) == stem
+
+
+def test_the_files_that_the_page_shows_are_read() -> None:
+    page = (Path(__file__).parents[3] / "docs/moving.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(?:^    .*\n)+", page, re.MULTILINE)
+    files = [textwrap.dedent(text) for text in shown if "AAAA..." not in text]
+
+    found = [read(text.encode()) for text in files]
+
+    assert [one.problems for one in found] == [()] * len(files)
+    assert [each.node.ports for one in found for each in one.found] == [
+        (20102,),
+        (20103,),
+        (20103,),
+        (20104,),
+        (20105,),
+    ]
 
 
 pieces = st.sampled_from(

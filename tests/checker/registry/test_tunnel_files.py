@@ -167,6 +167,34 @@ def test_a_tunnel_that_is_switched_off_is_said() -> None:
     assert "switched off" in notes(f"{SERVER}\toption enabled 0\n{TUNNEL}")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        pytest.param("optoin user 'a'\n", 4, "is not understood", id="typing-error"),
+        pytest.param(
+            "config tunnelR x\n\toption server attic\n", 4, "names no server", id="server"
+        ),
+        pytest.param("config wifi x\n", 4, "is of another package", id="section"),
+    ],
+)
+def test_lines_of_a_uci_file_that_mean_nothing_are_named(text: str, line: int, says: str) -> None:
+    found = read(SERVER + text + TUNNEL)
+
+    assert [one.node.ports for one in found.found] == [(20010,)]
+    ((at, why),) = [(one.line, one.text) for one in found.problems]
+    assert at == line
+    assert says in why
+
+
+def test_a_line_of_a_unit_without_a_value_is_named() -> None:
+    found = read(unit("ssh -R 20010:nas:80 gw\nRestart always"))
+
+    assert [(one.line, one.text) for one in found.problems] == [
+        (5, "'Restart always' is not KEY=VALUE")
+    ]
+    assert len(found.found) == 1
+
+
 words = st.sampled_from(
     ["config", "server", "tunnelR", "autossh", "option", "list", "ssh", "'", "\n", "[Service]\n",
      "ExecStart=", "-R", "1:a:2", "\\\n", "$X", "sh -c", "office", "remoteport", " "]

@@ -95,7 +95,7 @@ async def test_a_hold_registers_the_connection_and_becomes_its_beat_loop(tmp_pat
     assert f"{one.holder.pid}." in reply.becomes[4]
     assert (registration.instance, registration.client) == ("box", "reversi/1.0")
     assert len(registration.inodes) == 2
-    assert one.events(EventKind.HOLD) == ["instance box connected from 192.0.2.2:4000"]
+    assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
 
 
 async def test_a_hold_is_refused_while_another_connection_holds_the_ports(tmp_path: Path) -> None:

@@ -14,14 +14,23 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.model import Enrolment
+from checker.registry.accepting import accept
 from checker.registry.authorized_keys import gate_command
 from checker.registry.enrolling import make_enrolment
-from checker.registry.enrolments import enrolment_key_path, read_enrolment, write_enrolment
+from checker.registry.enrolments import (
+    enrolment_key_path,
+    read_enrolment,
+    remove_enrolment,
+    write_enrolment,
+)
+from checker.registry.pin_files import read_pins
+from checker.sshd.host_key_files import host_keys
+from checker.sshd.host_keys import as_pin
 from client.bundle.compose import ENROL, render, shipped
 from client.cli import main
 from tests.client.bundle.places import Place
 from tests.client.bundle.samples import OFFICE, forms_of, made_key
-from tests.enrolled import enrolment
+from tests.enrolled import applicant, enrolment
 
 
 @pytest.fixture
@@ -100,7 +109,9 @@ def test_an_unknown_enrolment_is_named(
     [
         pytest.param({"expires": int(time.time()) - 5}, "it has expired", id="expired"),
         pytest.param(
-            {"uses": 1, "accepted": ("SHA256:x",)}, "all of its 1 use are taken", id="used up"
+            {"uses": 2, "accepted": ("SHA256:x", "SHA256:y")},
+            "all of its 2 uses are taken",
+            id="used up",
         ),
     ],
 )
@@ -163,6 +174,22 @@ def test_options_for_a_nodes_bundle_are_refused(
         build(place, "--enrol", "yard", *other)
 
     assert "is for the bundle of a node; leave it out with --enrol" in capsys.readouterr().err
+
+
+def test_a_node_is_noted_with_the_host_keys_that_its_bundle_pins(
+    place: Place, yard: Enrolment
+) -> None:
+    layout = home_layout(place.home)
+    build(place, "--enrol", "yard")
+    one = applicant(enrolment=yard.id)
+
+    accept(layout, [one], gate_command(layout))
+
+    [pins] = read_pins(layout, one.name)
+    assert pins.node_key == ""
+    assert pins.host_keys == tuple(map(as_pin, host_keys(layout).keys))
+    remove_enrolment(layout, yard.id)
+    assert list(layout.enrolments.iterdir()) == []
 
 
 def test_the_enrolment_can_still_be_read(place: Place, yard: Enrolment) -> None:

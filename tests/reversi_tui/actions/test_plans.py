@@ -190,3 +190,12 @@ def test_a_node_is_disabled_whichever_process_holds_its_port_by_then() -> None:
 
 def test_the_aim_carries_the_process_that_was_seen() -> None:
     assert aim(ROW).session == ProcessId(pid=4001, start_ticks=777)
+
+
+def test_a_foreign_port_is_not_killed_and_its_holder_is_named() -> None:
+    seen = replace(held_by(None).seen, status=Status.FOREIGN, detail="the port is held by nginx; x")
+    foreign = replace(ROW, seen=seen)
+
+    (why,) = plan(Deed.KILL, (foreign,), {}, read_only=False).left_out
+
+    assert why == "barn port 20011: the port is held by nginx, which reversi never ends"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from checker.model import TARGET_SILENT, Status
+from checker.model import TARGET_SILENT, Port, Publication, Status
 from checker.rows.row import Moment, Row
 from reversi_tui.actions.plans import Deed, Plan
-from reversi_tui.actions.questions import Lock, lock_for, question, title
+from reversi_tui.actions.questions import Lock, beside, lock_for, question, title
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
@@ -118,3 +118,26 @@ def test_a_stale_row_is_not_taken_for_a_tunnel_that_works() -> None:
 def test_the_count_or_the_word_opens(typed: str, *, opens: bool) -> None:
     assert Lock(count=7, word="up").opens(typed) is opens
     assert Lock(count=7).opens(typed) is (opens and typed != "up")
+
+
+def test_disabling_names_each_forward_and_what_goes_dark_in_public() -> None:
+    shop = replace(
+        forward("attic", 20110, target="192.168.7.1:443"),
+        public=True,
+        published=(Publication(port=Port(443), sni="shop.example"),),
+    )
+    web = Row(forward=shop, seen=tunnel("attic", 20110, Status.HUNG, pid=4000))
+    planned = Plan(deed=Deed.DISABLE, rows=(ATTIC,))
+
+    others = beside(planned, (ATTIC, web))
+    text = question(planned, MOMENT, beside=others)
+
+    assert others == (web,)
+    for words in (
+        "node attic, 2 forwards: 1 hung 1 up",
+        "attic  20010  127.0.0.1:22     up 2h",
+        "attic  20110  192.168.7.1:443  hung 2h",
+        "This goes dark in public:\nattic port 20110: 20110, 443, shop.example",
+        "This ends the node's tunnel",
+    ):
+        assert words in text

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from checker.model import Forward, NodeName, Port, Publication, Status, Target, Tunnel, parse_expect
-from checker.rows.row import Row
-from reversi_tui.actions.ssh import by_hand, ssh_command
+from checker.rows.row import Moment, Row
+from reversi_tui.actions.ssh import by_hand, doubt, ssh_command
 from reversi_tui.terminal.process_group import shown
 from tests.programs import require
 
@@ -234,3 +234,40 @@ def test_where_nobody_should_log_in_a_clause_says_why(there: Row, user: str, say
 
     assert isinstance(found, str)
     assert says in found
+
+
+def test_a_login_through_a_hung_tunnel_gives_up() -> None:
+    found = ssh_command([SSH], SSH)
+
+    assert {"ConnectTimeout=30", "ServerAliveInterval=15", "ServerAliveCountMax=4"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        pytest.param(Status.UP, "", id="up"),
+        pytest.param(Status.WRONG, "", id="wrong"),
+        pytest.param(
+            Status.HUNG,
+            "port 20010 is hung since 2m: ssh waits up to 30 s for an answer; ctrl+c comes back",
+            id="hung",
+        ),
+        pytest.param(
+            Status.DOWN,
+            "port 20010 is down since 2m: ssh finds nobody there; ctrl+c comes back",
+            id="down",
+        ),
+        pytest.param(
+            Status.REFUSED,
+            "port 20010 is refused since 2m: its target closes each connection at once; ctrl+c"
+            " comes back",
+            id="refused",
+        ),
+    ],
+)
+def test_a_login_that_will_probably_fail_is_said(status: Status, says: str) -> None:
+    seen = replace(SSH.seen, status=status, since=880.0, probed_at=990.0)
+    moment = Moment(now=1000.0, every_s=20.0)
+
+    assert doubt(replace(SSH, seen=seen), moment) == says
+    assert not doubt(replace(SSH, seen=seen), replace(moment, now=9000.0)), "nobody knows any more"

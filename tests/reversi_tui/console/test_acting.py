@@ -205,16 +205,50 @@ def command(*argv: str, dangerous: bool = False) -> Command:
 async def test_many_probes_at_once_each_have_their_outcome(tmp_path: Path) -> None:
     acts = FakeActs()
     layout = demo_home(tmp_path)
-    app = console(layout, acts)
+    app = console(layout, acts, confirm_over=10)
 
     async with running(app) as pilot:
         await pilot.press("a", "p")
-        await until(pilot, lambda: text(app).count("probe...") == len(FORWARDS))
+        await until(pilot, lambda: text(app).count("»") == len(FORWARDS))
+        await shows(pilot, f"probe 0/{len(FORWARDS)}, esc stops")
+        assert "» hung" in text(app)
         acts.gate.set()
         await until(pilot, lambda: not app.main.desk.pending)
+        await until(pilot, lambda: "esc stops" not in text(app))
 
     assert len(acts.done) == len(FORWARDS)
     assert log(app).count("probe done: ") == len(FORWARDS)
+
+
+async def test_more_than_a_few_probes_ask_first(tmp_path: Path) -> None:
+    acts = open_acts()
+    app = console(demo_home(tmp_path), acts)
+
+    async with running(app) as pilot:
+        await pilot.press("a", "p")
+        await shows(pilot, f"Type {len(FORWARDS)} to continue")
+        assert acts.done == []
+        await pilot.press(*str(len(FORWARDS)), "enter")
+        await until(pilot, lambda: len(acts.done) == len(FORWARDS))
+
+
+async def test_escape_stops_acts_on_many_and_no_more_than_sixteen_are_begun(
+    tmp_path: Path,
+) -> None:
+    acts, layout = FakeActs(), demo_home(tmp_path)
+    many(layout, 40)
+    app = console(layout, acts, confirm_over=100)
+
+    async with running(app, count=len(FORWARDS) + 40) as pilot:
+        await pilot.press("a", "p")
+        await until(pilot, lambda: len(acts.done) == 16)
+        await pilot.press("escape")
+        await shows(pilot, "probe 0/47, stopping, 16 under way")
+        acts.gate.set()
+        await shows(pilot, "47 forwards: probe done for 16 of 47, 31 not started; L shows each")
+        assert not app.main.desk.pending
+
+    assert len(acts.done) == 16
 
 
 async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_takes_it(
@@ -304,28 +338,6 @@ async def test_a_click_on_yes_does_not_count_and_one_on_cancel_cancels(tmp_path:
         await shows(pilot, "barn port 20011: kill cancelled")
 
     assert acts.done == []
-
-
-async def test_each_action_under_way_is_warned_of_before_the_console_is_left(
-    tmp_path: Path,
-) -> None:
-    acts = FakeActs()
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        await pilot.press("p")
-        await until(pilot, lambda: len(acts.done) == 1)
-        await pilot.press("q")
-        await shows(pilot, "press the key again to quit")
-        acts.gate.set()
-        await until(pilot, lambda: not app.main.desk.pending)
-        acts.gate.clear()
-        await pilot.press("down", "p")
-        await until(pilot, lambda: len(acts.done) == 2)
-        await pilot.press("q")
-        await shows(pilot, "press the key again to quit")
-        assert app.is_running
-        acts.gate.set()
 
 
 async def test_the_whole_log_opens_at_its_end_and_keeps_long_sentences(tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ async def test_plus_accepts_after_a_question_that_shows_the_fingerprint(tmp_path
         await until(pilot, lambda: "cam-1: port 20000 -> 127.0.0.1:22" in log(app))
         await until(pilot, lambda: ("cam-1", 20000) in app.main.view.rows)
         await until(pilot, lambda: len(app.main.view.rows) == ALL)
+        assert app.main.table.cursor == ("cam-1", 20000)
+        await shows(pilot, "cam-1: port 20000 -> 127.0.0.1:22")
 
     node = read_registry(layout.nodes).node("cam-1")
     assert (node.public_key, node.tags) == (CAM.public_key, ("field",))
@@ -145,6 +147,17 @@ async def test_a_device_that_changed_meanwhile_is_not_accepted(tmp_path: Path) -
         await until(pilot, lambda: "cam-1: not accepted: it no longer waits" in log(app))
 
     assert "cam-1" not in read_registry(layout.nodes).nodes
+
+
+async def test_the_next_device_is_selected_if_the_accepted_one_is_hidden(tmp_path: Path) -> None:
+    app = console(asked(tmp_path), filter_text="is:pending")
+
+    async with running(app, count=ALL) as pilot:
+        await pilot.press("plus")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: nodes(app) == ["mast"])
+        await until(pilot, lambda: app.main.table.cursor == (MAST.name, NO_PORT))
 
 
 async def test_the_palette_rejects(tmp_path: Path) -> None:

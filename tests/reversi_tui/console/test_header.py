@@ -114,6 +114,30 @@ def test_what_is_well_leaves_a_narrow_header_before_any_alarm(
     assert gateway.fitted(width).plain.strip() == line.strip()
 
 
+@pytest.mark.parametrize(
+    ("daemon", "alarms"),
+    [(Daemon.RUNNING, False), (Daemon.ABSENT, True), (Daemon.UNREACHABLE, True)],
+)
+def test_a_daemon_that_does_not_answer_is_an_alarm(daemon: Daemon, *, alarms: bool) -> None:
+    looks = Looks("terminal")
+    gateway = GatewayLine(
+        layout=home_layout(Path("/srv/gate")),
+        health=Health(daemon=daemon, sweep=sweep()),
+        now=NOW,
+        looks=looks,
+        read_only=False,
+    )
+
+    shown = gateway.fitted(120)
+
+    styled = {
+        shown.plain[span.start : span.end]
+        for span in shown.spans
+        if span.style == looks.palette.warning
+    }
+    assert (daemon.value in styled) is alarms
+
+
 MACHINE = Machine(
     cores=2,
     load=0.42,

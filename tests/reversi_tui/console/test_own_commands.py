@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from checker.model import Verb
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.output import Output
@@ -125,3 +127,20 @@ async def test_keys_of_the_table_can_be_changed_too_and_are_in_the_help(tmp_path
         await shows(pilot, "Colours")
         await pilot.press("escape", "question_mark", "pagedown")
         await shows(pilot, "↑, f7")
+
+
+@pytest.mark.parametrize(
+    ("node", "says"), [("barn", "hung since 2h"), ("cellar", "down since 2h"), ("dock", "refused")]
+)
+async def test_a_shell_on_a_dead_tunnel_asks_first(tmp_path: Path, node: str, says: str) -> None:
+    acts = open_acts()
+    app = console(demo_home(tmp_path), acts)
+
+    async with running(app) as pilot:
+        await pilot.press("j", *node, "enter", "s")
+        await shows(pilot, "Log in all the same?")
+        await shows(pilot, says)
+        await pilot.press("enter")
+        await shows(pilot, "login cancelled")
+
+    assert acts.recorded == []

@@ -11,13 +11,16 @@ from textual.widgets import Button
 from checker.control.client import DaemonAbsent
 from checker.model import NodeName, Port, ProcessId, Verb
 from checker.state.rows import Batch
+from reversi_tui.app import Console
 from reversi_tui.screens.confirm import Confirm
 from tests.reversi_tui.console.screen import SMALL, lines, running, shows, text, until
 from tests.reversi_tui.console.states import (
+    NOW,
     SEEN,
     FakeActs,
     console,
     demo_home,
+    dependencies,
     open_acts,
     write,
 )
@@ -101,17 +104,18 @@ async def test_while_an_action_is_under_way_a_second_is_refused(tmp_path: Path) 
 
     async with running(app, SMALL) as pilot:
         await pilot.press("down", "p")
-        await shows(pilot, "probe...")
+        await shows(pilot, "» hung probe is under way")
         await pilot.press("p")
         await shows(pilot, "probe is still under way")
         acts.gate.set()
         await shows(pilot, "probe done")
-        await until(pilot, lambda: "probe..." not in text(app))
+        await until(pilot, lambda: "»" not in text(app))
 
     assert len(acts.done) == 1
 
 
-async def test_quitting_during_an_action_asks_for_the_key_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["y", "ctrl+c"])
+async def test_quitting_during_an_action_asks(tmp_path: Path, key: str) -> None:
     acts = FakeActs()
     app = console(demo_home(tmp_path), acts)
 
@@ -119,9 +123,29 @@ async def test_quitting_during_an_action_asks_for_the_key_again(tmp_path: Path) 
         await pilot.press("p")
         await until(pilot, lambda: acts.done)
         await pilot.press("q")
-        await shows(pilot, "press the key again to quit")
-        await pilot.press("q")
+        await shows(pilot, "Quit while an action is under way?")
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is app.main)
+        await pilot.press("ctrl+c")
+        await shows(pilot, "Quit while an action is under way?")
+        await pilot.press(key)
         await until(pilot, lambda: not app.is_running)
+    acts.gate.set()
+
+
+async def test_a_daemon_that_does_not_answer_is_waited_for_until_escape(tmp_path: Path) -> None:
+    acts, late = FakeActs(), [0.0]
+    app = Console(replace(dependencies(demo_home(tmp_path), acts), now=lambda: NOW + late[0]))
+
+    async with running(app, (120, 30)) as pilot:
+        await pilot.press("down", "p")
+        await until(pilot, lambda: acts.done)
+        late[0] = 12.0
+        await shows(pilot, "barn port 20011: the daemon has not answered probe for 12 s")
+        await pilot.press("escape")
+        await shows(pilot, "probe not known: you stopped waiting, and it may still be done")
+        assert not app.main.desk.pending
+        await until(pilot, lambda: "has not answered" not in text(app))
     acts.gate.set()
 
 

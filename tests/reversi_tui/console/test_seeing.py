@@ -134,6 +134,33 @@ async def test_sort_by_any_column_from_a_list_and_again_for_the_other_way(tmp_pa
         assert nodes(app)[-1] == "barn"
 
 
+async def test_latency_and_counts_begin_with_the_largest(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    write(layout, Batch(tunnels=(replace(tunnel("barn", 20011), latency_ms=900.0),)))
+    app = console(layout, columns=("node", "latency", "kills"))
+
+    async with running(app) as pilot:
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "latency↓" in heading(app))
+        assert nodes(app)[:2] == ["barn", "attic"]
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "kills↓" in heading(app))
+        await pilot.press("o", *"sshd", "enter")
+        await until(pilot, lambda: app.main.view.sort_by == "pid")
+        assert not app.main.view.backwards
+
+
+async def test_choosers_name_the_columns_as_their_headers_do(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        for key in ("o", "c"):
+            await pilot.press(key)
+            await shows(pilot, "sshd")
+            await shows(pilot, "24 h")
+            await pilot.press("escape")
+
+
 async def test_faults_only_and_back(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 

@@ -187,7 +187,7 @@ async def test_a_sort_is_chosen_by_its_letters() -> None:
         assert "Sort by pe" in text(host)
         await pilot.press("l", "enter")
 
-    assert host.answers == [("latency", False)]
+    assert host.answers == [("latency", True)]
 
 
 async def test_letters_can_be_forgotten() -> None:

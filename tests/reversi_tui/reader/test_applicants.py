@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.registry.enrolments import write_enrolment
+from checker.registry.enrolments import remove_enrolment, write_enrolment
 from checker.registry.lock import locked
 from checker.rows.row import NO_PORT, Key
 from checker.state.rows import Batch
@@ -18,6 +18,7 @@ from checker.state.store import open_reader
 from reversi_tui.reader.applicants import ApplicantReader
 from tests.enrolled import applicant, enrolment
 from tests.reversi_tui.console.states import write
+from tests.strategies import public_key
 
 ONE, TWO = applicant(1), applicant(2)
 
@@ -96,3 +97,19 @@ def test_enrolments_that_cannot_be_read_hide_no_row(layout: Layout) -> None:
         assert poll() == {key(1)}
         assert reader.rows[key(1)].tags == ()
         assert "cannot be listed" in reader.trouble
+
+
+def test_who_asked_by_an_enrolment_that_was_ended_has_no_row(layout: Layout) -> None:
+    with looking(layout) as (reader, poll):
+        poll()
+        remove_enrolment(layout, "field")
+
+        assert poll() == {key(1)}
+        assert reader.rows == {}
+
+
+def test_a_fingerprint_that_is_not_the_keys_is_not_shown(layout: Layout) -> None:
+    write(layout, Batch(applicants=(replace(applicant(4), public_key=public_key(5)),)))
+
+    with looking(layout) as (_, poll):
+        assert poll() == {key(1)}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.model import NodeName, Status
+from checker.model import NodeName, Status, Watched
+from checker.model.last_seen import LastSeen
 from checker.state.rows import Batch
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.report import Daemon, Report
@@ -251,3 +252,22 @@ def test_the_reader_waits_until_its_report_was_taken(tmp_path: Path) -> None:
     assert not thread.is_alive()
     statuses = {row.seen.node: row.seen.status for report in reports for row in report.changed}
     assert statuses[NodeName("attic")] is Status.HUNG
+
+
+def test_a_forward_that_never_was_up_is_told_from_a_lost_one(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    lost = replace(tunnel("attic", 20010, Status.DOWN, pid=None), checked_at=None)
+    never = replace(tunnel("garage", 20016, Status.DOWN, pid=None), checked_at=None)
+    day = Watched(day="2025-10-08", up_s=5.0, watched_s=10.0)
+    write(layout, Batch(tunnels=(lost, never), uptime=[(lost.node, lost.port, day)]))
+    reading = settled(layout)
+
+    keys = reading.keys()
+    rows = {key[0]: reading.row(key) for key in keys}
+
+    assert {node for node, row in rows.items() if not row.known.was_up} == {"garage"}
+    assert reading.past(rows[NodeName("garage")].key).last == LastSeen(was_up=False)
+    write(layout, Batch(tunnels=(tunnel("garage", 20016),)))
+    report = step(reading)
+    assert report.changed[0].known.was_up
+    reading.close()

@@ -48,6 +48,7 @@ def folded(*statuses: Status) -> Row:
     ("seconds", "text"),
     [
         pytest.param(-5, "<1m", id="a clock that ran ahead"),
+        pytest.param(-6, "future", id="a clock that was set back"),
         pytest.param(0, "<1m", id="now"),
         pytest.param(59.9, "<1m", id="under a minute"),
         pytest.param(60, "1m", id="a minute"),
@@ -101,6 +102,13 @@ def test_a_stale_row_says_so_with_its_age_whatever_its_status(status: Status) ->
 
     assert BY_ID["status"].text(row(status), later) == "z stale 5m"
     assert BY_ID["probe"].text(row(status), later) == "5m"
+
+
+def test_a_row_from_the_future_is_stale_and_says_so() -> None:
+    earlier = Moment(now=NOW - 3600, every_s=20.0)
+
+    assert BY_ID["status"].text(row(), earlier) == "z future"
+    assert BY_ID["probe"].text(row(), earlier) == "future"
 
 
 def test_every_status_has_a_symbol_of_its_own() -> None:

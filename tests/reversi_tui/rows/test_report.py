@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reversi_tui.rows.report import Daemon, Health, silence
+from reversi_tui.rows.report import Daemon, Health, clock_went_back, silence
 from tests.reversi_tui.console.states import NOW, sweep
 
 RUNNING = Health(daemon=Daemon.RUNNING, sweep=sweep(), disk_free_bytes=4_096)
@@ -26,3 +26,10 @@ def test_a_daemon_that_does_not_run_is_said_elsewhere(daemon: Daemon) -> None:
 
 def test_a_daemon_that_has_not_swept_yet_is_not_silent() -> None:
     assert silence(replace(RUNNING, sweep=None), NOW + 900) == ""
+
+
+def test_a_clock_that_was_set_back_is_said() -> None:
+    assert clock_went_back(RUNNING, NOW) == ""
+    assert clock_went_back(RUNNING, NOW - 3600) == (
+        "the clock was set back: the last sweep is 1h in the future; its rows are stale"
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Event, EventKind, NodeName, Port, Publication, Status, Usage, Watched
+from checker.model.last_seen import LastSeen
 from checker.rows.row import Known, Moment, Row
 from reversi_tui.rows.detail_text import fields, hanging, hour_labels
 from reversi_tui.rows.palette import palette
@@ -260,3 +261,51 @@ def test_the_sheet_leaves_out_descriptors_that_we_may_not_count() -> None:
     text = sheet(row(), replace(DOSSIER, usage=usage))
 
     assert "uses      1.2 s of CPU, 8.3M of memory\n" in text
+
+
+def test_a_lost_forward_shows_what_was_last_seen_of_it() -> None:
+    refused = Event(at=NOW - 60, kind=EventKind.REFUSED, text="sshd refused its last login")
+    last = LastSeen(
+        was_up=True,
+        up_until=NOW - 7200,
+        connected_at=NOW - 90000,
+        peer="203.0.113.7:40022",
+        client="bundle-0.1.0/dropbear-2022.83",
+        refused=refused,
+    )
+
+    shown = sheet(row(status=Status.DOWN), replace(DOSSIER, last=last), width=200)
+
+    for words in (
+        "last up   until ",
+        "(2h ago)",
+        "last peer 203.0.113.7:40022, connected ",
+        "last run  bundle-0.1.0/dropbear-2022.83",
+        "sshd refused its last login",
+    ):
+        assert words in shown
+
+
+def test_a_forward_that_never_was_up_says_so() -> None:
+    never = row(status=Status.DOWN)
+    seen = replace(never.seen, detail="nobody listens; sshd refused its last login")
+
+    shown = sheet(
+        replace(never, seen=seen, known=Known(was_up=False)), replace(DOSSIER, last=LastSeen())
+    )
+
+    assert "last up   never: its device has not connected yet" in shown
+    assert "found     never seen; sshd refused its last login" in shown
+
+
+def test_a_foreign_port_names_its_holder_and_nothing_else() -> None:
+    seen = replace(
+        row(status=Status.FOREIGN).seen,
+        session=None,
+        detail="the port is held by a process of uid 33",
+    )
+
+    shown = sheet(replace(row(), seen=seen))
+
+    assert "sshd      none: the port is held by a process of uid 33" in shown
+    assert "no known process" not in shown

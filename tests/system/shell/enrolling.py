@@ -72,8 +72,7 @@ def asked(box: Box) -> list[str]:
     return ["enrol " + line.partition(" enrol ")[2] for line in lines if " enrol " in line]
 
 
-def is_over(box: Box) -> bool:
+def is_over(box: Box, name: str = WAITING) -> bool:
     """Whether nothing of the wait is left."""
-    return not [path for path in box.root.rglob("*") if WAITING in path.name] and not [
-        path for path in box.user_home.rglob("*") if WAITING in path.name
-    ]
+    places = (box.root, box.user_home)
+    return not [path for place in places for path in place.rglob("*") if name in path.name]

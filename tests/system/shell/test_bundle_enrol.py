@@ -142,11 +142,14 @@ def test_a_rejected_device_keeps_nothing_that_runs(box: Box) -> None:
     assert again.returncode == 2
     assert "has rejected this device, so nothing was installed" in again.stderr
     assert len(set(asked(box))) == 1
-    assert box.sh(file, "uninstall").returncode == 0
-    assert not box.installed.exists()
-    set_answer(box, "enrol", WAIT)
-    assert box.sh(file, "install").returncode == 0
-    box.sh(file, "uninstall")
+    set_answer(box, "enrol", ACCEPTED)
+    after = box.sh(file, "install")
+    assert after.returncode == 0, after.stderr
+    assert "accepted as roof: its tunnel starts\n" in after.stderr
+    box.await_state("up", "roof")
+    until(lambda: is_over(box), "the wait is over")
+    assert len(set(asked(box))) == 1
+    box.sh(file, "uninstall", "--name", "roof")
     box.await_nothing_left()
 
 
@@ -291,6 +294,31 @@ def test_an_uninstall_before_the_tunnel_is_up_removes_both(box: Box) -> None:
     box.await_nothing_left()
     assert [path for path in box.root.rglob("*") if path.is_file()] == []
     assert list(box.user_home.iterdir()) == []
+
+
+def test_a_wait_ends_when_the_tunnel_comes_up_whatever_the_gateway_answers(box: Box) -> None:
+    set_answer(box, "claim", "60\n")
+    file = enrolment(box)
+    box.sh(file, "install")
+    set_answer(box, "enrol", ACCEPTED)
+    box.await_state("waiting", "roof")
+    for process in box.processes():
+        process.kill()
+    set_answer(box, "enrol-status", "75")
+    set_answer(box, "claim", "0\n")
+    before = asked(box)
+
+    box.start(box.installed / "roof.sh")
+    box.await_state("up", "roof")
+    box.start(box.installed / f"{WAITING}.sh")
+
+    until(lambda: is_over(box), "the wait is over")
+    assert asked(box) == before
+    said = box.sh(file, "uninstall")
+    assert "the tunnel of roof stays; to end it: " in said.stderr
+    assert box.state("roof")["state"] == "up"
+    box.sh(file, "uninstall", "--name", "roof")
+    box.await_nothing_left()
 
 
 def test_an_enrolments_bundle_has_no_upgrade(box: Box) -> None:
