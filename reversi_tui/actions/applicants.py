@@ -39,6 +39,7 @@ NEED_A_NODE = frozenset(
         "act.enable",
         "act.tags",
         "act.mute",
+        "row.events",
         "row.note",
         "row.shell",
         "row.copy",
@@ -47,7 +48,7 @@ NEED_A_NODE = frozenset(
     }
 )
 """Ids of the actions that are for nodes; so are the operator's own commands."""
-OF_CURSOR = frozenset({"row.note", "row.shell", "row.copy", "row.bundle"})
+OF_CURSOR = frozenset({"row.events", "row.note", "row.shell", "row.copy", "row.bundle"})
 """Those that are for the row under the cursor, whatever is marked."""
 
 

@@ -15,6 +15,7 @@ from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
+from reversi_tui.rows.event_text import MINE
 from reversi_tui.rows.report import Past
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
@@ -93,6 +94,11 @@ class Desk:
     def key_of(self, name: str) -> str:
         """The key of an action, as keyboards print it."""
         return key_name(self.action(name).keys[0])
+
+    @property
+    def keys_of_own_log(self) -> str:
+        """The keys that show what this console did."""
+        return f"{self.key_of('view.log_sheet')} {MINE}"
 
     def is_off(self, name: str) -> bool:
         """Whether the action is off here; if so, say it."""

@@ -29,6 +29,7 @@ from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
+from reversi_tui.screens.event_logs import EventLogs
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.node_editor import NodeEditor
@@ -88,6 +89,7 @@ class Main(Screen[None]):
         self.attention = Attention(self.desk)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
         self.sentence = self.passing = ""
@@ -162,7 +164,8 @@ class Main(Screen[None]):
             "view.reverse": view.reverse,
             "view.pause": self.pause,
             "view.log": self.switch_log,
-            "view.log_sheet": self.show_log,
+            "view.log_sheet": self.event_logs.open,
+            "row.events": self.event_logs.open_for_row,
             "app.help": view.help,
             "app.clear": self.clear,
         }
@@ -350,7 +353,7 @@ class Main(Screen[None]):
         self.call_after_refresh(self.renew)
 
     def show_log(self) -> None:
-        """Show all of the log, its end first."""
+        """Show all of this console's own log, its end first."""
         sheet = Sheet("What this console did")
         self.desk.push(sheet)
         text = Text("\n".join(self.log_pane.lines) or "nothing yet")
