@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reversi_tui.settings.preferences import Command
+from reversi_tui.settings.views import NamedView, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ SECTIONS = {
     "row": "On the row",
     "view": "See",
     "find": "Find",
+    "views": "Views",
     "command": "Your commands",
     "app": "Console",
 }
@@ -190,6 +192,12 @@ ACTIONS = (
         key="L",
         title="Whole log",
         tip="Show all that this console did",
+    ),
+    Action(
+        id="view.save",
+        key="V",
+        title="Save view",
+        tip="Save what is shown as a named view, with a digit for its key",
     ),
     Action(
         id="view.theme",
@@ -359,6 +367,13 @@ def of_command(command: Command) -> Action:
         dangerous=command.dangerous,
         changes=True,
         tip=" ".join(command.argv),
+    )
+
+
+def of_view(view: NamedView) -> Action:
+    """The action that shows a named view."""
+    return Action(
+        id=f"views.{view.name}", key=view.key, title=f"View {view.name}", tip=summary(view)
     )
 
 

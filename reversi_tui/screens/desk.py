@@ -61,8 +61,8 @@ class Desk:
     view: View
     feed: Feed
     table: TunnelTable
-    actions: tuple[Action, ...]
-    """With the operator's keys, and his own commands."""
+    actions: list[Action]
+    """With the operator's keys, his own commands, and the views, which may become more."""
     pending: dict[Key, Deed]
     """What is asked for and not over, by row."""
     under_way: dict[Key, Deed]
