@@ -200,6 +200,18 @@ ACTIONS = (
         tip="Save what is shown as a named view, with a digit for its key",
     ),
     Action(
+        id="view.write",
+        key="W",
+        title="Write",
+        tip="Write the rows shown to a file: csv, json, md or svg",
+    ),
+    Action(
+        id="view.copy",
+        key="Y",
+        title="Copy rows",
+        tip="Copy the marked rows, or all rows shown, as a table in Markdown",
+    ),
+    Action(
         id="view.theme",
         key="t",
         title="Theme",

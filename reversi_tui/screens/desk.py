@@ -86,6 +86,15 @@ class Desk:
         """Run it in a worker; if `alone`, cancel the group's earlier ones."""
         self.screen.run_worker(work, group=group, exclusive=alone)
 
+    def is_sent(self, sequence: str) -> bool:
+        """Write a control sequence to the terminal; False if there is no terminal."""
+        app = self.app
+        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
+        if driver is None or app.is_headless:
+            return False
+        driver.write(sequence)
+        return True
+
     def action(self, name: str) -> Action:
         """The action of that id."""
         return next(action for action in self.actions if action.id == name)

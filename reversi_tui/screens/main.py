@@ -35,6 +35,7 @@ from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line
@@ -77,6 +78,7 @@ class Main(Screen[None]):
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
         self.named_views = NamedViews(self.desk, self.table_view)
+        self.writer = Writer(self.desk, self.table_view)
         self.row_detail = RowDetail(self.desk)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
@@ -155,6 +157,8 @@ class Main(Screen[None]):
             "view.wide": view.switch_wide,
             "view.theme": view.choose_theme,
             "view.save": self.named_views.save,
+            "view.write": self.writer.write,
+            "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
