@@ -200,6 +200,12 @@ ACTIONS = (
         tip="Save what is shown as a named view, with a digit for its key",
     ),
     Action(
+        id="view.counts",
+        key="number_sign",
+        title="Counts",
+        tip="Count the rows by tag or by any other column; enter filters",
+    ),
+    Action(
         id="view.write",
         key="W",
         title="Write",
@@ -407,6 +413,7 @@ KEY_NAMES = {
     "greater_than_sign": ">",
     "colon": ":",
     "plus": "+",
+    "number_sign": "#",
     "pageup": "page up",
     "pagedown": "page down",
     "up": "↑",

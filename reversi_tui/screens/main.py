@@ -25,6 +25,7 @@ from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
+from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.label_editor import LabelEditor
@@ -79,6 +80,7 @@ class Main(Screen[None]):
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
         self.named_views = NamedViews(self.desk, self.table_view)
         self.writer = Writer(self.desk, self.table_view)
+        self.counting = Counting(self.desk, self.table_view)
         self.row_detail = RowDetail(self.desk)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
@@ -158,6 +160,7 @@ class Main(Screen[None]):
             "view.theme": view.choose_theme,
             "view.save": self.named_views.save,
             "view.write": self.writer.write,
+            "view.counts": self.counting.open,
             "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
             "view.sort_next": partial(view.sort_by_next, 1),
