@@ -62,8 +62,8 @@ class Desk:
     view: View
     feed: Feed
     table: TunnelTable
-    actions: tuple[Action, ...]
-    """With the operator's keys, and his own commands."""
+    actions: list[Action]
+    """With the operator's keys, his own commands, and the views, which may become more."""
     pending: dict[Key, Deed]
     """What is asked for and not over, by row."""
     under_way: dict[Key, Deed]
@@ -86,6 +86,15 @@ class Desk:
     def start(self, work: Coroutine[None, None, None], *, group: str, alone: bool = False) -> None:
         """Run it in a worker; if `alone`, cancel the group's earlier ones."""
         self.screen.run_worker(work, group=group, exclusive=alone)
+
+    def is_sent(self, sequence: str) -> bool:
+        """Write a control sequence to the terminal; False if there is no terminal."""
+        app = self.app
+        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
+        if driver is None or app.is_headless:
+            return False
+        driver.write(sequence)
+        return True
 
     def action(self, name: str) -> Action:
         """The action of that id."""

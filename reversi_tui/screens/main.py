@@ -27,16 +27,19 @@ from reversi_tui.rows.emptiness import why_empty
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
+from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.event_logs import EventLogs
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
+from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line
@@ -80,6 +83,9 @@ class Main(Screen[None]):
         self.filter_bar = FilterBar(dependencies.preferences.history)
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
+        self.named_views = NamedViews(self.desk, self.table_view)
+        self.writer = Writer(self.desk, self.table_view)
+        self.counting = Counting(self.desk, self.table_view)
         self.row_detail = RowDetail(self.desk)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
@@ -102,6 +108,7 @@ class Main(Screen[None]):
         under_way: dict[Key, Deed] = {}
         table = TunnelTable(self.view, self.moment, under_way, choice, self.looks)
         own = map(of_command, wanted.commands)
+        actions, _ = with_views((*with_keys(ACTIONS, dict(wanted.keys)), *own), wanted)
         return Desk(
             screen=self,
             voice=self,
@@ -111,7 +118,7 @@ class Main(Screen[None]):
             view=self.view,
             feed=self.feed,
             table=table,
-            actions=(*with_keys(ACTIONS, dict(wanted.keys)), *own),
+            actions=list(actions),
             pending={},
             under_way=under_way,
             moment=self.moment,
@@ -158,6 +165,10 @@ class Main(Screen[None]):
             "view.columns": view.choose_columns,
             "view.wide": view.switch_wide,
             "view.theme": view.choose_theme,
+            "view.save": self.named_views.save,
+            "view.write": self.writer.write,
+            "view.counts": self.counting.open,
+            "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
@@ -173,6 +184,9 @@ class Main(Screen[None]):
     async def action_call(self, name: str) -> None:
         """Do what the action of that id stands for."""
         if self.enroller.refuses(name):
+            return
+        if name.startswith(PREFIX):
+            self.named_views.use(name.removeprefix(PREFIX))
             return
         result = self.calls[name]()
         if inspect.isawaitable(result):
@@ -195,6 +209,9 @@ class Main(Screen[None]):
     def on_mount(self) -> None:
         self.table.focus()
         self.progress.display = False
+        remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
+        if remarks:
+            self.note("; ".join(remarks))
         self.renew()
         self.set_interval(CLOCK_EVERY_S, self.tick)
 
@@ -253,9 +270,16 @@ class Main(Screen[None]):
             read_only=self.dependencies.acts.read_only,
         )
         columns, editing = self.table.columns, self.filter_bar.display
+        view.named = self.named_views.current()
         drawn = {
             "#gateway": gateway.fitted(width),
-            "#counts": counts_line(view, looks, columns, editing=editing, width=width),
+            "#counts": counts_line(
+                view,
+                looks,
+                columns,
+                editing=editing,
+                width=width,
+            ),
             "#heading": heading(columns, view, looks),
             "#keys": keys_line(self.desk.actions, self.desk.off, width),
         }
