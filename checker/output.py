@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from checker.model import CheckerError
@@ -139,3 +139,8 @@ def day(at: float) -> str:
 def today() -> str:
     """Today by this machine's clock, YYYY-MM-DD; sshd compares expiry-time with it."""
     return time.strftime("%Y-%m-%d")
+
+
+def would_lines(plan: Iterable[str]) -> tuple[str, ...]:
+    """The lines of a plan as a dry run prints them; each begins with a verb."""
+    return tuple(f"would {line}" for line in plan)
