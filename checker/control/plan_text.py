@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from checker.config.layout import Layout
 from checker.control.node_changes import NodeChange
+from checker.control.notices import Clause
 from checker.model import Node, NodeName
 from checker.registry.changes import kept_key_path
 from checker.registry.reading import node_path
@@ -13,10 +14,15 @@ from checker.registry.reading import node_path
 
 def change_lines(change: NodeChange) -> Iterator[str]:
     """What the change does."""
-    for port, text in change.clauses:
-        yield f"change {change.before.name}{f':{port}' if port else ''}: {text}"
+    yield from clause_lines(change.before.name, change.clauses)
     for aim in change.aims:
         yield f"end the tunnel on port {aim.port}"
+
+
+def clause_lines(name: NodeName, clauses: Iterable[Clause]) -> Iterator[str]:
+    """What differs at the node."""
+    for port, text in clauses:
+        yield f"change {name}{f':{port}' if port else ''}: {text}"
 
 
 def removal_lines(layout: Layout, name: NodeName, node: Node | None) -> Iterator[str]:

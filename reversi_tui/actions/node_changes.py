@@ -188,11 +188,12 @@ class Changes:
         )
         return replace(added, sentence=sentence, files=(*added.files, *built.files))
 
-    def build(self, name: NodeName, output: Path) -> Changed:
-        """Build the node's bundle, with the private key that the gateway kept, or that is beside
-        the bundle.
+    def build(self, name: NodeName, output: Path, key: Path | None = None) -> Changed:
+        """Build the node's bundle, with this private key, else the one that the gateway kept, or
+        that is beside the bundle.
         """
         places = (
+            *((key,) if key else ()),
             kept_key_path(self.layout, name),
             output.parent / f"{name}.key",
             output.parent / f"{name}.toml.key",

@@ -31,6 +31,8 @@ from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
+from reversi_tui.screens.reacher import Reacher
+from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
@@ -79,6 +81,8 @@ class Main(Screen[None]):
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
+        self.registry_menu = RegistryMenu(self.desk)
+        self.reacher = Reacher(self.desk, self.programs)
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
@@ -137,7 +141,9 @@ class Main(Screen[None]):
             "act.mark_all": view.mark_all,
             "row.detail": self.row_detail.open,
             "row.shell": programs.open_shell,
-            "row.copy": programs.copy_ssh,
+            "row.registry": self.registry_menu.open,
+            "row.shell_as": self.reacher.login_as,
+            "row.copy": self.reacher.open,
             "row.command": programs.choose_command,
             "row.bundle": self.editor.build,
             "row.note": self.labels.note,

@@ -70,7 +70,7 @@ async def test_the_reason_of_a_disabled_node_is_asked_for_and_shown_in_its_row(
     assert (layout.nodes / "cellar.why").read_text() == "stolen yesterday\n"
 
 
-@pytest.mark.parametrize("key", ["d", "e", "s", "b", "n", "x", "T", "N"])
+@pytest.mark.parametrize("key", ["d", "e", "s", "S", "b", "n", "m", "x", "T", "N"])
 async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, key: str) -> None:
     layout = demo_home(tmp_path)
     before = {file.name: file.read_bytes() for file in layout.nodes.iterdir()}
