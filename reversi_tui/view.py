@@ -75,7 +75,8 @@ class View:
         self.marks: set[Key] = set()
         """Keys of forwards that exist, never of folded rows."""
         self.values: dict[Key, SortValue] = {}
-        self.needs = Needs()
+        self.needed = self.needs = Needs()
+        """What the texts need, without and with folds."""
         self.tally = Tally(self.rows)
 
     def row(self, key: Key | None) -> Row | None:
@@ -95,7 +96,8 @@ class View:
         self.rows.update({row.key: row for row in report.changed})
         self.tally.take((row.key for row in report.changed), gone, self.moment())
         if report.keys is not None:  # the registry was read: names and targets may be others
-            self.needs = measured(self.rows.values(), self.needs)
+            self.needed = measured(self.rows.values(), self.needed)
+            self.fold_again(())
         if gone or len(self.rows) != before:
             self.list_keys()
         moved = self.judge(report.changed) or bool(gone) or len(self.rows) != before
@@ -157,7 +159,10 @@ class View:
             value = value_of(row, moment)
             changed |= node not in self.folds or self.values.get(key) != value
             self.folds[node], self.values[key] = row, value
-        self.needs = replace(self.needs, port=FOLDED_PORT if self.folds else PLAIN_PORT)
+        # forwards below a fold are indented by a cell
+        name = self.needed.node + bool(self.folds)
+        port = FOLDED_PORT if self.folds else PLAIN_PORT
+        self.needs = replace(self.needed, node=name, port=port)
         return changed
 
     def arrange(self) -> None:

@@ -25,6 +25,7 @@ from checker.control.node_changes import (
 from checker.control.registering import Wanted, register
 from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
+from checker.registry.edits import rekeyed
 from checker.registry.labels import Relabelling
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
@@ -46,6 +47,8 @@ class Changed:
     sentence: str
     files: tuple[Path, ...] = ()
     """The files that were written."""
+    lacks_key: bool = False
+    """No bundle was built, because the node's private key is nowhere to be found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,17 +183,43 @@ class Changes:
         command = self.checker_command("node", "add", wanted.name, *forwards, *labels, *place)
         return self.attempt(wanted.name, command, work)
 
-    def with_bundle(self, added: Changed, output: Path) -> Changed:
+    def with_bundle(self, added: Changed, output: Path, key: Path | None = None) -> Changed:
         """Build the new node's bundle; the node stays added if that fails."""
-        built = self.build(added.node, output)
+        built = self.build(added.node, output, key)
         sentence = (
             added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
         )
         return replace(added, sentence=sentence, files=(*added.files, *built.files))
 
-    def build(self, name: NodeName, output: Path, key: Path | None = None) -> Changed:
+    def rekey(self, name: NodeName, output: Path) -> Changed:
+        """Give the node a new key beside the present one, and build a bundle with it."""
+        command = self.checker_command("node", "rekey", name)
+
+        def work() -> Changed:
+            notes: list[Note] = []
+            keys = key_files(
+                KeyWish(name=name, folder=output.parent),
+                self.layout,
+                load_config(self.layout.config),
+            )
+            node = read_registry(self.layout.nodes).node(name)
+            plan = planned(self.layout, node, lambda one: rekeyed(one, keys.public, now=False))
+            carry_out(self.layout, plan, notes.append, during=keys.handed_over)
+            done = Changed(
+                node=name,
+                done=True,
+                sentence=sentence_of([text for _, text in plan.clauses], notes),
+                files=keys.places,
+            )
+            return self.with_bundle(done, output, keys.key)
+
+        return self.attempt(name, command, work)
+
+    def build(
+        self, name: NodeName, output: Path, key: Path | None = None, *, makes_key: bool = False
+    ) -> Changed:
         """Build the node's bundle, with this private key, else the one that the gateway kept, or
-        that is beside the bundle.
+        that is beside the bundle; or for a device that makes its own.
         """
         places = (
             *((key,) if key else ()),
@@ -202,18 +231,19 @@ class Changes:
         command = ["reversi-client", "build", name, *home]
 
         def work() -> Changed:
-            key = next((place for place in places if os.access(place, os.R_OK)), None)
-            if key is None:
+            usual = [*places, *sorted(output.parent.glob(f"{name}-*.key"))]
+            key = next((place for place in usual if os.access(place, os.R_OK)), None)
+            if key is None and not makes_key:
                 looked = " or ".join(map(str, places))
                 sentence = (
                     f"its private key cannot be read at {looked}; you got it when you added the"
                     " node: put it there, or let the device make its own:"
                     f" {shlex.join([*command, '--key', 'device'])}"
                 )
-                return Changed(node=name, done=False, sentence=sentence)
+                return Changed(node=name, done=False, sentence=sentence, lacks_key=True)
             from client.bundle.build import build_one, find_source, moves
 
-            wanted = self.build_options(name, output, key)
+            wanted = self.build_options(name, output, None if makes_key else key)
             source = find_source(wanted)
             path = build_one(source, wanted, name, io.StringIO())
             about = (
@@ -225,15 +255,16 @@ class Changes:
 
         return self.attempt(name, [*command, "--output", str(output)], work)
 
-    def build_options(self, name: NodeName, output: Path, key: Path) -> options.BuildOptions:
+    def build_options(self, name: NodeName, output: Path, key: Path | None) -> options.BuildOptions:
+        """`key` is the file of the private key; None: the device makes its own."""
         return options.BuildOptions(
             node=name,
             home=str(self.layout.home) if self.layout.home else None,
             output=output,
             output_dir=output.parent,
             gateways=None,
-            makes_key=False,
-            private_key=key,
+            makes_key=key is None,
+            private_key=output.parent if key is None or key.parent == output.parent else key,
             forwards=[],
             settings=Settings(),
         )

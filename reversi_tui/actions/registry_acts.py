@@ -133,13 +133,7 @@ class RegistryActs:
             written: list[Path] = []
             carry_out(layout, plan, notes.append, during=handing_over(keys, written))
             changed = done(name, [text for _, text in plan.clauses], notes, written)
-            built = self.changes.build(name, output, keys.key)
-            sentence = built.sentence if built.done else f"no bundle: {built.sentence}"
-            return replace(
-                changed,
-                sentence=f"{changed.sentence}; {sentence}",
-                files=(*changed.files, *built.files),
-            )
+            return self.changes.with_bundle(changed, output, keys.key)
 
         files = (f"write {path}" for path in (*keys.places, output))
         return Proposal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -22,6 +23,7 @@ from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
+from reversi_tui.rows.emptiness import why_empty
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
@@ -46,6 +48,8 @@ from reversi_tui.widgets.status import GatewayLine, counts_line
 from reversi_tui.widgets.table import Choice, TunnelTable, heading
 
 CLOCK_EVERY_S = 2.0
+SAID_S = 60.0
+"""How long a message stays: the log has it."""
 JUDGE_EVERY = 3
 """Ticks of the clock between looks at rows that come and go by the time only."""
 
@@ -92,6 +96,7 @@ class Main(Screen[None]):
         self.ticks = 0
         self.is_until_key = False
         """Whether the message shown goes at the next key."""
+        self.said_at = 0.0
 
     def make_desk(self) -> Desk:
         wanted = self.dependencies.preferences
@@ -202,6 +207,8 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
+        if self.query_one("#said", Banner).shown and self.is_old(self.said_at):
+            self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
         if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
@@ -212,9 +219,15 @@ class Main(Screen[None]):
                 self.say_what_left(selected)
         self.renew()
 
+    def is_old(self, at: float) -> bool:
+        """Whether a message of that time was shown long enough; also if the clock went back."""
+        return not 0 <= self.dependencies.now() - at < SAID_S
+
     def say(self, sentence: str) -> None:
         self.is_until_key = False
-        self.query_one("#said", Banner).show(printable(sentence, 800))
+        self.said_at = self.dependencies.now()
+        at = f"{time.strftime('%H:%M', time.localtime(self.said_at))} " if sentence else ""
+        self.query_one("#said", Banner).show(printable(f"{at}{sentence}", 800))
 
     def keep(self, sentence: str) -> None:
         self.log_pane.add(sentence)
@@ -242,6 +255,13 @@ class Main(Screen[None]):
         }
         for name, text in drawn.items():
             self.query_one(name, Line).show(text)
+        self.table.empty = why_empty(
+            len(view.rows),
+            filter_text=view.filter_text,
+            faults_only=view.faults_only,
+            clear_key=self.desk.key_of("app.clear"),
+            faults_key=self.desk.key_of("view.faults"),
+        )
         self.query_one("#trouble", Banner).show(self.trouble())
         self.show_pause()
         self.table.repaint_changed()
@@ -299,6 +319,8 @@ class Main(Screen[None]):
         if self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
+        if self.table.awaited is not None:
+            self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
         self.renew()
@@ -308,13 +330,16 @@ class Main(Screen[None]):
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
-        if before is None or self.table.selected is not None or self.enroller.follows(before):
+        if before is None or self.table.selected is not None:
+            return
+        if self.enroller.follows(before) or self.registry_menu.follows(before):
             return
         self.say(left(before, self.feed.newest(before.key), self.moment()))
         self.is_until_key = True
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
+        self.table.awaited = None
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.is_until_key and not clears:
             self.say("")

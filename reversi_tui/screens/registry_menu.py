@@ -28,6 +28,8 @@ class RegistryMenu:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.acts = RegistryActs(changes=desk.dependencies.changes)
+        self.gone: set[NodeName] = set()
+        """Names that no node has any more, because of what was done here."""
 
     def open(self) -> None:
         """Let the operator choose what to do to the node under the cursor."""
@@ -96,16 +98,33 @@ class RegistryMenu:
             if not yes:
                 desk.voice.say(f"{name}: {word} cancelled")
                 return
-            self.report(act, await detached(proposal.work, name=f"{act} {name}"))
+            if act in (Act.RENAME, Act.REMOVE):
+                self.gone.add(name)
+            self.report(act, name, await detached(proposal.work, name=f"{act} {name}"))
 
         lock = Lock(count=1, word=UP) if is_up else None
         desk.push(Confirm(f"{word.capitalize()}: {name}?", text, yes=word, lock=lock), answered)
 
-    def report(self, act: Act, changed: Changed) -> None:
+    def report(self, act: Act, name: NodeName, changed: Changed) -> None:
         files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
         state = "done" if changed.done else "not done"
         self.desk.voice.note(f"{changed.node}: {word_of(act)} {state}: {changed.sentence}{files}")
+        if not changed.done:
+            self.gone.discard(name)
+        elif changed.node != name:
+            self.desk.table.awaited = changed.node
+            self.desk.table.go_to_awaited()
         self.desk.reader.wake()
+
+    def follows(self, before: Row) -> bool:
+        """Whether the selected row left because of what was done here; then another one is
+        selected.
+        """
+        if before.seen.node not in self.gone:
+            return False
+        self.gone.discard(before.seen.node)
+        self.desk.table.select(self.desk.table.last_place)
+        return True
 
     def refuse(self, act: Act, name: NodeName, error: CheckerError) -> None:
         self.desk.voice.note(f"{safe(name)}: {word_of(act)} not done: {error}")

@@ -255,7 +255,7 @@ def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Ca
 
     code, lines, _ = once(tmp_path, capsys, "--columns", "status", "--filter", "barn")
     main(["--home", str(tmp_path), "--json"])
-    assert (code, lines[-1]) == (ExitCode.OK, "- disabled")
+    assert (code, lines[-1]) == (ExitCode.OK, "‖ disabled")
     assert [each["barred"] for each in json.loads(capsys.readouterr().out)["tunnels"]] == [
         None,
         "disabled",

@@ -80,8 +80,8 @@ WOULD = [
         {},
         (
             (
-                "would change office: a new key waits; the present one stays until a tunnel with the"
-                " new one beats"
+                "would change office: a new key waits; the present one stays until a tunnel with"
+                " the new one beats"
             ),
             "would write /srv/office.sh",
         ),

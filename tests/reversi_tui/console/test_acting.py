@@ -165,21 +165,23 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
 
     async with running(app, count=len(FORWARDS) + 1) as pilot:
         await pilot.press("g")
-        await shows(pilot, "+attic 2 ports")
+        await shows(pilot, "▸attic 2 ports")
         await pilot.press("r")
         await shows(pilot, "Reset these 2 forwards?")
         await pilot.press("u", "p", "enter")
         await until(pilot, lambda: len(acts.done) == 2)
         await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("right")
-        await shows(pilot, "-attic 2 ports")
+        await shows(pilot, "▾attic 2 ports")
+        await shows(pilot, "├ attic 20010")
+        await shows(pilot, "╰ attic 20110")
         assert [key for key in app.main.view.order if key[0] == "attic"] == [
             ("attic", 0),
             ("attic", 20010),
             ("attic", 20110),
         ]
         await pilot.press("down", "left")
-        await shows(pilot, "+attic 2 ports")
+        await shows(pilot, "▸attic 2 ports")
         assert app.main.table.cursor == ("attic", 0)
 
 
