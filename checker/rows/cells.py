@@ -85,7 +85,11 @@ def answer_text(row: Row, moment: Moment) -> str:
 
 
 def reason(row: Row) -> str:
-    """What the last probe found; a forward that never was up is told from a lost one."""
+    """What the last probe found, or why somebody disabled the node of a shut row. A forward that
+    never was up is told from a lost one.
+    """
+    if row.is_shut and row.why_barred:
+        return row.why_barred
     detail = row.seen.detail
     if row.known.was_up or not detail.startswith(NOBODY_LISTENS):
         return detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shlex
@@ -14,7 +15,13 @@ from checker.config.settings import load_config
 from checker.control.client import NotAllowed
 from checker.control.client_files import KeyWish, addresses, key_files
 from checker.control.many_nodes import carry_out_all, planned_for_all
-from checker.control.node_changes import Edit, carry_out, disable_broken_node, planned
+from checker.control.node_changes import (
+    Edit,
+    carry_out,
+    disable_broken_node,
+    planned,
+    with_reason,
+)
 from checker.control.registering import Wanted, register
 from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
@@ -22,6 +29,7 @@ from checker.registry.edits import rekeyed
 from checker.registry.labels import Relabelling
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
+from checker.registry.reasons import parse_reason, reason_kept
 from client.bundle import options
 from client.bundle.settings import Settings
 from client.errors import ClientError
@@ -59,33 +67,39 @@ class Changes:
             for name in nodes
         )
 
-    def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
+    def disable(self, nodes: Sequence[NodeName], why: str = "") -> tuple[Changed, ...]:
         """End the nodes' tunnels, and reject their keys; if one fails, the others go on."""
-        return tuple(self.disabled(name) for name in nodes)
+        return tuple(self.disabled(name, why) for name in nodes)
 
-    def disabled(self, name: NodeName) -> Changed:
+    def disabled(self, name: NodeName, why: str) -> Changed:
         """Disable a node, also one whose file is broken, which cannot be edited."""
 
         def work() -> Changed:
             notes: list[Note] = []
+            reason = parse_reason(why)
             registry = read_known(self.layout)
             broken = registry.broken_file(name)
             if broken is None:
-                return self.switched(name, "disable", lambda node: replace(node, enabled=False))
+                return self.switched(
+                    name, "disable", lambda node: replace(node, enabled=False), reason
+                )
             sentence = disable_broken_node(
-                self.layout, registry, broken, notes.append
+                self.layout, registry, broken, notes.append, reason
             ).removeprefix(f"{name}: ")
             return Changed(node=name, done=True, sentence=sentence_of([sentence], notes))
 
-        return self.attempt(name, self.checker_command("node", "disable", name), work)
+        words = ("--why", why) if why else ()
+        return self.attempt(name, self.checker_command("node", "disable", name, *words), work)
 
-    def switched(self, name: NodeName, verb: str, edit: Edit) -> Changed:
+    def switched(self, name: NodeName, verb: str, edit: Edit, why: str = "") -> Changed:
         def work() -> Changed:
             notes: list[Note] = []
             plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
             if not plan.clauses:
                 return Changed(node=name, done=False, sentence=f"already {verb}d")
-            carry_out(self.layout, plan, notes.append)
+            plan = with_reason(plan, why)
+            during = reason_kept(self.layout, name, why) if why else contextlib.nullcontext()
+            carry_out(self.layout, plan, notes.append, during=lambda _: during)
             return Changed(
                 node=name,
                 done=True,
@@ -169,9 +183,9 @@ class Changes:
         command = self.checker_command("node", "add", wanted.name, *forwards, *labels, *place)
         return self.attempt(wanted.name, command, work)
 
-    def with_bundle(self, added: Changed, output: Path) -> Changed:
+    def with_bundle(self, added: Changed, output: Path, key: Path | None = None) -> Changed:
         """Build the new node's bundle; the node stays added if that fails."""
-        built = self.build(added.node, output)
+        built = self.build(added.node, output, key)
         sentence = (
             added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
         )
@@ -197,15 +211,18 @@ class Changes:
                 sentence=sentence_of([text for _, text in plan.clauses], notes),
                 files=keys.places,
             )
-            return self.with_bundle(done, output)
+            return self.with_bundle(done, output, keys.key)
 
         return self.attempt(name, command, work)
 
-    def build(self, name: NodeName, output: Path, *, makes_key: bool = False) -> Changed:
-        """Build the node's bundle, with the private key that the gateway kept, or that is beside
-        the bundle; or for a device that makes its own.
+    def build(
+        self, name: NodeName, output: Path, key: Path | None = None, *, makes_key: bool = False
+    ) -> Changed:
+        """Build the node's bundle, with this private key, else the one that the gateway kept, or
+        that is beside the bundle; or for a device that makes its own.
         """
         places = (
+            *((key,) if key else ()),
             kept_key_path(self.layout, name),
             output.parent / f"{name}.key",
             output.parent / f"{name}.toml.key",

@@ -275,9 +275,16 @@ ACTIONS = (
     Action(
         id="row.copy",
         key="y",
-        title="Copy",
+        title="Reach",
         shown=True,
-        tip="Copy the command that logs in to the node",
+        tip="Copy or run a command that reaches the node: ssh, ssh -J, ssh -L, curl, openssl",
+    ),
+    Action(
+        id="row.shell_as",
+        key="S",
+        title="Shell as",
+        changes=True,
+        tip="Ask for a user, and log in to the node as that one",
     ),
     Action(
         id="row.bundle",
@@ -294,6 +301,13 @@ ACTIONS = (
         changes=True,
         shown=True,
         tip="Add a node",
+    ),
+    Action(
+        id="row.registry",
+        key="m",
+        title="Registry",
+        changes=True,
+        tip="Change the node: set, rename, new key, expire, publish, remove; asks first",
     ),
     Action(
         id="act.accept",

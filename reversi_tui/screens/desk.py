@@ -141,11 +141,13 @@ class Desk:
         """All rows of its node."""
         return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
 
-    def ssh_of(self, row: Row) -> tuple[str, ...] | str:
-        """The command that logs in to the row's node, else a clause that says why there is none."""
+    def ssh_of(self, row: Row, user: str | None = None) -> tuple[str, ...] | str:
+        """The command that logs in to the row's node as the user, else a clause that says why there
+        is none. None: the user of the settings.
+        """
         return ssh_command(
             self.of_node(row),
             row,
-            user=self.dependencies.preferences.shell_user,
+            user=self.dependencies.preferences.shell_user if user is None else user,
             on_ipv6=self.feed.health.on_ipv6,
         )

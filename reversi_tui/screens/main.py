@@ -36,6 +36,8 @@ from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
+from reversi_tui.screens.reacher import Reacher
+from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
@@ -90,6 +92,8 @@ class Main(Screen[None]):
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
+        self.registry_menu = RegistryMenu(self.desk)
+        self.reacher = Reacher(self.desk, self.programs)
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
@@ -151,7 +155,9 @@ class Main(Screen[None]):
             "act.mark_all": view.mark_all,
             "row.detail": self.row_detail.open,
             "row.shell": programs.open_shell,
-            "row.copy": programs.copy_ssh,
+            "row.registry": self.registry_menu.open,
+            "row.shell_as": self.reacher.login_as,
+            "row.copy": self.reacher.open,
             "row.command": programs.choose_command,
             "row.bundle": self.editor.build,
             "row.note": self.labels.note,
@@ -360,7 +366,9 @@ class Main(Screen[None]):
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
-        if before is None or self.table.selected is not None or self.enroller.follows(before):
+        if before is None or self.table.selected is not None:
+            return
+        if self.enroller.follows(before) or self.registry_menu.follows(before):
             return
         self.say_until_key(left(before, self.feed.newest(before.key), self.moment()))
 

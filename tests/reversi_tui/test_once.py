@@ -53,6 +53,7 @@ KEYS = {
     "failures",
     "kills",
     "barred",
+    "barred_why",
     "calls_itself",
     "tags",
     "note",
@@ -234,7 +235,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     assert words(lines[-1]) == ["old-box*", "50001", "unregistered", "! hung"]
     assert [each["node"] for each in document["tunnels"]] == ["attic", "barn"]
     (shown,) = document["unregistered"]
-    assert set(shown) == KEYS - {"barred", "tags", "note"} | {"first_at", "last_at"}
+    assert set(shown) == KEYS - {"barred", "barred_why", "tags", "note"} | {"first_at", "last_at"}
     assert (shown["node"], shown["target"], shown["first_at"], shown["last_at"]) == (
         "old-box",
         None,

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from checker.model import EventKind, NodeName
 from checker.registry.reading import read_registry
 from checker.state.store import open_reader
-from tests.reversi_tui.console.screen import running, shows, text, until
+from tests.reversi_tui.console.screen import nodes, running, shows, text, until
 from tests.reversi_tui.console.states import (
     console,
     demo_home,
@@ -50,7 +50,27 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
     assert all(actor not in ("", "daemon") for _, _, actor in told)
 
 
-@pytest.mark.parametrize("key", ["d", "e", "s", "b", "n", "x", "T", "N"])
+async def test_the_reason_of_a_disabled_node_is_asked_for_and_shown_in_its_row(
+    tmp_path: Path,
+) -> None:
+    layout = demo_home(tmp_path)
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await pilot.press("down", "down", "d")
+        await shows(pilot, "Why (rows and log show it): w, then type")
+        await pilot.press("w", *"stolen yesterday", "enter")
+        assert read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
+        await pilot.press("y")
+        await shows(pilot, "cellar: disable done: disabled: stolen yesterday")
+        await shows(pilot, "- disabled stolen yesterday")
+        await pilot.press("/", *"stolen")
+        await until(pilot, lambda: nodes(app) == ["cellar"])
+
+    assert (layout.nodes / "cellar.why").read_text() == "stolen yesterday\n"
+
+
+@pytest.mark.parametrize("key", ["d", "e", "s", "S", "b", "n", "m", "x", "T", "N"])
 async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, key: str) -> None:
     layout = demo_home(tmp_path)
     before = {file.name: file.read_bytes() for file in layout.nodes.iterdir()}
