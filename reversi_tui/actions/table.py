@@ -213,6 +213,12 @@ ACTIONS = (
         tip="Count the rows by tag or by any other column; enter filters",
     ),
     Action(
+        id="view.follow",
+        key="F",
+        title="Follow",
+        tip="Show the targets of the last kill or reset, and when each is up again",
+    ),
+    Action(
         id="view.write",
         key="W",
         title="Write",
