@@ -39,8 +39,9 @@ class Count:
     """The rows that have one value in a column."""
 
     label: str
-    filter_text: str
     rows: tuple[Row, ...]
+    range_filter: str = ""
+    """The filter for a range of numbers; empty: it is one value."""
 
     def words(self, moment: Moment) -> str:
         """The number of rows by status, worst first."""
@@ -62,11 +63,7 @@ def counts_by(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ..
     for row in rows:
         for value in values_of(name, row, moment) or (NONE,):
             found.setdefault(value, []).append(row)
-    values = list(found)
-    counts = [
-        Count(label=value, filter_text=filter_for(name, value, values), rows=tuple(members))
-        for value, members in found.items()
-    ]
+    counts = [Count(label=value, rows=tuple(members)) for value, members in found.items()]
     by_name = sorted(counts, key=lambda count: (-len(count.rows), count.label == NONE, count.label))
     if name != "tags":
         return tuple(by_name)
@@ -78,6 +75,11 @@ def values_of(name: str, row: Row, moment: Moment) -> Sequence[str]:
     if name == "peer":
         return tuple(filter(None, (safe(row.seen.peer).rpartition(":")[0],)))
     return tuple(filter(None, BY_ID[name].found(row, moment)))
+
+
+def filter_of(count: Count, name: str, counts: Sequence[Count]) -> str:
+    """The filter for the rows of one of the counts by this column."""
+    return count.range_filter or filter_for(name, count.label, [each.label for each in counts])
 
 
 def filter_for(name: str, value: str, values: Sequence[str]) -> str:
@@ -109,14 +111,14 @@ def in_ranges(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ..
     counts = [
         Count(
             label=range_label(texts, place),
-            filter_text=range_filter(name, texts, place),
+            range_filter=range_filter(name, texts, place),
             rows=tuple(found[place]),
         )
         for place in places
     ]
     unknown = found.get(None, ())
     if unknown:
-        counts.append(Count(label=NONE, filter_text=f"!{name}:>=0", rows=tuple(unknown)))
+        counts.append(Count(label=NONE, range_filter=f"!{name}:>=0", rows=tuple(unknown)))
     return tuple(counts)
 
 

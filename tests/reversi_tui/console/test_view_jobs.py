@@ -71,7 +71,7 @@ def at_work(home: Path, size: tuple[int, int] = (120, 40)) -> Iterator[Hand]:
 
 def names(lines: list[str]) -> list[str]:
     """The node of each row."""
-    return [found[1] for line in lines if (found := re.match(r"[ *]([a-z]+-\d) ", line))]
+    return [found[1] for line in lines if (found := re.match(r"\W{1,2}([a-z]+-\d) ", line))]
 
 
 def test_sort_by_latency(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from checker.model import Status
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
 from checker.rows.row import Known, Moment, Row
-from reversi_tui.rows.counts import COUNTED, NONE, bar, counts_by, filter_for, narrowed
+from reversi_tui.rows.counts import COUNTED, NONE, bar, counts_by, filter_for, filter_of, narrowed
 from tests.reversi_tui.console.states import EVERY_S, NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
@@ -48,10 +48,11 @@ def test_the_filter_of_each_count_shows_just_its_rows(name: str) -> None:
 
     assert {each.key for count in counts for each in count.rows} == {each.key for each in ROWS}
     for count in counts:
-        wanted = parse_filter(count.filter_text)
+        text = filter_of(count, name, counts)
+        wanted = parse_filter(text)
         found = [each.key for each in ROWS if wanted.shows(each, MOMENT)]
-        assert found == [each.key for each in count.rows], count.filter_text
-        assert not mistake(count.filter_text, ROWS, MOMENT)
+        assert found == [each.key for each in count.rows], text
+        assert not mistake(text, ROWS, MOMENT)
 
 
 def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> None:
@@ -80,7 +81,7 @@ def test_other_columns_have_the_most_first() -> None:
 def test_numbers_are_counted_in_ranges() -> None:
     counts = counts_by("latency", ROWS, MOMENT)
 
-    assert [(count.label, count.filter_text, len(count.rows)) for count in counts] == [
+    assert [(count.label, count.range_filter, len(count.rows)) for count in counts] == [
         ("<20ms", "latency:<20ms", 1),
         ("20ms to <200ms", "latency:>=20ms latency:<200ms", 2),
         (">=1s", "latency:>=1s", 1),
