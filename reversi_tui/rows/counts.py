@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checker.rows.cells import counted, safe
+from checker.model import Status
+from checker.rows.cells import safe
 from checker.rows.fields import BY_ID, Field
 from checker.rows.grammar import number_in
-from checker.rows.row import Moment, Row
+from checker.rows.row import STALE, WORST_FIRST, Key, Moment, Row
 from reversi_tui.rows.columns import COLUMNS
 
 BOUNDS = {
@@ -34,6 +36,10 @@ MOST_LETTERS = 190
 FAULTLESS = 99
 
 
+State = tuple[bool, int, str, bool]
+"""Whether a row is shut, its badness, its word, and whether it is a fault: sorted worst first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """The rows that have one value in a column."""
@@ -43,17 +49,33 @@ class Count:
     range_filter: str = ""
     """The filter for a range of numbers; empty: it is one value."""
 
-    def words(self, moment: Moment) -> str:
+    def words(self, states: Mapping[Key, State]) -> str:
         """The number of rows by status, worst first."""
-        return counted(self.rows, moment)
+        found = Counter(states[row.key] for row in self.rows)
+        return " ".join(f"{count} {state[2]}" for state, count in sorted(found.items()))
 
-    def badness(self, moment: Moment) -> tuple[int, int]:
+    def badness(self, states: Mapping[Key, State]) -> tuple[int, int]:
         """The lowest is the worst: the worst fault first, then the most faults."""
-        faults = [moment.badness(row) for row in self.rows if moment.is_fault(row)]
+        found = (states[row.key] for row in self.rows)
+        faults = [badness for _, badness, _, is_fault in found if is_fault]
         return min(faults, default=FAULTLESS), -len(faults)
 
 
-def counts_by(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ...]:
+def states_of(rows: Iterable[Row], moment: Moment) -> dict[Key, State]:
+    """Each row's state: made once, as a row may have many tags."""
+    found = {}
+    for row in rows:
+        word = moment.word(row)
+        is_stale, status = word == STALE, row.seen.status
+        badness = -1 if is_stale else WORST_FIRST[status]
+        is_fault = not row.barred and (is_stale or status is not Status.UP)
+        found[row.key] = (row.is_shut, badness, word, is_fault)
+    return found
+
+
+def counts_by(
+    name: str, rows: Sequence[Row], moment: Moment, states: Mapping[Key, State]
+) -> tuple[Count, ...]:
     """The values of the column among these rows: ranges in their order, tags with the worst first,
     all else with the most rows first.
     """
@@ -67,7 +89,7 @@ def counts_by(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ..
     by_name = sorted(counts, key=lambda count: (-len(count.rows), count.label == NONE, count.label))
     if name != "tags":
         return tuple(by_name)
-    return tuple(sorted(by_name, key=lambda count: count.badness(moment)))
+    return tuple(sorted(by_name, key=lambda count: count.badness(states)))
 
 
 def values_of(name: str, row: Row, moment: Moment) -> Sequence[str]:

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from checker.rows.row import Key
 from reversi_tui.rows.columns import BY_ID
-from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed
+from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed, states_of
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.columns import FRAME, Lister
@@ -80,7 +80,8 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
         """Count again by the present column."""
         view, moment = self.desk.view, self.desk.moment()
         rows = [view.rows[key] for key in view.by_key if key in view.shown]
-        self.counts = counts_by(self.column, rows, moment)
+        states = states_of(rows, moment)
+        self.counts = counts_by(self.column, rows, moment, states)
         title = (
             f"{len(rows):,} row{'' if len(rows) == 1 else 's'} by {BY_ID[self.column].title}:"
             f" {len(self.counts):,} value{'' if len(self.counts) == 1 else 's'}"
@@ -93,7 +94,7 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
         lines = [
             self.told(
                 f"{in_cell(count.label, label, cut_middle)} {len(count.rows):>{NUMBER},} "
-                f"{bar(len(count.rows), most, BAR):<{BAR}} {count.words(moment)}"
+                f"{bar(len(count.rows), most, BAR):<{BAR}} {count.words(states)}"
             )
             for count in shown
         ]

@@ -10,7 +10,16 @@ from checker.model import Status
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
 from checker.rows.row import Known, Moment, Row
-from reversi_tui.rows.counts import COUNTED, NONE, bar, counts_by, filter_for, filter_of, narrowed
+from reversi_tui.rows.counts import (
+    COUNTED,
+    NONE,
+    bar,
+    counts_by,
+    filter_for,
+    filter_of,
+    narrowed,
+    states_of,
+)
 from tests.reversi_tui.console.states import EVERY_S, NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
@@ -42,9 +51,12 @@ ROWS = (
 )
 
 
+STATES = states_of(ROWS, MOMENT)
+
+
 @pytest.mark.parametrize("name", COUNTED)
 def test_the_filter_of_each_count_shows_just_its_rows(name: str) -> None:
-    counts = counts_by(name, ROWS, MOMENT)
+    counts = counts_by(name, ROWS, MOMENT, STATES)
 
     assert {each.key for count in counts for each in count.rows} == {each.key for each in ROWS}
     for count in counts:
@@ -55,10 +67,20 @@ def test_the_filter_of_each_count_shows_just_its_rows(name: str) -> None:
         assert not mistake(text, ROWS, MOMENT)
 
 
-def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> None:
-    counts = counts_by("tags", ROWS, MOMENT)
+def test_states_are_those_of_the_moment() -> None:
+    for each in ROWS:
+        assert STATES[each.key] == (
+            each.is_shut,
+            MOMENT.badness(each),
+            MOMENT.word(each),
+            MOMENT.is_fault(each),
+        )
 
-    assert [(count.label, count.words(MOMENT)) for count in counts] == [
+
+def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> None:
+    counts = counts_by("tags", ROWS, MOMENT, STATES)
+
+    assert [(count.label, count.words(STATES)) for count in counts] == [
         (NONE, "1 stale"),
         ("basel", "1 hung 1 up"),
         ("bern", "1 down"),
@@ -68,7 +90,7 @@ def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> No
 
 
 def test_other_columns_have_the_most_first() -> None:
-    counts = counts_by("status", ROWS, MOMENT)
+    counts = counts_by("status", ROWS, MOMENT, STATES)
 
     assert [(count.label, len(count.rows)) for count in counts] == [
         ("up", 3),
@@ -79,7 +101,7 @@ def test_other_columns_have_the_most_first() -> None:
 
 
 def test_numbers_are_counted_in_ranges() -> None:
-    counts = counts_by("latency", ROWS, MOMENT)
+    counts = counts_by("latency", ROWS, MOMENT, STATES)
 
     assert [(count.label, count.range_filter, len(count.rows)) for count in counts] == [
         ("<20ms", "latency:<20ms", 1),
