@@ -18,8 +18,9 @@ from textual.screen import Screen
 from checker.control.all_rows import no_nodes
 from checker.model import printable
 from checker.rows.row import Key, Moment, Row, age_text
+from reversi_tui.actions.action import Action
 from reversi_tui.actions.plans import Deed, left
-from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
+from reversi_tui.actions.table import ACTIONS, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed

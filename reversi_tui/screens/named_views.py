@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checker.model import CheckerError, InvalidValue
-from reversi_tui.actions.table import MOVES, Action, key_name, of_view
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import MOVES, key_name, of_view
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
