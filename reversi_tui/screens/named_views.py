@@ -55,9 +55,12 @@ class NamedViews:
         wanted = desk.dependencies.preferences
         self.views, self.remarks = with_keys_free(wanted.views, keys_taken(desk.actions, wanted))
         begun = next((view for view in self.views if view.name == self.current()), None)
-        self.columns_before: tuple[str, ...] | None = () if begun and begun.columns else None
+        files = desk.dependencies.in_files
+        self.columns_before = files.columns if begun and begun.columns else None
         """The columns before a view changed them; None: no view did."""
-        self.sort_before: Order | None = ("node", False) if begun and begun.sort else None
+        self.sort_before: Order | None = None
+        if begun and begun.sort:
+            self.sort_before = (files.sort_by, files.backwards)
 
     def as_view(self) -> NamedView:
         """What is shown now, as a view without a name."""
