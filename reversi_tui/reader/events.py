@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.control.event_pages import EventPages, Page, Superseded
+from checker.control.event_pages import FIRST_PAGE, EventPages, Page, Superseded
 from checker.model import Event
 from checker.output import event_line
-from checker.rows.event_filter import Around
+from checker.rows.event_filter import Around, narrows, shows
 from checker.rows.filter import parse_filter
 from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
@@ -69,6 +69,8 @@ class EventReader:
         self.asked: Question | None = None
         self.current: Question | None = None
         """The last one answered: new events are judged by it."""
+        self.found: tuple[Event, ...] | None = None
+        """All events that the last filter shows; None: there are more than were read."""
         self.seen_id = 0
         """The newest id that was looked at."""
         self.token = -1
@@ -109,7 +111,7 @@ class EventReader:
         is_another = self.reopen()
         assert self.state is not None
         if is_another and self.current is not None:
-            number, self.current = self.current.number, None
+            number, self.current, self.found = self.current.number, None, None
             self.trouble = ""
             self.post(News(number=number, is_another_file=True))
         if question is not None:
@@ -132,17 +134,32 @@ class EventReader:
         first, last = question.anchor
         match question.way:
             case Way.NEWEST:
-                _, newest = pages.bounds()
-                page = pages.before(newest + 1)
-                self.seen_id = newest
+                page = self.newest(pages, question)
             case Way.OLDEST:
-                page = pages.after(0, until=self.seen_id or None)
+                page = pages.after(0, FIRST_PAGE, until=self.seen_id or None)
             case Way.OLDER:
                 page = pages.before(first)
             case Way.NEWER:
                 page = pages.after(last, until=self.seen_id or None)
         self.current, self.trouble = question, ""
         self.post(Answer(question=question, page=page))
+
+    def newest(self, pages: EventPages, question: Question) -> Page:
+        """The newest events. One more letter searches only what is found already, and what came
+        since.
+        """
+        wanted, before = parse_filter(question.text), self.current
+        _, newest = pages.bounds()
+        if before and self.found is not None and narrows(parse_filter(before.text), wanted):
+            old = [event for event in self.found if shows(wanted, event, question.around)]
+            new = pages.after(self.seen_id, until=newest)
+            page = Page(events=(*old, *new.events), is_last=True)
+            self.seen_id = newest if new.is_last else new.events[-1].id
+        else:
+            page = pages.before(newest + 1, FIRST_PAGE)
+            self.seen_id = newest
+        self.found = page.events if page.is_last else None
+        return page
 
     def look(self, state: StateFile, question: Question) -> None:
         """Report the events that were written since the last look."""
@@ -155,6 +172,7 @@ class EventReader:
             page = pages.after(self.seen_id, until=newest)
             self.seen_id = newest if page.is_last else page.events[-1].id
             if page.events:
+                self.found = None  # those are not in it
                 self.post(News(number=question.number, events=page.events))
         self.token = token
         if self.trouble:

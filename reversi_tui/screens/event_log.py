@@ -92,7 +92,7 @@ class EventLog(Screen[Event | None]):
         self.waiting: Way | None = None
         """The page that is being read."""
         self.is_read = False
-        """Whether the first page of this filter is there."""
+        """Whether a first page is there; that of an earlier filter stays until the next one."""
         self.trouble = ""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
@@ -123,7 +123,7 @@ class EventLog(Screen[Event | None]):
 
     def use(self, text: str) -> None:
         """Show the events of this filter, the newest of them last."""
-        self.text, self.is_read = text, False
+        self.text = text
         self.number += 1
         self.ask(Way.NEWEST)
 
@@ -194,9 +194,10 @@ class EventLog(Screen[Event | None]):
     def title_text(self) -> Text:
         name = preset_of(self.text)
         text = Text("Event log: ", style="bold").append(name or printable(self.text, 200))
-        count = len(self.window.events)
-        more = "+" if self.window.has_older or self.window.has_newer else ""
-        text.append(f"  {count:,}{more} event{'' if count == 1 and not more else 's'}  ")
+        count, window = len(self.window.events), self.window
+        if self.is_read and not (window.has_older or window.has_newer):
+            text.append(f"  {count:,} event{'' if count == 1 else 's'}")
+        text.append("  ")
         if self.window.unseen:
             return text.append(f"{self.window.unseen:,} new ↓", style="bold")
         return text.append("following" if self.window.follows and self.is_read else "")

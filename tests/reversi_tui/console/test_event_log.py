@@ -68,11 +68,11 @@ async def test_pages_are_read_as_the_cursor_comes_near(tmp_path: Path) -> None:
 
     async with running(app, (80, 24)) as pilot:
         await pilot.press("v")
-        await until(pilot, lambda: app.screen is not app.main and len(ids(app)) == 500)
+        await until(pilot, lambda: app.screen is not app.main and len(ids(app)) == 600)
         await pilot.press("home")
         await until(pilot, lambda: ids(app)[0] == 1)
-        log_of(app).list.select(499)
-        await until(pilot, lambda: len(ids(app)) == 1000)
+        log_of(app).list.select(599)
+        await until(pilot, lambda: len(ids(app)) == 1100)
         await pilot.press("end")
         await until(pilot, lambda: ids(app)[-1] == 3002 and log_of(app).window.follows)
 
