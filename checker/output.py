@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from checker.model import CheckerError, Event, printable
@@ -148,3 +148,8 @@ def event_line(event: Event) -> str:
     where = f"{event.node}{f':{event.port}' if event.port else ''}" if event.node else "-"
     line = f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
     return line if line.isascii() and line.isprintable() else printable(line, MOST_OF_A_LINE)
+
+
+def would_lines(plan: Iterable[str]) -> tuple[str, ...]:
+    """The lines of a plan as a dry run prints them; each begins with a verb."""
+    return tuple(f"would {line}" for line in plan)

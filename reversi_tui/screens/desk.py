@@ -62,8 +62,8 @@ class Desk:
     view: View
     feed: Feed
     table: TunnelTable
-    actions: tuple[Action, ...]
-    """With the operator's keys, and his own commands."""
+    actions: list[Action]
+    """With the operator's keys, his own commands, and the views, which may become more."""
     pending: dict[Key, Deed]
     """What is asked for and not over, by row."""
     under_way: dict[Key, Deed]
@@ -86,6 +86,15 @@ class Desk:
     def start(self, work: Coroutine[None, None, None], *, group: str, alone: bool = False) -> None:
         """Run it in a worker; if `alone`, cancel the group's earlier ones."""
         self.screen.run_worker(work, group=group, exclusive=alone)
+
+    def is_sent(self, sequence: str) -> bool:
+        """Write a control sequence to the terminal; False if there is no terminal."""
+        app = self.app
+        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
+        if driver is None or app.is_headless:
+            return False
+        driver.write(sequence)
+        return True
 
     def action(self, name: str) -> Action:
         """The action of that id."""
@@ -132,11 +141,13 @@ class Desk:
         """All rows of its node."""
         return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
 
-    def ssh_of(self, row: Row) -> tuple[str, ...] | str:
-        """The command that logs in to the row's node, else a clause that says why there is none."""
+    def ssh_of(self, row: Row, user: str | None = None) -> tuple[str, ...] | str:
+        """The command that logs in to the row's node as the user, else a clause that says why there
+        is none. None: the user of the settings.
+        """
         return ssh_command(
             self.of_node(row),
             row,
-            user=self.dependencies.preferences.shell_user,
+            user=self.dependencies.preferences.shell_user if user is None else user,
             on_ipv6=self.feed.health.on_ipv6,
         )
