@@ -22,7 +22,7 @@ from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.messages import Typed
 from reversi_tui.reader.events import Answer, EventReader, News, Question, write_events
-from reversi_tui.rows.event_text import MEDIUM, MINE, PRESETS, heading, preset_of, whole
+from reversi_tui.rows.event_text import MINE, PRESETS, heading, preset_of, whole
 from reversi_tui.rows.event_window import Way, Window
 from reversi_tui.screens.node_editor import folder
 from reversi_tui.terminal.threads import detached
@@ -30,6 +30,8 @@ from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.event_list import EventList
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.looks import Looks
+
+KEY_NAMES = rf"(?:^| )(?:/|w|1-{MINE}|[1-{MINE}]|enter|esc|end|home)(?= )"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,9 +282,15 @@ class EventLog(Screen[Event | None]):
 
 
 def keys_text(width: int) -> Text:
-    """The keys of this screen, as many as fit."""
-    presets = [f"{number} {name}" for number, name in enumerate(PRESETS, start=1)]
-    mine = f"{MINE} {'mine' if width < MEDIUM else 'this console'}"
-    keys = ["/ filter", "w write", " ".join([*presets, mine]), "enter row", "esc close"]
-    text = "  ".join(["end follow", "home oldest", *keys] if width >= MEDIUM + 10 else keys)
-    return Text(text)
+    """The keys of this screen: the longest line that fits."""
+    presets = " ".join(f"{number} {name}" for number, name in enumerate(PRESETS, start=1))
+    usual = f"/ filter  w write  {presets} {MINE} {{}}  enter row  esc close"
+    lines = (
+        "end follow  home oldest  " + usual.format("this console"),
+        usual.format("this console"),
+        usual.format("mine"),
+        f"esc close  enter row  / filter  w write  1-{MINE} presets",
+    )
+    text = Text(next((line for line in lines if len(line) <= width), lines[-1]))
+    text.highlight_regex(KEY_NAMES, "bold")
+    return text
