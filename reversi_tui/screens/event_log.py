@@ -17,7 +17,7 @@ from textual.screen import Screen
 from checker.config.layout import Layout
 from checker.model import CheckerError, Event, printable
 from checker.output import sentence_of
-from checker.rows.event_filter import Around, RowsOf, event_mistake, needs_rows
+from checker.rows.event_filter import event_mistake, needs_rows
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.messages import Typed
@@ -131,15 +131,17 @@ class EventLog(Screen[Event | None]):
 
     def ask(self, way: Way) -> None:
         self.waiting = way
-        rows = self.around.rows() if needs_rows(parse_filter(self.text)) else ()
-        self.reader.ask(
-            Question(
-                number=self.number,
-                way=way,
-                text=self.text,
-                around=Around(rows=RowsOf(rows), moment=self.around.moment()),
-                anchor=self.window.anchor,
-            )
+        self.reader.ask(self.question(way))
+
+    def question(self, way: Way) -> Question:
+        asks_rows = needs_rows(parse_filter(self.text))
+        return Question(
+            number=self.number,
+            way=way,
+            text=self.text,
+            rows=self.around.rows() if asks_rows else (),
+            moment=self.around.moment(),
+            anchor=self.window.anchor,
         )
 
     def on_read(self, message: Read) -> None:
@@ -267,10 +269,9 @@ class EventLog(Screen[Event | None]):
 
     async def action_write(self) -> None:
         """Write all events that the filter shows, not only those in memory."""
-        moment, text = self.around.moment(), self.text
-        around = Around(rows=RowsOf(self.around.rows()), moment=moment)
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment.now))
-        write = partial(write_events, self.around.layout.state, text, around, folder(), stamp)
+        question = self.question(Way.OLDEST)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(question.moment.now))
+        write = partial(write_events, self.around.layout.state, question, folder(), stamp)
         self.say("writing ...")
         try:
             self.say(await detached(write, name="write events"))

@@ -8,19 +8,18 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.model import Event, EventKind, NodeName
-from checker.rows.event_filter import Around, RowsOf
 from checker.rows.row import Moment
-from checker.state.errors import StateMissing
+from checker.state.errors import StateCorrupt, StateMissing
 from checker.state.rows import Batch
 from reversi_tui.reader.events import Answer, EventReader, News, Question, write_events
 from reversi_tui.rows.event_window import Way
 from tests.reversi_tui.console.states import NOW, demo_home, write
 
-AROUND = Around(rows=RowsOf(), moment=Moment(now=NOW, every_s=20.0))
+MOMENT = Moment(now=NOW, every_s=20.0)
 
 
 def question(text: str, number: int, way: Way = Way.NEWEST) -> Question:
-    return Question(number=number, way=way, text=text, around=AROUND)
+    return Question(number=number, way=way, text=text, rows=(), moment=MOMENT)
 
 
 def event(text: str) -> Event:
@@ -82,14 +81,13 @@ def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
+    damaged = tmp_path / "damaged.db"
+    write(layout, Batch(events=tuple(event(f"number {number}") for number in range(3000))))
+    content = bytearray(layout.state.read_bytes())
+    content[len(content) // 2 :] = b"x" * (len(content) - len(content) // 2)
+    damaged.write_bytes(content)
 
-    class Broken(RowsOf):
-        def of(self, _: Event) -> tuple[()]:
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        write_events(
-            layout.state, "is:up", Around(rows=Broken(), moment=AROUND.moment), folder, "x"
-        )
+    with pytest.raises(StateCorrupt):
+        write_events(damaged, question("", 1), folder, "x")
 
     assert list(folder.iterdir()) == []
