@@ -98,6 +98,7 @@ class EventLog(Screen[Event | None]):
         self.trouble = ""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
+        self.bar.placeholder = "text   !text   kind:kill   actor:ada   at:<1d   ↑ earlier ones"
 
     def compose(self) -> ComposeResult:
         yield Line(id="events-title")
