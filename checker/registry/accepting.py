@@ -33,7 +33,7 @@ from checker.registry.enrolments import (
     read_enrolments,
     write_enrolment,
 )
-from checker.registry.free_name import free_name
+from checker.registry.free_name import free_name, name_of_word
 from checker.registry.host_key_value import parse_device_key, parse_host_key
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
@@ -192,7 +192,8 @@ class Desk:
 
     def name_for(self, applicant: Applicant) -> NodeName:
         """Return the node's name. Raises NameTaken: an operator has agreed to that name only."""
-        if not self.is_taken(applicant.name):
+        is_usual = not self.by_itself or applicant.name == name_of_word(applicant.name)
+        if is_usual and not self.is_taken(applicant.name):
             return applicant.name
         if not self.by_itself:
             raise NameTaken(applicant.name)

@@ -21,11 +21,16 @@ def free_name(said: str, is_taken: Callable[[NodeName], bool]) -> NodeName:
 
 
 def name_of_word(said: str) -> NodeName:
-    """Return the name that a device gets for its word if nobody has it."""
+    """Return the name that a device gets for its word if nobody has it.
+
+    It has no dots, as strangers choose it: in the configuration that `ssh-config` prints,
+    github.com would hide that host, and office.20011 a port of node office.
+    """
     try:
-        return name_like(said)
+        name = name_like(said.replace(".", "-"))
     except InvalidValue:
         return NAMELESS
+    return NAMELESS if name == "localhost" else name
 
 
 def numbered(base: NodeName, number: int) -> NodeName:

@@ -121,6 +121,14 @@ def test_forged_applicants_become_only_as_many_new_nodes_as_the_enrolment_has_us
     assert len(nodes(layout)) == 3
 
 
+def test_a_forged_name_hides_no_host_of_the_operators(layout: Layout) -> None:
+    forge(layout, auto(10, name="github.com", said="x.y"), auto(11, name="localhost", said="lab"))
+
+    settle(layout, "+auto")
+
+    assert nodes(layout) == {"x-y", "lab"}
+
+
 def test_a_taken_name_is_numbered_and_a_path_names_nothing(layout: Layout) -> None:
     forge(layout, auto(10, name="barn", said="../barn"), auto(11, name="broken", said="broken"))
 
