@@ -209,6 +209,19 @@ def test_a_table_of_another_shape_holds_nobody(layout: Layout) -> None:
     assert settle(layout, "+auto") == ()
 
 
+def test_many_that_cannot_be_accepted_fill_no_log(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(layout, *(auto(number) for number in range(200, 300)))
+
+    settle(layout, "+auto")
+
+    said = capsys.readouterr().err.splitlines()
+    assert len([line for line in said if "accepted SHA256:" in line]) == 3
+    (refused,) = [line for line in said if "is not accepted" in line]
+    assert refused.endswith("takes no device: all of its 3 uses are taken, and 96 more")
+
+
 def test_two_admins_at_once_make_one_node(layout: Layout) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: accepted(layout, applicant(10)), range(4)))
