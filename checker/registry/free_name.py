@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import lru_cache
 
 from checker.model import InvalidValue, NodeName
 from checker.registry.imported import name_like
@@ -20,6 +21,7 @@ def free_name(said: str, is_taken: Callable[[NodeName], bool]) -> NodeName:
     return next(name for name in names if not is_taken(name))
 
 
+@lru_cache(4096)  # a question about 1,000 devices compares each with each
 def name_of_word(said: str) -> NodeName:
     """Return the name that a device gets for its word if nobody has it.
 
