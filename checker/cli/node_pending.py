@@ -14,7 +14,7 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import add_filter, confirm_many, refuse_neither
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout, refuse_missing
-from checker.control.applicant_list import applicants
+from checker.control.applicant_list import applicants, removed_before
 from checker.control.applicants import Named, accepted_line, named_by, question_lines
 from checker.control.enrolling import accept, matching, reject
 from checker.control.many_nodes import Failure
@@ -130,6 +130,8 @@ def cmd_accept(args: argparse.Namespace, layout: Layout) -> ExitCode:
     named = chosen(args, layout, known)
     if not shows_fingerprints:
         named = named.proven
+    for one in removed_before(layout, named.applicants):
+        narrate(f"{one.name}: this device was a node before, which was removed")
     if args.dry_run:
         return rehearse(args, question_lines(named.applicants, known), named.failures)
     nodes: tuple[Node, ...] = ()
