@@ -94,7 +94,7 @@ class Listed:
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
     listed = Listed(
-        nodes=tuple(registry.nodes.values()),
+        nodes=sorted(registry.nodes.values(), key=lambda node: node.name),
         broken=registry.broken_files,
         unregistered=unregistered_tunnels(layout, registry),
     )
