@@ -82,6 +82,10 @@ def test_the_last_line_says_that_devices_wait(checker: Run, office: Layout) -> N
     assert checker("status")[2] == ("2 devices wait to be accepted: reversi-checker node pending\n")
     assert json.loads(checker("status", "--json")[1])["pending"] == 2
     assert checker("status", "office")[2] == ""
+    assert (
+        f"{asked[0].name} is not a node yet: its device"
+        in checker("node", "show", asked[0].name)[2]
+    )
 
     write_state(office, dropped=[asked[0].fingerprint])
     assert checker("status")[2].startswith("1 device waits to be accepted")
