@@ -64,7 +64,7 @@ def build(work: Path, folder: Path, release: Release, *, is_fast: bool) -> Itera
     print("run: building; the .deb takes about half a minute", file=sys.stderr)
     source = work / "source"
     # a build leaves files beside the source
-    shutil.copytree(CHECKOUT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copytree(CHECKOUT, source, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     with contextlib.chdir(source), contextlib.redirect_stdout(io.StringIO()):
         wheel = folder / build_meta.build_wheel(str(folder))
         archive = folder / build_meta.build_sdist(str(folder))
