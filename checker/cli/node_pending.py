@@ -25,6 +25,8 @@ from checker.registry.lock import refuse_others
 
 WHO = "NAME[@FINGERPRINT]"
 COMPARE = "Compare each fingerprint with what the device shows: sh reversi-ID.sh status."
+SUCH = "tag:site-a or peer:203.0.113.7"
+"""What a filter of devices may say."""
 
 
 class NoFingerprint(InvalidValue):
@@ -47,7 +49,7 @@ def add_to(actions: Verbs) -> None:
         "reversi-checker node pending --filter tag:site-a --json",
         ending=COMPARE,
     )
-    add_filter(pending, "devices")
+    add_filter(pending, "devices", SUCH)
     pending.add_argument(
         "--rejected", action="store_true", help="those that were rejected in the last 24 hours"
     )
@@ -72,7 +74,7 @@ def add_accept(actions: Verbs) -> None:
         metavar=WHO,
         help="which devices; without a terminal, and with --yes, the fingerprint is required",
     )
-    add_filter(accepting, "devices")
+    add_filter(accepting, "devices", SUCH)
     accepting.add_argument(
         "--yes", action="store_true", help="do not ask about devices named with their fingerprint"
     )
@@ -91,7 +93,7 @@ def add_reject(actions: Verbs) -> None:
         ending="A device that was rejected can still be accepted, with its fingerprint.",
     )
     rejecting.add_argument("names", nargs="*", metavar=WHO, help="which devices")
-    add_filter(rejecting, "devices")
+    add_filter(rejecting, "devices", SUCH)
     add_yes(rejecting)
     add_dry_run(rejecting)
     add_json(rejecting)
