@@ -93,8 +93,20 @@ STEPS = (
         keys=("p", "l"),
         awaited="probe done",
         text=(
-            "`l` shows what this console did, each action with its outcome; `L` shows all of"
-            " it. The gateway's own events have the same, with your name: `reversi-checker log`."
+            "`l` shows what this console did, each action with its outcome. The gateway's own"
+            " events have the same, with your name."
+        ),
+    ),
+    Step(
+        name="7-events",
+        title="See what happened",
+        keys=("v",),
+        awaited="following",
+        text=(
+            "`v` opens the event log and follows it: `2` shows kills, `3` refusals, `4` what people"
+            " did, `5` all that this console did. `/` filters, as in `kind:kill at:<1d`; enter goes"
+            " to the event's row, `w` writes what is shown to a file. `E` on a row opens the log of"
+            " its node. `reversi-checker log` takes the same filters."
         ),
     ),
     Step(
