@@ -132,6 +132,29 @@ STEPS = (
             " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
         ),
     ),
+    Step(
+        name="10-views",
+        title="See what you look for",
+        keys=("6",),
+        awaited="versions",
+        text=(
+            "A digit shows a view: `1` all rows, `2` the faults with the worst first, `3` what"
+            " flaps, `4` what is slow, `5` what is out on purpose, `6` the devices' programs by"
+            " version. `V` saves what you see now as a view of your own. `W` writes the rows to a"
+            " file (csv, json, md, svg), `Y` copies them as a table."
+        ),
+    ),
+    Step(
+        name="11-counts",
+        title="Count",
+        keys=("number_sign", "right"),
+        awaited="by status",
+        text=(
+            "`#` counts the rows by tag, the worst on top; the arrows count by another column."
+            " Enter shows just those rows, space marks them. After a kill or a reset, `F` shows"
+            " just its targets, and when each is up again."
+        ),
+    ),
 )
 
 
@@ -156,7 +179,7 @@ def told(keys: tuple[str, ...]) -> list[str]:
         if typing and len(key) == 1:
             words[-1] += key
             continue
-        words.append({"slash": "/"}.get(key, key))
+        words.append({"slash": "/", "number_sign": "#"}.get(key, key))
         typing = key in ("slash", "tab", "n")
         if typing:
             words.append("")
