@@ -10,6 +10,7 @@ from checker.nearest import did_you_mean
 from checker.rows import cells
 from checker.rows.hours import overall, strip_text
 from checker.rows.row import HOURS, STALE, Moment, Row
+from checker.rows.uptimes import number
 
 AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
@@ -98,6 +99,22 @@ FIELDS = (
         units=PERCENT,
         text=lambda row, _: strip_text(row.known.hours),
         number=lambda row, _: cells.percentage(overall(row.known.hours)),
+    ),
+    Field(
+        id="week",
+        title="7 d",
+        units=PERCENT,
+        searched=False,
+        text=lambda row, _: number(row.known.week),
+        number=lambda row, _: cells.percentage(row.known.week),
+    ),
+    Field(
+        id="month",
+        title="30 d",
+        units=PERCENT,
+        searched=False,
+        text=lambda row, _: number(row.known.month),
+        number=lambda row, _: cells.percentage(row.known.month),
     ),
     Field(id="answer", title="answer", text=cells.answer_text),
     Field(

@@ -22,7 +22,7 @@ Key = tuple[NodeName, Port]
 NO_PORT = Port(-1)
 """The port in the key of a broken file's row."""
 Share = float | None
-"""The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
+"""The share of a time that a forward was up, 0.0 to 1.0; None: no daemon watched."""
 FUTURE = "future"
 """For the age of what lies in the future, after the clock was set back."""
 HOURS = 24
@@ -46,6 +46,10 @@ class Known:
     """False: it is down, and never was up."""
     hours: tuple[Share, ...] = ()
     """The last HOURS hours, the present one last; empty until read."""
+    week: Share = None
+    """The last 7 days."""
+    month: Share = None
+    """The last 30 days."""
 
 
 NOTHING_MORE = Known()

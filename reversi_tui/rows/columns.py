@@ -253,6 +253,26 @@ COLUMNS = (
         tip="The admin's note about the node",
         sort_value=lambda row: sort_values.worded(row.note),
     ),
+    Column(
+        field=fields.BY_ID["week"],
+        least=6,
+        most=6,
+        importance=20,
+        right=True,
+        wide=True,
+        tip="Up in the last 7 days, in percent of the time watched",
+        sort_value=lambda row: sort_values.known(row.known.week),
+    ),
+    Column(
+        field=fields.BY_ID["month"],
+        least=6,
+        most=6,
+        importance=21,
+        right=True,
+        wide=True,
+        tip="Up in the last 30 days, in percent of the time watched",
+        sort_value=lambda row: sort_values.known(row.known.month),
+    ),
 )
 BY_ID = {column.id: column for column in COLUMNS}
 DEFAULTS = tuple(column for column in COLUMNS if not column.wide)

@@ -138,6 +138,8 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "expect",
         "tags",
         "note",
+        "week",
+        "month",
     ]
 
 
