@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,16 +40,42 @@ class Downtime(NamedTuple):
     """It was up before, and may listen."""
 
 
+class Days(Collection[Watched]):
+    """Days in little memory: the garbage collector stops a console for 100 ms if it has to look at
+    150,000 tuples.
+    """
+
+    __slots__ = ("names", "up_s", "watched_s")
+
+    def __init__(self, days: Iterable[tuple[str, float, float]]) -> None:
+        found = tuple(days)
+        self.names = tuple(sys.intern(name) for name, _, _ in found)
+        self.up_s = array("d", (up_s for _, up_s, _ in found))
+        self.watched_s = array("d", (watched_s for _, _, watched_s in found))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Watched]:
+        return map(Watched, self.names, self.up_s, self.watched_s)
+
+    def __contains__(self, day: object) -> bool:
+        return any(each == day for each in self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """What is known about a forward in the time of a report."""
 
     forward: Forward
-    days: tuple[Watched, ...] = ()
+    days: Collection[Watched] = ()
     """The oldest first; days that no daemon watched are missing."""
-    downtimes: tuple[Downtime, ...] = ()
+    losses: int = 0
+    """How often it was up and then was not."""
+    longest_s: float = 0.0
+    """The longest outage."""
     lately: Watched | None = None
-    """The last 24 hours; None: not read."""
+    """The last 24 hours; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +84,9 @@ class Line:
 
     about: Mapping[str, Any]
     """By column."""
-    days: tuple[Watched, ...]
+    days: Collection[Watched]
+    """The oldest first."""
     losses: int = 0
-    """How often it was up and then was not."""
     longest_s: float = 0.0
     """The longest outage."""
     lately: Share = None
@@ -71,8 +99,8 @@ class Line:
     @property
     def worst(self) -> Watched | None:
         """The day with the smallest share; of several, the newest. None if nobody watched."""
-        watched = (day for day in reversed(self.days) if day.watched_s > 0)
-        return min(watched, key=lambda day: share([day]) or 0.0, default=None)
+        watched = [day for day in self.days if day.watched_s > 0]
+        return min(reversed(watched), key=lambda day: share([day]) or 0.0, default=None)
 
     @property
     def name(self) -> str:
@@ -153,7 +181,7 @@ def change_in(at: float, kind: str, text: str) -> Change | None:
 
 
 def downtimes(
-    changes: Iterable[Change], days: Sequence[Watched], since: float, until: float
+    changes: Iterable[Change], days: Collection[Watched], since: float, until: float
 ) -> tuple[Downtime, ...]:
     """The times in a span (Unix seconds) when a forward was not up; `changes` in their order.
 
@@ -191,7 +219,7 @@ def is_down(status: str) -> bool:
     return status not in ("", Status.UP, Status.UNKNOWN)
 
 
-def first_one(at: float, days: Sequence[Watched], since: float) -> Downtime:
+def first_one(at: float, days: Collection[Watched], since: float) -> Downtime:
     """The downtime that ends at this time, and began before the first event of the span."""
     today = day_at(at)
     if any(day.up_s > 0 and day.day < today for day in days):
@@ -199,7 +227,7 @@ def first_one(at: float, days: Sequence[Watched], since: float) -> Downtime:
     return Downtime(watched_from(days, since), at, False)
 
 
-def never_up(days: Sequence[Watched], since: float, until: float) -> tuple[Downtime, ...]:
+def never_up(days: Collection[Watched], since: float, until: float) -> tuple[Downtime, ...]:
     """Without any event the forward was up, or down, all the time."""
     watched = any(day.watched_s > 0 for day in days)
     if not watched or any(day.up_s > 0 for day in days):
@@ -207,21 +235,39 @@ def never_up(days: Sequence[Watched], since: float, until: float) -> tuple[Downt
     return (Downtime(watched_from(days, since), until, False),)
 
 
-def watched_from(days: Sequence[Watched], since: float) -> float:
+def watched_from(days: Collection[Watched], since: float) -> float:
     """The beginning of the first day on which a daemon watched."""
-    return max(since, start_of(days[0].day)) if days else since
+    first = next(iter(days), None)
+    return max(since, start_of(first.day)) if first else since
+
+
+def reported(
+    forward: Forward,
+    days: Iterable[tuple[str, float, float]],
+    changes: Iterable[Change],
+    span: tuple[float, float],
+    lately: Watched | None = None,
+) -> Reported:
+    """How a forward did from the beginning of the span to its end (Unix seconds)."""
+    kept = Days(days)
+    downs = downtimes(changes, kept, *span)
+    return Reported(
+        forward=forward,
+        days=kept,
+        losses=sum(down.was_lost for down in downs),
+        longest_s=max((down.ended - down.began for down in downs), default=0.0),
+        lately=lately,
+    )
 
 
 def line_of(about: Mapping[str, Any], found: Sequence[Reported]) -> Line:
     """These forwards together."""
-    every = [downtime for each in found for downtime in each.downtimes]
-    lately = [each.lately for each in found if each.lately is not None]
     return Line(
         about=about,
         days=found[0].days if len(found) == 1 else summed(day for one in found for day in one.days),
-        losses=sum(downtime.was_lost for downtime in every),
-        longest_s=max((downtime.ended - downtime.began for downtime in every), default=0.0),
-        lately=share(lately),
+        losses=sum(one.losses for one in found),
+        longest_s=max(one.longest_s for one in found),
+        lately=share(one.lately for one in found if one.lately is not None),
     )
 
 

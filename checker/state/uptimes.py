@@ -1,14 +1,20 @@
-"""The days, hours and changes of status of many forwards at once, as plain tuples."""
+"""The days, hours and changes of status of many forwards, one after the other."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from checker.model import NodeName, Port
+from checker.model import NodeName, Port, Watched
 from checker.state.schema import HOURS_SINCE, version_of
-from checker.state.store import StateFile
+from checker.state.store import StateFile, open_reader
 
 DAYS = (
     "SELECT node, port, day, up_s, watched_s FROM uptime"
@@ -29,73 +35,97 @@ SUMS = (
 )
 CHANGES = (
     "SELECT node, port, at, kind, substr(text, 1, 32) FROM event"
-    " WHERE at >= :since AND at < :until AND kind IN ('status', 'kill') ORDER BY id"
+    " WHERE at >= :since AND at < :until AND kind IN ('status', 'kill')"
+    " AND node IS NOT NULL AND port IS NOT NULL ORDER BY node, port, id"
 )
 CHANGES_OF = (
     "SELECT node, port, at, kind, substr(text, 1, 32) FROM event"
     " WHERE node IN (SELECT value FROM json_each(:nodes)) AND at >= :since AND at < :until"
-    " AND kind IN ('status', 'kill') ORDER BY id"
+    " AND kind IN ('status', 'kill') AND port IS NOT NULL ORDER BY node, port, id"
 )
 """The text begins with both statuses: `up -> down`."""
 
-Day = tuple[NodeName, Port, str, float, float]
+Place = tuple[NodeName, Port]
+Day = tuple[str, float, float]
 """Day, seconds up, seconds watched."""
-Lately = tuple[NodeName, Port, float, float]
-Sums = tuple[NodeName, Port, float, float, float, float]
-"""Seconds up and watched, first of the later days, then of all."""
-Changed = tuple[NodeName, Port, float, str, str]
+Changed = tuple[float, str, str]
 """Time, kind and text of an event."""
+R = TypeVar("R")
 
 
-def days_between(
-    state: StateFile, since: str, until: str, nodes: Collection[NodeName] | None = None
-) -> list[Day]:
-    """The days from `since` up to the one before `until`, by forward; of all nodes, or of these.
+class ByForward(Generic[R]):
+    """Rows in the order of their forwards; only those of one forward are in memory."""
 
-    Raises StateError.
-    """
-    found: list[Day] = rows_of(state, DAYS, DAYS_OF, {"since": since, "until": until}, nodes)
-    return found
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self.groups = groupby(rows, key=itemgetter(0, 1))
+        self.ahead = next(self.groups, None)
 
-
-def changes_between(
-    state: StateFile, since: float, until: float, nodes: Collection[NodeName] | None = None
-) -> list[Changed]:
-    """The events of that time that report a change of status, in their order. Raises StateError."""
-    found: list[Changed] = rows_of(
-        state, CHANGES, CHANGES_OF, {"since": since, "until": until}, nodes
-    )
-    return found
-
-
-def lately(state: StateFile, hour: int) -> list[Lately]:
-    """The sums of the hours from this one (Unix seconds // 3600) on; none from an older product's
-    file. Raises StateError.
-    """
-    with state.using() as db:
-        if version_of(db) < HOURS_SINCE:
+    def of(self, place: Place) -> list[R]:
+        """The forward's rows. Each forward asked for comes after the one before."""
+        while self.ahead is not None and self.ahead[0] < place:
+            self.ahead = next(self.groups, None)
+        if self.ahead is None or self.ahead[0] != place:
             return []
-    found: list[Lately] = rows_of(state, LATELY, "", {"hour": hour}, None)
-    return found
+        found = [row[2:] for row in self.ahead[1]]
+        self.ahead = next(self.groups, None)
+        return cast("list[R]", found)
 
 
-def sums_since(state: StateFile, late: str, early: str) -> list[Sums]:
-    """The sums of the days from `late` on, and from `early` on. Raises StateError."""
-    found: list[Sums] = rows_of(state, SUMS, "", {"late": late, "early": early}, None)
-    return found
+class History(NamedTuple):
+    """What the state file has about forwards in some days."""
+
+    days: ByForward[Day]
+    changes: ByForward[Changed]
+    """The events that report a change of status, in their order."""
+    lately: Mapping[Place, Watched]
+    """The sums of the last hours."""
 
 
-def rows_of(
-    state: StateFile,
-    of_all: str,
-    of_some: str,
-    values: dict[str, object],
-    nodes: Collection[NodeName] | None,
-) -> list[Any]:
-    """What the statement for all nodes, or the one for some, selects."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Which days, events and hours are asked for."""
+
+    days: tuple[str, str]
+    """The first, and the one after the last."""
+    at: tuple[float, float]
+    """The same as Unix seconds."""
+    hour: int
+    """The first hour: Unix seconds // 3600."""
+
+
+@contextmanager
+def history(
+    path: Path, times: Times, nodes: Collection[NodeName] | None = None
+) -> Iterator[History]:
+    """Read what the state file has about all nodes, or about these. Raises StateError,
+    StateMissing.
+    """
+    values: dict[str, object] = dict(zip(("since", "until"), times.days, strict=True))
+    at: dict[str, object] = dict(zip(("since", "until"), times.at, strict=True))
+    if nodes is not None:
+        values["nodes"] = at["nodes"] = json.dumps(sorted(nodes))
+    with closing(open_reader(path)) as state, state.using() as db:
+        hours = () if version_of(db) < HOURS_SINCE else rows(db, LATELY, {"hour": times.hour})
+        yield History(
+            days=ByForward(rows(db, DAYS if nodes is None else DAYS_OF, values)),
+            changes=ByForward(rows(db, CHANGES if nodes is None else CHANGES_OF, at)),
+            lately={
+                (node, port): Watched(day="", up_s=up_s, watched_s=watched_s)
+                for node, port, up_s, watched_s in hours
+            },
+        )
+
+
+def sums_since(state: StateFile, late: str, early: str) -> list[tuple[Any, ...]]:
+    """Node, port, and the seconds up and watched: first of the days from `late` on, then of those
+    from `early` on. Raises StateError.
+    """
     with state.using() as db:
-        cursor = db.cursor()
-        cursor.row_factory = None  # to make a Row of each takes half as long again
-        if nodes is None:
-            return cursor.execute(of_all, values).fetchall()
-        return cursor.execute(of_some, {**values, "nodes": json.dumps(sorted(nodes))}).fetchall()
+        return rows(db, SUMS, {"late": late, "early": early}).fetchall()
+
+
+def rows(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> sqlite3.Cursor:
+    """What it selects, as plain tuples: to make a Row of each takes half as long again."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(statement, values)

@@ -9,6 +9,7 @@ import pytest
 from checker.model import NodeName, Port, Watched
 from checker.rows.uptimes import (
     Change,
+    Days,
     Downtime,
     Line,
     Reported,
@@ -18,6 +19,7 @@ from checker.rows.uptimes import (
     lines_by_forward,
     lines_by_tag,
     percentage,
+    reported,
     start_of,
 )
 from tests.strategies import FORWARD
@@ -121,19 +123,24 @@ def test_the_last_seven_days_end_today() -> None:
     assert first_day(start_of("2026-11-26") + 5, 7) == "2026-11-20"
 
 
-def reported(node: str, *downs: Downtime, days: tuple[Watched, ...] = WELL) -> Reported:
-    return Reported(
-        forward=replace(FORWARD, node=NodeName(node), port=Port(20010)),
-        days=days,
-        downtimes=downs,
-        lately=Watched(day="", up_s=50.0, watched_s=100.0),
+def did(node: str, *changes: Change) -> Reported:
+    return reported(
+        replace(FORWARD, node=NodeName(node), port=Port(20010)),
+        WELL,
+        changes,
+        (SINCE, UNTIL),
+        Watched(day="", up_s=50.0, watched_s=100.0),
     )
+
+
+def went(at: float, back: float) -> tuple[Change, Change]:
+    return Change(at, "up", "down"), Change(back, "down", "up")
 
 
 def test_a_tag_has_the_losses_of_all_its_forwards_and_the_longest_outage() -> None:
     both = (
-        reported("attic", Downtime(1.0, 5.0, True), Downtime(9.0, 9.0, True)),
-        reported("barn", Downtime(1.0, 90.0, False)),
+        did("attic", *went(LOST, LOST + 4), *went(LOST + 9, LOST + 10)),
+        did("barn", Change(LOST, "unknown", "down"), Change(LOST + 89, "down", "up")),
     )
 
     attic, barn = lines_by_forward(both)
@@ -159,3 +166,10 @@ def test_the_worst_day_is_one_that_was_watched() -> None:
 
 def test_only_all_of_the_time_is_100_percent() -> None:
     assert (percentage(0.99999), percentage(1.0), percentage(None)) == ("99.99 %", "100.00 %", "-")
+
+
+def test_kept_days_are_the_same_days() -> None:
+    kept = Days(WELL)
+
+    assert (list(kept), len(kept), WELL[0] in kept) == (list(WELL), 2, True)
+    assert Watched(day="2026-11-20", up_s=1.0, watched_s=2.0) not in kept

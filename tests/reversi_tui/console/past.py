@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import Layout, home_layout
@@ -23,7 +24,7 @@ def home_with_a_past(home: Path, count: int = 24, now: float | None = None) -> L
     layout = home_layout(home)
     names = [f"{SITES[number % 4]}-door-{number:02d}" for number in range(count)]
     seen = [
-        tunnel(name, 27000 + number, Status.UP, pid=4000 + number)
+        replace(tunnel(name, 27000 + number, Status.UP, pid=4000 + number), probed_at=now - 5)
         for number, name in enumerate(names)
     ]
     register(layout, (forward(each.node, each.port) for each in seen))
