@@ -182,7 +182,6 @@ ACTIONS = (
         id="view.uptime",
         key="u",
         title="Uptime",
-        shown=True,
         tip="Show how much of the time each forward was up, worst first; by tag, as CSV",
     ),
     Action(

@@ -120,6 +120,18 @@ STEPS = (
             " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
         ),
     ),
+    Step(
+        name="10-uptime",
+        title="How the week went",
+        keys=("u",),
+        awaited="Uptime by",
+        text=(
+            "`u` shows how much of the time each forward was up, worst first: in percent of the"
+            " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
+            " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
+            " enter goes to the row."
+        ),
+    ),
 )
 
 
