@@ -14,9 +14,3 @@ def last_month(path: Path, forwards: Iterable[Forward], now: float) -> list[Repo
     """How these forwards did in the last 30 days. Raises StateError."""
     span = Span(since=first_day(now, MONTH), until=day_at(now + DAY_S))
     return read_uptimes(path, forwards, span, now)
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that was not there before; CSV keeps its own line ends. Raises OSError."""
-    with path.open("x", encoding="utf-8", newline="") as file:
-        file.write(text)

@@ -87,7 +87,7 @@ def member_text(row: Row, moment: Moment) -> str:
     """The line of one forward in a folded row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
     return (
-        f"{row.seen.port}  {status_text(row, moment):<11}  {target} "
+        f"{row.seen.port}  {status_text(row, moment):<12}  {target} "
         f" {safe(row.seen.detail, 60)}".rstrip()
     )
 
@@ -123,7 +123,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
     public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
     through = bytes_value(row)
     own = [
-        *([("found", safe(reason(row), 256))] if seen.detail else []),
+        *([("found", safe(reason(row), 256))] if seen.detail and not row.why_barred else []),
         ("answer", safe(seen.answer, 512) or "none"),
         ("port", f"{seen.port}{public}"),
     ]
@@ -133,6 +133,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
             if row.barred and not row.is_shut
             else []
         ),
+        *([("because", safe(row.why_barred, 256))] if row.why_barred else []),
         *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
         *([("muted", mute_text(row.mute))] if row.mute else []),
         ("node", safe(seen.node)),

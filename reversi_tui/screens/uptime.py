@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,16 +12,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from checker.model import InvalidValue, NodeName, Status, printable
+from checker.model import NodeName, Status, printable
 from checker.rows.filter import parse_filter
 from checker.rows.hours import FULL
 from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key, Row, Share
 from checker.rows.uptimes import Reported
 from checker.state.errors import StateError
-from reversi_tui.actions.new_node import parse_output
+from reversi_tui.actions.writing import NotWritten, write_new
 from reversi_tui.messages import Typed
-from reversi_tui.reader.uptimes import last_month, write_new
+from reversi_tui.reader.uptimes import last_month
 from reversi_tui.rows.cutting import in_cell
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.rows.uptime_figures import (
@@ -68,7 +67,7 @@ class Uptime(Screen[Key | None]):
         bound("slash", "filter", "Filter", "Filter the rows; enter keeps, escape clears"),
         bound("g", "group", "Groups", "Sum up by tag, or show each forward again"),
         bound("o", "order", "Sort", "Sort by the next column, worst first"),
-        bound("w", "write", "Write", "Write what is shown to a new CSV file"),
+        bound("w,W", "write", "Write", "Write what is shown to a new CSV file"),
         bound("enter", "open", "Row", "Go to the row, or show the forwards of the tag"),
         bound("escape", "clear", "Clear", "Clear the filter, else go back to the table"),
         bound("q,u", "close", "Close", "Go back to the table"),
@@ -280,25 +279,24 @@ class Uptime(Screen[Key | None]):
 
     def action_write(self) -> None:
         """Ask for a file, and write what is shown."""
-        day = time.strftime("%Y-%m-%d", time.localtime(self.desk.dependencies.now()))
-        default = Path.cwd() / f"reversi-uptime-{day}.csv"
+        name = time.strftime(
+            "reversi-uptime-%Y%m%d.csv", time.localtime(self.desk.dependencies.now())
+        )
         content = csv_text(self.figures, by_tag=self.by_tag)
 
-        def answered(name: str | None) -> None:
-            if name is not None:
-                self.run_worker(self.write(name, default, content), group="write")
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self.run_worker(self.write(text, content), group="write")
 
-        text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"
-        _ = self.app.push_screen(Ask("Uptime as CSV", text, default.name), answered)
+        text = "A name, or a path. Only you will be able to read the file."
+        _ = self.app.push_screen(Ask("Write this to a new CSV file", text, name), answered)
 
-    async def write(self, name: str, default: Path, content: str) -> None:
+    async def write(self, text: str, content: str) -> None:
         try:
-            path = parse_output(name, default)
-            await detached(lambda: write_new(path, content), name="write")
-        except FileExistsError:
-            self.say(f"{name} is there already; nothing was written; choose another name")
-        except (OSError, InvalidValue) as error:
-            self.say(f"nothing was written: {error}")
+            path = await detached(lambda: write_new(text, content), name="write")
+        except NotWritten as error:
+            sentence = str(error)
         else:
-            self.say(f"written: {path}")
-            self.desk.voice.keep(f"uptime written to {path}")
+            sentence = f"wrote {len(self.figures):,} lines to {path}"
+        self.say(sentence)
+        self.desk.voice.keep(sentence)

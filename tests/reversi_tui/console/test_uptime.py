@@ -118,10 +118,10 @@ async def test_what_is_shown_is_written_as_csv_and_no_file_is_replaced(
         await pilot.press("u")
         await until(pilot, lambda: isinstance(app.screen, Uptime) and app.screen.figures)
         await pilot.press("w", "enter")
-        await shows(pilot, "written:")
+        await shows(pilot, "wrote 8 lines to")
         shown = names(app)
         await pilot.press("w", "enter")
-        await shows(pilot, "is there already; nothing was written")
+        await shows(pilot, "exists, and is left as it is")
 
     found = rows_in(tmp_path)
     assert [one["node"] for one in found] == shown

@@ -1,0 +1,57 @@
+"""Opens the event log above the table, and goes from an event to its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from checker.model import Event
+from checker.rows.row import Key
+from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.event_log import EventLog, Surroundings
+from reversi_tui.screens.going import go_to
+from reversi_tui.screens.table_view import TableView
+
+
+class EventLogs:
+    """Changes the view only as far as a row that the operator asks for would be hidden."""
+
+    def __init__(self, desk: Desk, table_view: TableView, show_mine: Callable[[], None]) -> None:
+        self.desk, self.table_view, self.show_mine = desk, table_view, show_mine
+
+    def open(self) -> None:
+        """Open the log at its end."""
+        self.show("")
+
+    def open_for_row(self) -> None:
+        """Open the log with what happened to the row's node."""
+        row = self.desk.selected("show")
+        if row:
+            self.show(f"node:={row.seen.node}")
+
+    def show(self, text: str) -> None:
+        desk = self.desk
+        around = Surroundings(
+            layout=desk.dependencies.layout,
+            looks=desk.looks,
+            moment=desk.moment,
+            rows=lambda: tuple(desk.view.rows.values()),
+            row_of=self.row_of,
+            show_mine=self.show_mine,
+            history=self.table_view.filter_bar.history,
+        )
+        desk.push(EventLog(around, text), self.chosen)
+
+    def row_of(self, event: Event) -> Key | None:
+        """The row of the event's port, else the first one of its node; None if there is none."""
+        view = self.desk.view
+        if event.node is None:
+            return None
+        if event.port and (event.node, event.port) in view.rows:
+            return (event.node, event.port)
+        return next(iter(sorted(view.by_node.get(event.node, ()))), None)
+
+    def chosen(self, event: Event | None) -> None:
+        """Select the event's row; if the view hides it, show all rows."""
+        key = None if event is None else self.row_of(event)
+        if key is not None:
+            go_to(self.desk, self.table_view, key)
