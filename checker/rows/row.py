@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from checker.model import (
     Applicant,
@@ -50,6 +51,10 @@ class Known:
     """The last 7 days."""
     month: Share = None
     """The last 30 days."""
+    trend: Sequence[float] = field(default=(), compare=False)
+    """The last latencies in ms, the newest last, NaN without an answer; it grows in place. Only a
+    running console keeps them.
+    """
 
 
 NOTHING_MORE = Known()

@@ -140,6 +140,7 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "note",
         "week",
         "month",
+        "trend",
     ]
 
 
