@@ -186,7 +186,7 @@ def downtimes(
     """The times in a span (Unix seconds) when a forward was not up; `changes` in their order.
 
     A kill beside another forward leaves no event, so the log may lack how an outage began. The time
-    during which a node may not listen is none.
+    during which a node may not listen does not count.
     """
     found: list[Downtime] = []
     was_up: bool | None = None
@@ -248,7 +248,7 @@ def reported(
     span: tuple[float, float],
     lately: Watched | None = None,
 ) -> Reported:
-    """How a forward did from the beginning of the span to its end (Unix seconds)."""
+    """How a forward did in a span: its first and last second (Unix seconds)."""
     kept = Days(days)
     downs = downtimes(changes, kept, *span)
     return Reported(
