@@ -29,10 +29,12 @@ LATELY = (
     "SELECT node, port, sum(up_s), sum(watched_s) FROM hour WHERE hour >= :hour GROUP BY node, port"
 )
 SUMS = (
-    "SELECT node, port, sum(CASE WHEN day >= :late THEN up_s ELSE 0 END),"
+    "SELECT tunnel.node, tunnel.port, sum(CASE WHEN day >= :late THEN up_s ELSE 0 END),"
     " sum(CASE WHEN day >= :late THEN watched_s ELSE 0 END), sum(up_s), sum(watched_s)"
-    " FROM uptime WHERE day >= :early GROUP BY node, port"
+    " FROM tunnel CROSS JOIN uptime ON uptime.node = tunnel.node AND uptime.port = tunnel.port"
+    " AND day >= :early GROUP BY tunnel.node, tunnel.port"
 )
+"""Looks up the days of each tunnel: up to 400 are kept, and only the last are asked for."""
 CHANGES = (
     "SELECT node, port, at, kind, substr(text, 1, 32) FROM event"
     " WHERE at >= :since AND at < :until AND kind IN ('status', 'kill')"

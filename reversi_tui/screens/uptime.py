@@ -42,7 +42,7 @@ from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.lines import Lines
 
-AGAIN_S = 60.0
+AGAIN_S = 300.0
 """Between readings while the screen is open."""
 SOON_S = 0.05
 POOR = 0.95

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.model import Event, EventKind, Hour, NodeName, Port, Watched
+from checker.model import Event, EventKind, Hour, NodeName, Port, Tunnel, Watched
 from checker.state.errors import StateMissing
 from checker.state.rows import Batch
 from checker.state.store import StateFile
@@ -25,6 +25,7 @@ def fill(store: StateFile) -> None:
     day = Watched(day="2026-11-20", up_s=1.0, watched_s=2.0)
     store.write(
         Batch(
+            tunnels=[Tunnel(node=node, port=PORT) for node in (ATTIC, BARN)],
             uptime=[
                 (ATTIC, PORT, day),
                 (ATTIC, PORT, day._replace(day="2026-11-27")),
