@@ -261,7 +261,7 @@ COLUMNS = (
         importance=20,
         right=True,
         wide=True,
-        tip="Up in the last 7 days, in percent of the time watched",
+        tip="Up in the last 7 days, in percent",
         sort_value=lambda row: sort_values.known(row.known.week),
     ),
     Column(
@@ -271,7 +271,7 @@ COLUMNS = (
         importance=21,
         right=True,
         wide=True,
-        tip="Up in the last 30 days, in percent of the time watched",
+        tip="Up in the last 30 days, in percent",
         sort_value=lambda row: sort_values.known(row.known.month),
     ),
     Column(
@@ -281,7 +281,7 @@ COLUMNS = (
         importance=22,
         largest_first=True,
         wide=True,
-        tip="The last 60 latencies, the newest at the right; × no answer",
+        tip="The last 60 latencies as small bars",
         cutter=cut_start,
         sort_value=lambda row: sort_values.known(row.seen.latency_ms),
     ),
