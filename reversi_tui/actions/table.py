@@ -154,6 +154,12 @@ ACTIONS = (
         tip="Freeze the table, or let it go on",
     ),
     Action(
+        id="view.uptime",
+        key="u",
+        title="Uptime",
+        tip="Show how much of the time each forward was up, worst first; by tag, as CSV",
+    ),
+    Action(
         id="view.log",
         key="l",
         title="Log",

@@ -43,6 +43,7 @@ from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
@@ -102,6 +103,7 @@ class Main(Screen[None]):
         self.attention = Attention(self.desk)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
@@ -183,6 +185,7 @@ class Main(Screen[None]):
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
+            "view.uptime": self.uptimes.open,
             "view.pause": self.pause,
             "view.log": self.switch_log,
             "view.log_sheet": self.event_logs.open,

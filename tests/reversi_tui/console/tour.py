@@ -155,6 +155,18 @@ STEPS = (
             " just its targets, and when each is up again."
         ),
     ),
+    Step(
+        name="12-uptime",
+        title="How the week went",
+        keys=("u",),
+        awaited="Uptime by",
+        text=(
+            "`u` shows how much of the time each forward was up, worst first: in percent of the"
+            " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
+            " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
+            " enter goes to the row."
+        ),
+    ),
 )
 
 
