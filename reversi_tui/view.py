@@ -61,6 +61,8 @@ class View:
         self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
         self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
         self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
+        self.named = ""
+        """The name of the view that is shown; empty if it has no name."""
         self.moment = moment
         self.by_key: list[Key] = []
         self.by_node: dict[NodeName, list[Key]] = {}
@@ -207,6 +209,16 @@ class View:
     def set_grouped(self, grouped: bool) -> None:
         self.grouped = grouped
         self.unfolded.clear()
+        self.judge_all()
+
+    def look(self, wanted: Preferences) -> None:
+        """Set filter, faults only, groups and order at once."""
+        self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
+        self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
+        self.unfolded.clear()
+        self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
+        value_of, moment = BY_ID[self.sort_by].value, self.moment()
+        self.values = {key: value_of(row, moment) for key, row in self.rows.items()}
         self.judge_all()
 
     def set_unfolded(self, node: NodeName, unfolded: bool) -> None:

@@ -114,7 +114,7 @@ def add_new(actions: Verbs) -> None:
     add_limits(new)
     add_dry_run(new, "print what would be made, and do nothing")
     add_json(new)
-    new.set_defaults(command=cmd_new)
+    new.set_defaults(command=cmd_new, is_registering=True)
 
 
 def add_limits(new: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reversi_tui.settings.preferences import Command
+from reversi_tui.settings.views import NamedView, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ SECTIONS = {
     "row": "On the row",
     "view": "See",
     "find": "Find",
+    "views": "Views",
     "command": "Your commands",
     "app": "Console",
 }
@@ -183,13 +185,44 @@ ACTIONS = (
         key="l",
         title="Log",
         shown=True,
-        tip="Show or hide what this console did",
+        tip="Show or hide the last lines of what this console did",
     ),
     Action(
         id="view.log_sheet",
-        key="L",
-        title="Whole log",
-        tip="Show all that this console did",
+        key="v",
+        title="Events",
+        shown=True,
+        tip="Show the event log: all that happened on the gateway, and what this console did",
+    ),
+    Action(
+        id="row.events",
+        key="E",
+        title="Its events",
+        tip="Open the event log with what happened to the row's node",
+    ),
+    Action(
+        id="view.save",
+        key="V",
+        title="Save view",
+        tip="Save what is shown as a named view, with a digit for its key",
+    ),
+    Action(
+        id="view.counts",
+        key="number_sign",
+        title="Counts",
+        tip="Count the rows by tag or by any other column; enter filters",
+    ),
+    Action(
+        id="view.write",
+        key="W",
+        title="Write",
+        tip="Write the rows shown to a file: csv, json, md or svg",
+    ),
+    Action(
+        id="view.copy",
+        key="Y",
+        title="Copy rows",
+        tip="Copy the marked rows, or all rows shown, as a table in Markdown",
     ),
     Action(
         id="view.theme",
@@ -376,6 +409,13 @@ def of_command(command: Command) -> Action:
     )
 
 
+def of_view(view: NamedView) -> Action:
+    """The action that shows a named view."""
+    return Action(
+        id=f"views.{view.name}", key=view.key, title=f"View {view.name}", tip=summary(view)
+    )
+
+
 def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Action, ...]:
     """The actions with the keys that the operator gave, by action id."""
     return tuple(replace(action, key=keys.get(action.id, action.key)) for action in actions)
@@ -394,6 +434,7 @@ KEY_NAMES = {
     "greater_than_sign": ">",
     "colon": ":",
     "plus": "+",
+    "number_sign": "#",
     "pageup": "page up",
     "pagedown": "page down",
     "up": "↑",

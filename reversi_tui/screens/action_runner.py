@@ -107,7 +107,7 @@ class ActionRunner:
         post = self.desk.screen.post_message
         sentence = ""
         if len(planned.rows) > 1:
-            summary = progress.summary(self.desk.key_of("view.log_sheet"))
+            summary = progress.summary(self.desk.keys_of_own_log)
             sentence = f"{subjects(planned)}: {planned.deed} {summary}"
         post(Acted(tuple(row.key for row in waiting), sentence))
 

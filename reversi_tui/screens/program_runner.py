@@ -91,19 +91,10 @@ class ProgramRunner:
         """Put a command line on the clipboard of the operator's machine, or show it."""
         text, voice = shown(argv), self.desk.voice
         sequence = copy_sequence(text, os.environ)
-        if sequence is not None and self.is_sent(sequence):
+        if sequence is not None and self.desk.is_sent(sequence):
             voice.say(f"sent to the terminal's clipboard: {text}")
         else:
             voice.say(f"cannot reach this terminal's clipboard; the command is: {text}")
-
-    def is_sent(self, sequence: str) -> bool:
-        """Write a control sequence to the terminal; False if there is no terminal."""
-        app = self.desk.app
-        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
-        if driver is None or app.is_headless:
-            return False
-        driver.write(sequence)
-        return True
 
     async def choose_command(self) -> None:
         """Let the operator choose one of his own commands."""

@@ -221,6 +221,9 @@ def notes(view: View, *, editing: bool) -> Text:
             f" {len(view.marks):,} marked{f', {hidden:,} not shown' if hidden else ''} ",
             style="reverse bold",
         ).append("  ")
+    if view.named and not editing:
+        text.append(f" {view.named}: {len(view.shown):,} ", style="reverse").append("  of ")
+        return text
     if view.faults_only:
         text.append(f" faults only: {len(view.shown):,} ", style="reverse").append("  ")
     if view.filter_text:

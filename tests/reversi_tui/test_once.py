@@ -93,7 +93,7 @@ def test_a_directory_that_is_not_there_does_not_pass_for_all_well(
 
         said = capsys.readouterr()
         assert (code, said.out) == (ExitCode.USAGE, "")
-        assert f"there is no directory {tmp_path / 'gone'}" in said.err
+        assert f"there is no gateway at {tmp_path / 'gone'}" in said.err
 
 
 def test_a_locale_without_utf_8_gets_ascii_alone(

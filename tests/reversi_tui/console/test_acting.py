@@ -194,9 +194,9 @@ async def test_the_log_pane_tells_each_act_and_its_outcome_with_the_time(tmp_pat
         await pilot.press("p")
         await shows(pilot, "attic port 20010: probe is under way")
         await shows(pilot, "attic port 20010: probe done: the port is free")
-        await pilot.press("L")
+        await pilot.press("v", "5")
         await shows(pilot, "What this console did")
-        await pilot.press("escape", "l")
+        await pilot.press("escape", "escape", "l")
         await until(pilot, lambda: not app.main.log_pane.display)
 
 
@@ -384,5 +384,5 @@ async def test_the_whole_log_opens_at_its_end_and_keeps_long_sentences(tmp_path:
     async with running(app, (80, 24)) as pilot:
         for number in range(200):
             app.main.note(f"sentence {number}: {'long ' * 100}end-{number}")
-        await pilot.press("L")
+        await pilot.press("v", "5")
         await shows(pilot, "end-199")
