@@ -13,6 +13,8 @@ from checker.rows.row import STALE, Key, Moment, Row
 
 TOGETHER_S = 60.0
 """Faults that come no later than this after the last one are one piece of news."""
+SEVERAL = 2
+"""So many faults are news."""
 NAMED = 3
 """So many forwards are named; of more, only the number."""
 VERBS = {EventKind.KILL: "killed", EventKind.RESET: "reset", EventKind.REGISTRY: "changed"}
@@ -48,7 +50,9 @@ class Losses:
                 self.peers[row.key] = row.seen.peer
 
     def add(self, came: Iterable[Row], moment: Moment) -> News | None:
-        """The news, if any of the new faults is one by its status."""
+        """The news, if several came together: one alone is seen in its row and in the counts, and
+        in a large fleet there is always one.
+        """
         fresh = [row for row in came if moment.word(row) != STALE]
         if not fresh:
             return None
@@ -57,6 +61,8 @@ class Losses:
         self.rows.update((row.key, row) for row in fresh)
         self.last_at = moment.now
         rows = tuple(self.rows.values())
+        if len(rows) < SEVERAL:
+            return None
         return News(text=faults_text(rows, self.peers, moment), keys=tuple(self.rows))
 
 
@@ -65,7 +71,7 @@ def faults_text(rows: Sequence[Row], peers: Mapping[Key, str], moment: Moment) -
     counts = Counter(moment.word(row) for row in rows)
     text = ", ".join(f"+{count} {word}" for word, count in counts.items())
     place = common_place([peers.get(row.key, "") for row in rows])
-    if len(rows) > 1 and place:
+    if place:
         return f"{text}, all from {place}"
     return f"{text}: {', '.join(map(named, rows))}" if len(rows) <= NAMED else text
 
