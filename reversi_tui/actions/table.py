@@ -188,6 +188,12 @@ ACTIONS = (
         tip="Jump to a node by typing its name",
     ),
     Action(
+        id="find.news",
+        key="i",
+        title="News",
+        tip="Go to what the last news is about: new faults, or what a colleague did",
+    ),
+    Action(
         id="act.disable",
         key="d",
         title="Disable",

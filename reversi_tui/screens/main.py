@@ -36,6 +36,7 @@ from reversi_tui.screens.following import Following
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
+from reversi_tui.screens.newsroom import Newsroom
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.reacher import Reacher
@@ -101,6 +102,7 @@ class Main(Screen[None]):
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
+        self.newsroom = Newsroom(self.desk, self.table_view)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
         self.uptimes = Uptimes(self.desk, self.table_view)
@@ -169,6 +171,7 @@ class Main(Screen[None]):
             "act.tags": self.labels.tags,
             "find.filter": view.open_filter,
             "find.jump": view.open_jump,
+            "find.news": self.newsroom.jump,
             "view.faults": view.switch_faults,
             "view.groups": view.switch_groups,
             "view.unfold": partial(view.unfold, True),
@@ -372,7 +375,7 @@ class Main(Screen[None]):
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
-            self.attention.follow(report)
+            self.newsroom.follow(report, self.attention.follow(report))
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
@@ -425,5 +428,6 @@ class Main(Screen[None]):
         self.row_detail.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
+        self.newsroom.acted(message.keys)
         self.acting.acted(message)
         self.following.renew()
