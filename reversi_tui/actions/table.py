@@ -154,6 +154,12 @@ ACTIONS = (
         tip="Freeze the table, or let it go on",
     ),
     Action(
+        id="view.uptime",
+        key="u",
+        title="Uptime",
+        tip="Show how much of the time each forward was up, worst first; by tag, as CSV",
+    ),
+    Action(
         id="view.log",
         key="l",
         title="Log",
@@ -180,6 +186,12 @@ ACTIONS = (
         title="Jump",
         shown=True,
         tip="Jump to a node by typing its name",
+    ),
+    Action(
+        id="find.news",
+        key="i",
+        title="News",
+        tip="Go to what the last news is about: new faults, or what a colleague did",
     ),
     Action(
         id="act.disable",

@@ -58,6 +58,8 @@ VALUES: dict[str, tuple[str, Callable[[Row, Moment], Value]]] = {
     "status": ("status", lambda row, moment: moment.word(row)),
     "probe": ("probed_at", lambda row, _: when(row.seen.probed_at)),
     "day": ("up_percent", lambda row, _: rounded(percentage(overall(row.known.hours)))),
+    "week": ("week_percent", lambda row, _: rounded(percentage(row.known.week))),
+    "month": ("month_percent", lambda row, _: rounded(percentage(row.known.month))),
     "answer": ("detail", BY_ID["answer"].text),
     "latency": ("latency_ms", lambda row, _: rounded(row.seen.latency_ms)),
     "pid": ("pid", lambda row, _: whole(pid_value(row))),

@@ -36,6 +36,7 @@ from reversi_tui.screens.following import Following
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
+from reversi_tui.screens.newsroom import Newsroom
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.reacher import Reacher
@@ -43,6 +44,7 @@ from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
@@ -100,8 +102,10 @@ class Main(Screen[None]):
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
+        self.newsroom = Newsroom(self.desk, self.table_view)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
@@ -167,6 +171,7 @@ class Main(Screen[None]):
             "act.tags": self.labels.tags,
             "find.filter": view.open_filter,
             "find.jump": view.open_jump,
+            "find.news": self.newsroom.jump,
             "view.faults": view.switch_faults,
             "view.groups": view.switch_groups,
             "view.unfold": partial(view.unfold, True),
@@ -183,6 +188,7 @@ class Main(Screen[None]):
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
+            "view.uptime": self.uptimes.open,
             "view.pause": self.pause,
             "view.log": self.switch_log,
             "view.log_sheet": self.event_logs.open,
@@ -369,7 +375,7 @@ class Main(Screen[None]):
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
-            self.attention.follow(report)
+            self.newsroom.follow(report, self.attention.follow(report))
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
@@ -422,5 +428,6 @@ class Main(Screen[None]):
         self.row_detail.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
+        self.newsroom.acted(message.keys)
         self.acting.acted(message)
         self.following.renew()

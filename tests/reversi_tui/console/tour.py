@@ -83,8 +83,8 @@ STEPS = (
         text=(
             "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"
             " marked rows. For more than five targets, or to end a tunnel that is up, type the"
-            " count. `d` disables a node (ends its tunnel; its key opens nothing), `e` enables it"
-            " again."
+            " count. `d` disables a node (ends its tunnel; its key opens nothing) and takes a"
+            " reason, `e` enables it again."
         ),
     ),
     Step(
@@ -117,7 +117,8 @@ STEPS = (
         size=(110, 24),
         text=(
             "`n` opens the form for a new node; errors appear below their field. `b` builds the"
-            " script that installs a node's tunnel on its device."
+            " script that installs a node's tunnel on its device. `m` changes the node: target,"
+            " name, key, expiry, public port; it asks with what the command's `--dry-run` says."
         ),
     ),
     Step(
@@ -127,9 +128,10 @@ STEPS = (
         awaited="PAUSED",
         text=(
             "`z` freezes the table while you read, and says how much has changed meanwhile. `s`"
-            " opens a shell on the node through its tunnel and comes back afterwards; `y` copies"
-            " that command. `x` runs one of your own commands, `t` changes the colours, `:`"
-            " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
+            " opens a shell on the node through its tunnel and comes back afterwards, `S` as a"
+            " user you name; `y` shows the commands that reach the node, and enter copies one. `x`"
+            " runs one of your own commands, `t` changes the colours, `:` finds any action by its"
+            " name, `?` lists all keys, `q` quits; it touches no tunnel."
         ),
     ),
     Step(
@@ -153,6 +155,18 @@ STEPS = (
             "`#` counts the rows by tag, the worst on top; the arrows count by another column."
             " Enter shows just those rows, space marks them. After a kill or a reset, `F` shows"
             " just its targets, and when each is up again."
+        ),
+    ),
+    Step(
+        name="12-uptime",
+        title="How the week went",
+        keys=("u",),
+        awaited="Uptime by",
+        text=(
+            "`u` shows how much of the time each forward was up, worst first: in percent of the"
+            " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
+            " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
+            " enter goes to the row."
         ),
     ),
 )
