@@ -20,7 +20,7 @@ class Newsroom:
         self.losses = Losses()
         self.news: News | None = None
         self.mine: dict[Key, float] = {}
-        """When this console last acted on a row: what follows is no news."""
+        """When this console last acted on a row: what follows is not news."""
 
     def acted(self, keys: Iterable[Key]) -> None:
         """Note that this console did something to these rows."""
