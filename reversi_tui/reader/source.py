@@ -26,6 +26,7 @@ from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
+from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report
 from reversi_tui.rows.uptime import DAYS
 
@@ -62,6 +63,7 @@ class Source:
         """Forwards that are down and were up before."""
         self.registered = Registered(self.layout)
         self.background = Background()
+        self.trends = Trends()
         self.muting = MuteReader(self.layout.mutes)
         self.applying = ApplicantReader(self.layout)
         self.deeds = DeedReader()
@@ -159,6 +161,9 @@ class Source:
         if key in self.applying.rows:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
+        trend = self.trends.of(key)
+        if trend:
+            known = replace(known, trend=trend)
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)
@@ -276,6 +281,7 @@ class Source:
             for tunnel in tunnels
             if self.seen.get((tunnel.node, tunnel.port)) != tunnel
         }
+        self.trends.take(changed.values(), self.seen)
         self.seen.update(changed)
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
         self.token, self.trouble = token, ""

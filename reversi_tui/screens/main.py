@@ -18,8 +18,9 @@ from textual.screen import Screen
 from checker.control.all_rows import no_nodes
 from checker.model import printable
 from checker.rows.row import Key, Moment, Row, age_text
+from reversi_tui.actions.action import Action
 from reversi_tui.actions.plans import Deed, left
-from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
+from reversi_tui.actions.table import ACTIONS, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
@@ -31,6 +32,7 @@ from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.event_logs import EventLogs
+from reversi_tui.screens.following import Following
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
@@ -42,6 +44,7 @@ from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
@@ -89,6 +92,7 @@ class Main(Screen[None]):
         self.named_views = NamedViews(self.desk, self.table_view)
         self.writer = Writer(self.desk, self.table_view)
         self.counting = Counting(self.desk, self.table_view)
+        self.following = Following(self.desk, self.table_view, Line(id="followed"))
         self.row_detail = RowDetail(self.desk)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
@@ -101,6 +105,7 @@ class Main(Screen[None]):
         self.newsroom = Newsroom(self.desk, self.table_view)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
@@ -176,12 +181,14 @@ class Main(Screen[None]):
             "view.theme": view.choose_theme,
             "view.save": self.named_views.save,
             "view.write": self.writer.write,
+            "view.follow": self.following.switch,
             "view.counts": self.counting.open,
             "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
+            "view.uptime": self.uptimes.open,
             "view.pause": self.pause,
             "view.log": self.switch_log,
             "view.log_sheet": self.event_logs.open,
@@ -210,6 +217,7 @@ class Main(Screen[None]):
         yield self.table
         yield self.log_pane
         yield self.progress
+        yield self.following.line
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar
@@ -217,7 +225,7 @@ class Main(Screen[None]):
 
     def on_mount(self) -> None:
         self.table.focus()
-        self.progress.display = False
+        self.progress.display = self.following.line.display = False
         remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
         if remarks:
             self.note("; ".join(remarks))
@@ -230,6 +238,7 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
+        self.following.renew()
         if self.sentence and self.is_old(self.said_at):
             self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
@@ -279,7 +288,7 @@ class Main(Screen[None]):
             read_only=self.dependencies.acts.read_only,
         )
         columns, editing = self.table.columns, self.filter_bar.display
-        view.named = self.named_views.current()
+        view.named = self.following.name() or self.named_views.current()
         drawn = {
             "#gateway": gateway.fitted(width),
             "#counts": counts_line(
@@ -362,6 +371,7 @@ class Main(Screen[None]):
             self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
+        self.following.renew()
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
@@ -401,7 +411,7 @@ class Main(Screen[None]):
         if self.query_one("#said", Banner).shown:
             self.passing = ""
             self.say("")
-        else:
+        elif not self.following.clear():
             self.table_view.clear()
 
     def on_typed(self, message: Typed) -> None:
@@ -420,3 +430,4 @@ class Main(Screen[None]):
     def on_acted(self, message: Acted) -> None:
         self.newsroom.acted(message.keys)
         self.acting.acted(message)
+        self.following.renew()

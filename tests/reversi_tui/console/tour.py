@@ -93,8 +93,20 @@ STEPS = (
         keys=("p", "l"),
         awaited="probe done",
         text=(
-            "`l` shows what this console did, each action with its outcome; `L` shows all of"
-            " it. The gateway's own events have the same, with your name: `reversi-checker log`."
+            "`l` shows what this console did, each action with its outcome. The gateway's own"
+            " events have the same, with your name."
+        ),
+    ),
+    Step(
+        name="7-events",
+        title="See what happened",
+        keys=("v",),
+        awaited="following",
+        text=(
+            "`v` opens the event log and follows it: `2` shows kills, `3` refusals, `4` what people"
+            " did, `5` all that this console did. `/` filters, as in `kind:kill at:<1d`; enter goes"
+            " to the event's row, `w` writes what is shown to a file. `E` on a row opens the log of"
+            " its node. `reversi-checker log` takes the same filters."
         ),
     ),
     Step(
@@ -122,6 +134,41 @@ STEPS = (
             " name, `?` lists all keys, `q` quits; it touches no tunnel."
         ),
     ),
+    Step(
+        name="10-views",
+        title="See what you look for",
+        keys=("6",),
+        awaited="versions",
+        text=(
+            "A digit shows a view: `1` all rows, `2` the faults with the worst first, `3` what"
+            " flaps, `4` what is slow, `5` what is out on purpose, `6` the devices' programs by"
+            " version. `V` saves what you see now as a view of your own. `W` writes the rows to a"
+            " file (csv, json, md, svg), `Y` copies them as a table."
+        ),
+    ),
+    Step(
+        name="11-counts",
+        title="Count",
+        keys=("number_sign", "right"),
+        awaited="by status",
+        text=(
+            "`#` counts the rows by tag, the worst on top; the arrows count by another column."
+            " Enter shows just those rows, space marks them. After a kill or a reset, `F` shows"
+            " just its targets, and when each is up again."
+        ),
+    ),
+    Step(
+        name="12-uptime",
+        title="How the week went",
+        keys=("u",),
+        awaited="Uptime by",
+        text=(
+            "`u` shows how much of the time each forward was up, worst first: in percent of the"
+            " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
+            " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
+            " enter goes to the row."
+        ),
+    ),
 )
 
 
@@ -146,7 +193,7 @@ def told(keys: tuple[str, ...]) -> list[str]:
         if typing and len(key) == 1:
             words[-1] += key
             continue
-        words.append({"slash": "/"}.get(key, key))
+        words.append({"slash": "/", "number_sign": "#"}.get(key, key))
         typing = key in ("slash", "tab", "n")
         if typing:
             words.append("")
