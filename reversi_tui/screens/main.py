@@ -12,6 +12,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
 
 from checker.control.all_rows import no_nodes
@@ -25,6 +26,7 @@ from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
+from reversi_tui.screens.beside import Beside
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.label_editor import LabelEditor
@@ -75,7 +77,8 @@ class Main(Screen[None]):
         self.filter_bar = FilterBar(dependencies.preferences.history)
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
-        self.row_detail = RowDetail(self.desk)
+        self.row_detail = RowDetail(self.desk, self.action_call)
+        self.beside = Beside(self.desk, self.row_detail)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
@@ -108,6 +111,7 @@ class Main(Screen[None]):
             pending={},
             under_way=under_way,
             moment=self.moment,
+            opened=lambda: self.row_detail.key,
         )
 
     def moment(self) -> Moment:
@@ -155,6 +159,7 @@ class Main(Screen[None]):
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
+            "view.beside": self.beside.switch,
             "view.pause": self.pause,
             "view.log": self.switch_log,
             "view.log_sheet": self.show_log,
@@ -176,21 +181,26 @@ class Main(Screen[None]):
         yield Line(id="paused")
         yield Banner(id="trouble")
         yield Line(id="heading")
-        yield self.table
+        with Horizontal(id="middle"):
+            yield self.table
+            yield self.beside.pane
         yield self.log_pane
         yield self.progress
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar
+        yield self.beside.line
         yield Line(id="keys")
 
     def on_mount(self) -> None:
         self.table.focus()
         self.progress.display = False
+        self.beside.fit()
         self.renew()
         self.set_interval(CLOCK_EVERY_S, self.tick)
 
     def on_resize(self) -> None:
+        self.beside.fit()
         self.call_after_refresh(self.renew)
 
     def tick(self) -> None:
@@ -209,6 +219,7 @@ class Main(Screen[None]):
     def say(self, sentence: str) -> None:
         self.is_until_key = False
         self.query_one("#said", Banner).show(printable(sentence, 800))
+        self.row_detail.say(sentence)
 
     def keep(self, sentence: str) -> None:
         self.log_pane.add(sentence)
@@ -240,6 +251,7 @@ class Main(Screen[None]):
         self.show_pause()
         self.table.repaint_changed()
         self.row_detail.renew()
+        self.beside.renew()
 
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
@@ -298,6 +310,7 @@ class Main(Screen[None]):
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
+            self.beside.follow(frozenset(row.key for row in report.changed))
             self.attention.follow(report)
 
     def say_what_left(self, before: Row | None) -> None:
@@ -312,6 +325,7 @@ class Main(Screen[None]):
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.is_until_key and not clears:
             self.say("")
+        self.row_detail.say("")
 
     def switch_log(self) -> None:
         """Show the log of this console below the table, or hide it."""
@@ -344,8 +358,12 @@ class Main(Screen[None]):
     def on_tunnel_table_opened(self) -> None:
         self.row_detail.open()
 
+    def on_tunnel_table_moved(self) -> None:
+        self.beside.renew()
+
     def on_past_read(self, message: PastRead) -> None:
         self.row_detail.show_past(message)
+        self.beside.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
         self.acting.acted(message)

@@ -103,6 +103,9 @@ class TunnelTable(ScrollView, can_focus=True):
     class Opened(Message):
         """A row was double-clicked."""
 
+    class Moved(Message):
+        """The cursor is on another row."""
+
     def __init__(
         self,
         view: View,
@@ -303,6 +306,8 @@ class TunnelTable(ScrollView, can_focus=True):
         if not self.view.order:
             return
         place = max(0, min(place, len(self.view.order) - 1))
+        if self.cursor != self.view.order[place]:
+            self.post_message(self.Moved())
         self.cursor, self.last_place = self.view.order[place], place
         self.show_place(place)
         self.repaint_changed()
