@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -31,6 +32,17 @@ SYNONYMS = {
     "setup": "init",
 }
 """Words that other tools use for our commands."""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Breaks the lines of prose at the terminal's width; leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for line in text.splitlines():
+            is_example = line.startswith((" ", "example:"))
+            lines += [line] if is_example else textwrap.wrap(line, width) or [""]
+        return "\n".join(f"{indent}{line}" for line in lines)
 
 
 class Parser(argparse.ArgumentParser):

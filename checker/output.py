@@ -6,14 +6,16 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
-from checker.model import CheckerError
+from checker.model import CheckerError, Event, printable
 
 BAR_WIDTH = 24
 BAR_STEPS = 200
 """Most frames of a bar: more cost time on a slow terminal."""
+MOST_OF_A_LINE = 4000
+"""Characters of a line with letters that must be escaped."""
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
@@ -139,3 +141,15 @@ def day(at: float) -> str:
 def today() -> str:
     """Today by this machine's clock, YYYY-MM-DD; sshd compares expiry-time with it."""
     return time.strftime("%Y-%m-%d")
+
+
+def event_line(event: Event) -> str:
+    """One line of the event log."""
+    where = f"{event.node}{f':{event.port}' if event.port else ''}" if event.node else "-"
+    line = f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
+    return line if line.isascii() and line.isprintable() else printable(line, MOST_OF_A_LINE)
+
+
+def would_lines(plan: Iterable[str]) -> tuple[str, ...]:
+    """The lines of a plan as a dry run prints them; each begins with a verb."""
+    return tuple(f"would {line}" for line in plan)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker import __version__, journal
-from checker.arguments import Parser
+from checker.arguments import Help, Parser
 from client.bundle import options as build_options
 from client.bundle.options import BuildOptions
 from client.config import Config, load_config, read_private_key
@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         prog="reversi-client",
         description="Keep a node's reverse tunnel to the gateway alive.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=f"reversi-client {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -29,18 +29,21 @@ def man_page(parser: argparse.ArgumentParser, *, summary: str, version: str, day
         },
         format="single-commands-section",
     )
-    heading = "examples"
     for part in told.strip().split("\n\n"):
         first, _, rest = part.partition("\n")
         if first.startswith("exit status"):
-            heading, rest = "exit status", part.partition(":")[2].strip()
-        page.add_section(heading, ">", verbatim(rest))
+            page.add_section("exit status", ">", escaped(part.partition(":")[2].strip()))
+        else:
+            page.add_section("examples", ">", verbatim(rest))
     page.add_section("see also", ">", "The pages in /usr/share/doc/reversi\\-ssh/docs.")
     return str(page)
 
 
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("-", "\\-")
+
+
 def verbatim(text: str) -> str:
     """Return roff that shows these lines as they are."""
-    lines = text.replace("\\", "\\\\").replace("-", "\\-").splitlines()
-    safe = (f"\\&{line}" if line[:1] in (".", "'") else line for line in lines)
+    safe = (f"\\&{line}" if line[:1] in (".", "'") else line for line in escaped(text).splitlines())
     return "\n".join((".nf", *safe, ".fi"))

@@ -10,10 +10,11 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from checker import __version__
-from checker.arguments import Parser
+from checker.arguments import Help, Parser
 from checker.config.layout import Layout, find_layout, refuse_missing
 from checker.config.readers import refuse_outsider
 from checker.config.settings import config_from, config_table
@@ -27,6 +28,7 @@ from reversi_tui.settings.layers import (
     for_scripts,
     layer_of_environment,
     layers_of_files,
+    own_file,
 )
 from reversi_tui.settings.preferences import (
     Layer,
@@ -67,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         prog="reversi-tui",
         description="Show every tunnel of this gateway live, with keys to kill, reset and probe.",
         epilog=f"{EXAMPLES}\n{STATUSES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")
@@ -250,6 +252,7 @@ def run_console(args: Args, layout: Layout) -> int:
     from reversi_tui.app import Console
     from reversi_tui.dependencies import Dependencies
     from reversi_tui.reader.source import ping
+    from reversi_tui.settings.view_file import save_view
 
     control = Control(layout=layout, read_only=args.read_only)
     dependencies = Dependencies(
@@ -260,6 +263,7 @@ def run_console(args: Args, layout: Layout) -> int:
         every_s=every_s,
         preferences=preferences,
         remember=remember,
+        save_view=partial(save_view, own_file(os.environ)),
     )
     console = Console(dependencies)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)

@@ -39,6 +39,8 @@ from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.looks import Looks, WholeCells
 from reversi_tui.widgets.themes import THEMES, theme_name
 
+BOUND_HERE = ("command.", "views.")
+"""Beginnings of the ids of actions that differ from one operator to another."""
 QUITTING = (
     "What was begun goes on, but you will not see its outcome; what was not begun is not done."
 )
@@ -138,7 +140,7 @@ class Console(App[None]):
 
     def on_mount(self) -> None:
         for action in self.main.desk.actions:
-            if action.key and (action.id.startswith("command.") or action.id in WITHOUT_KEY):
+            if action.key and (action.id.startswith(BOUND_HERE) or action.id in WITHOUT_KEY):
                 self.bind(
                     action.key, f"on_main({action.call!r})", description=action.title, show=False
                 )

@@ -26,6 +26,8 @@ from checker.model import (
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.report import Daemon
 from reversi_tui.settings.preferences import Preferences
+from reversi_tui.settings.view_file import NotSaved
+from reversi_tui.settings.views import NamedView
 
 
 class Acts(Protocol):
@@ -48,6 +50,10 @@ def free_bytes(folder: Path) -> int | None:
     except OSError:
         return None
     return int(float(f"{found.f_bavail * found.f_frsize:.2g}"))
+
+
+def nowhere(_: NamedView) -> Path:
+    raise NotSaved(None, "this console has no settings file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +83,5 @@ class Dependencies:
     remember: Callable[[Preferences], str] = lambda _: ""
     """Saves the view for the next start, and blocks; returns why it could not, else an empty text.
     """
+    save_view: Callable[[NamedView], Path] = nowhere
+    """Writes a view into the operator's file, and blocks; returns the file. Raises NotSaved."""

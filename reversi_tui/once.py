@@ -101,6 +101,7 @@ def document(rows: Sequence[Row], found: Found, waiting: int) -> str:
             {
                 **tunnel_json(row.forward, row.seen),
                 "barred": row.barred or None,
+                "barred_why": row.why_barred or None,
                 "calls_itself": row.calls_itself or None,
                 "tags": list(row.tags),
                 "note": row.note or None,

@@ -61,6 +61,8 @@ class View:
         self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
         self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
         self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
+        self.named = ""
+        """The name of the view that is shown; empty if it has no name."""
         self.moment = moment
         self.by_key: list[Key] = []
         self.by_node: dict[NodeName, list[Key]] = {}
@@ -75,7 +77,8 @@ class View:
         self.marks: set[Key] = set()
         """Keys of forwards that exist, never of folded rows."""
         self.values: dict[Key, SortValue] = {}
-        self.needs = Needs()
+        self.needed = self.needs = Needs()
+        """What the texts need, without and with folds."""
         self.tally = Tally(self.rows)
 
     def row(self, key: Key | None) -> Row | None:
@@ -95,7 +98,8 @@ class View:
         self.rows.update({row.key: row for row in report.changed})
         self.tally.take((row.key for row in report.changed), gone, self.moment())
         if report.keys is not None:  # the registry was read: names and targets may be others
-            self.needs = measured(self.rows.values(), self.needs)
+            self.needed = measured(self.rows.values(), self.needed)
+            self.fold_again(())
         if gone or len(self.rows) != before:
             self.list_keys()
         moved = self.judge(report.changed) or bool(gone) or len(self.rows) != before
@@ -157,7 +161,10 @@ class View:
             value = value_of(row, moment)
             changed |= node not in self.folds or self.values.get(key) != value
             self.folds[node], self.values[key] = row, value
-        self.needs = replace(self.needs, port=FOLDED_PORT if self.folds else PLAIN_PORT)
+        # forwards below a fold are indented by a cell
+        name = self.needed.node + bool(self.folds)
+        port = FOLDED_PORT if self.folds else PLAIN_PORT
+        self.needs = replace(self.needed, node=name, port=port)
         return changed
 
     def arrange(self) -> None:
@@ -202,6 +209,16 @@ class View:
     def set_grouped(self, grouped: bool) -> None:
         self.grouped = grouped
         self.unfolded.clear()
+        self.judge_all()
+
+    def look(self, wanted: Preferences) -> None:
+        """Set filter, faults only, groups and order at once."""
+        self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
+        self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
+        self.unfolded.clear()
+        self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
+        value_of, moment = BY_ID[self.sort_by].value, self.moment()
+        self.values = {key: value_of(row, moment) for key, row in self.rows.items()}
         self.judge_all()
 
     def set_unfolded(self, node: NodeName, unfolded: bool) -> None:

@@ -24,6 +24,7 @@ from checker.model import (
     Status,
     Target,
     Tunnel,
+    parts_of_key,
 )
 from checker.state.rows import Sweep
 
@@ -67,6 +68,18 @@ def rsa_key(bits: int) -> str:
     parts = (b"ssh-rsa", b"\1\0\1", b"\0" + (1 << bits - 1).to_bytes(bits // 8, "big"))
     blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
     return f"ssh-rsa {base64.b64encode(blob).decode()}"
+
+
+def key_of(*parts: bytes) -> str:
+    """A public key of these fields; the first is its type."""
+    blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return f"{parts[0].decode()} {base64.b64encode(blob).decode()}"
+
+
+def padded(rsa: str, zeros: int = 1) -> str:
+    """The same RSA key with needless zeros before its exponent: OpenSSH skips them."""
+    kind, exponent, modulus = parts_of_key(base64.b64decode(rsa.split()[1])) or []
+    return key_of(kind, bytes(zeros) + exponent, modulus)
 
 
 def node(name: str = "office", number: int = 1, ports: tuple[int, ...] = (20010,)) -> Node:

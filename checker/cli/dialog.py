@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from checker import journal
 from checker.cli.exit_codes import PROG
 from checker.model import CheckerError, Note
-from checker.output import say
+from checker.output import say, would_lines
 
 
 class Declined(CheckerError):
@@ -36,8 +36,8 @@ def show_note(note: Note) -> None:
 
 def would(plan: Iterable[str]) -> None:
     """Print what a dry run would do, a line each; the plan's lines begin with a verb."""
-    for line in plan:
-        say(f"would {line}")
+    for line in would_lines(plan):
+        say(line)
 
 
 def ask(args: argparse.Namespace, question: str, plan: Iterable[str]) -> None:

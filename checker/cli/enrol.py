@@ -111,6 +111,14 @@ def add_new(actions: Verbs) -> None:
         help="same as ',public' in the --forward before it",
     )
     add_labels(new)
+    add_limits(new)
+    add_dry_run(new, "print what would be made, and do nothing")
+    add_json(new)
+    new.set_defaults(command=cmd_new, is_registering=True)
+
+
+def add_limits(new: argparse.ArgumentParser) -> None:
+    """Add how long, how often and for which keys it works."""
     new.add_argument(
         "--expires",
         metavar="TIME",
@@ -142,9 +150,6 @@ def add_new(actions: Verbs) -> None:
         help="type of the enrolment's key: ed25519 (the default), or rsa for dropbear on small"
         " flash; each device makes its own key of the best type that it has",
     )
-    add_dry_run(new, "print what would be made, and do nothing")
-    add_json(new)
-    new.set_defaults(command=cmd_new)
 
 
 def cmd_new(args: argparse.Namespace, layout: Layout) -> ExitCode:

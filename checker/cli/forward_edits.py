@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from checker.cli.common import registry_of
 from checker.cli.dialog import narrate
@@ -18,18 +17,16 @@ from checker.cli.node_edits import (
 )
 from checker.cli.verbs import Verbs
 from checker.config.layout import Layout
+from checker.control.forward_setting import Setting, as_set
 from checker.model import (
     ExpectKind,
-    Forward,
     InvalidValue,
     Node,
     Port,
-    parse_expect,
     parse_name,
     parse_port,
-    parse_target,
 )
-from checker.registry.edits import forward_at, moved, with_forward, with_target
+from checker.registry.edits import forward_at, moved, with_forward
 from checker.registry.labels import parse_relabelling
 
 
@@ -142,7 +139,7 @@ def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, which)
-        return labels.of(with_forward(node, forward, as_set(args, forward)))
+        return labels.of(with_forward(node, forward, as_set(setting_of(args), forward)))
 
     if apply(args, layout, edit):
         if args.target or args.port or args.public:
@@ -152,32 +149,16 @@ def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
     return ExitCode.OK
 
 
-def as_set(args: argparse.Namespace, forward: Forward) -> Forward:
-    """The forward with what the options of `node set` change. Raises InvalidValue."""
-    there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
-    if args.target:
-        there = with_target(there, parse_target(args.target, "--target"))
-    return replace(
-        there,
-        expect=parse_expect(args.expect) if args.expect else forward.expect,
-        deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
-        public=args.public == "yes" if args.public else forward.public,
+def setting_of(args: argparse.Namespace) -> Setting:
+    """What the options ask for."""
+    return Setting(
+        target=args.target or "",
+        expect=args.expect or "",
+        deadline=args.deadline or "",
+        port=args.port or "",
+        public=args.public or "",
+        now=args.now,
     )
-
-
-def parse_deadline(text: str) -> float | None:
-    """Seconds, or None for `default`. Raises InvalidValue."""
-    if text == "default":
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.5 <= seconds <= 60:
-        raise InvalidValue(
-            f"--deadline {text[:40]!r} is out of bounds; write 0.5 to 60 seconds, or default"
-        )
-    return seconds
 
 
 def remind_of_device(name: str, layout: Layout) -> None:

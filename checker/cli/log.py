@@ -17,13 +17,17 @@ from checker.cli.common import existing_registry
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.log_options import add_log_options, wanted_of
-from checker.cli.selection import add_filter, matching_rows
+from checker.cli.selection import add_filter
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
+from checker.control.matching import NothingMatches, rows_now
 from checker.model import Event, NodeName
 from checker.nearest import did_you_mean
-from checker.output import clock, say
+from checker.output import event_line, say
 from checker.registry.last_good import read_known
+from checker.rows.event_filter import Around, RowsOf, event_mistake, shows
+from checker.rows.filter import parse_filter
+from checker.rows.mistakes import MistakenFilter
 from checker.state.errors import StateMissing
 from checker.state.event_query import Wanted
 from checker.state.rows import event_row
@@ -41,12 +45,13 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker log --node office --follow",
         "reversi-checker log --since 2h --kind kill,kill-failed",
         "reversi-checker log --since 2026-11-01 --until 2026-11-08 --grep 'not registered'",
-        "reversi-checker log --filter tag:site-a --kind status",
-        ending="Times are local, as printed. All options can be combined.\nA filter chooses by the"
-        " present state of the forwards, not by that of the time\nof the event.",
+        "reversi-checker log --filter 'kind:kill actor:ada at:yesterday'",
+        ending="Times are local, as printed. All options can be combined.\nIn a filter, kind:,"
+        " actor:, at:, text:, node: and port: are the event's own; status:, tag: and\nall"
+        " others say what its forwards are now. The console's event log takes the same text.",
     )
     add_log_options(log)
-    add_filter(log, "events of forwards")
+    add_filter(log, "events")
     log.add_argument(
         "--follow", action="store_true", help="print new events as they come, until interrupted"
     )
@@ -55,12 +60,14 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    also = None if args.filter is None else of_matching(layout, args.filter)
+    also = None if args.filter is None else of_filter(layout, args.filter)
     wanted = wanted_of(args, time.time(), also)
     state = opened(layout, is_followed=args.follow)
     events = past_events(state, wanted)
     first = next(events, None)
     if first is None:
+        if args.filter is not None and not args.follow:
+            raise NothingMatches(f"nothing matches the filter {args.filter!r}")
         for node in sorted(wanted.nodes):
             warn_of_unknown(layout, node)
     else:
@@ -77,18 +84,14 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
     return ExitCode.OK
 
 
-def of_matching(layout: Layout, text: str) -> Callable[[Event], bool]:
-    """Whether an event is of a row that the filter shows now: of its port, or of its node as a
-    whole. Raises what matching_rows raises.
-    """
-    registry = existing_registry(layout)
-    rows = matching_rows(layout, registry, text)
-    names = {row.seen.node for row in rows}
-    matching = {row.key for row in rows}
-    matching |= {(row.seen.node, port) for row in rows if row.forward for port in row.forward.ports}
-    others = {(one.node, port) for one in registry.forwards for port in one.ports} - matching
-    # a port that the node no longer has is part of its past
-    return lambda event: event.node in names and (event.node, event.port) not in others
+def of_filter(layout: Layout, text: str) -> Callable[[Event], bool]:
+    """Whether the filter shows an event. Raises MistakenFilter, NoGateway, StateError."""
+    found, moment = rows_now(layout, existing_registry(layout), text)
+    sentence = event_mistake(text, found, moment)
+    if sentence:
+        raise MistakenFilter(sentence)
+    wanted, around = parse_filter(text), Around(rows=RowsOf(found), moment=moment)
+    return lambda event: shows(wanted, event, around)
 
 
 def warn_of_unknown(layout: Layout, name: NodeName) -> None:
@@ -122,11 +125,6 @@ def event_json(event: Event) -> dict[str, Any]:
     row = {**event_row(event), "kind": event.kind.value}
     del row["act"]  # a detail of how it is stored
     return {"id": event.id, **row}
-
-
-def event_line(event: Event) -> str:
-    where = f"{event.node}{f':{event.port}' if event.port else ''}" if event.node else "-"
-    return f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
 
 
 def followed(state: StateFile, events: Iterable[Event], wanted: Wanted) -> Iterator[Event]:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 
 from checker import __version__, journal
-from checker.arguments import Parser
+from checker.arguments import Help, Parser
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
-from checker.config.layout import find_layout
+from checker.config.layout import find_layout, refuse_unmade
 from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
 
@@ -60,7 +60,7 @@ examples:
   reversi-checker log --follow                                  events as they come
   reversi-checker node move --help                              the options of one command
 
-exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or configuration,
+exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or configuration, \
 3 no daemon, 4 state file, 70 bug, 130 interrupted
 """
 
@@ -86,11 +86,11 @@ def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
         prog=PROG,
         description="Test reverse SSH tunnels end to end, and free the ports of those that hang.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         parents=[global_options()],
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
-    parser.set_defaults(is_of_root=False)
+    parser.set_defaults(is_of_root=False, is_registering=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in modules_for(words):
         import_module(f"checker.cli.{name}").add_to(verbs)
@@ -112,6 +112,8 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
         layout = find_layout(parsed.home, os.environ)
         if not parsed.is_of_root:
             refuse_outsider(layout)
+        if parsed.is_registering:
+            refuse_unmade(layout, parsed.home, os.environ)
         return command(parsed, layout)
     except Declined as answer:
         narrate(f"{PROG}: {answer}")

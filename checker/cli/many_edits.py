@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from checker.cli.common import registry_of
 from checker.cli.dialog import narrate, show_note, would
@@ -11,19 +13,22 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import confirm_many, matching_nodes
 from checker.config.layout import Layout
 from checker.control.many_nodes import Failure, ManyChanges, carry_out_all, planned_for_all
-from checker.control.node_changes import Edit, NodeChange
+from checker.control.node_changes import Edit, NodeChange, with_reason
 from checker.model import NodeName
 from checker.output import say
 from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
+from checker.registry.reasons import reason_kept
 
 
-def apply_to_all(args: argparse.Namespace, layout: Layout, edit: Edit) -> ExitCode:
+def apply_to_all(args: argparse.Namespace, layout: Layout, edit: Edit, why: str = "") -> ExitCode:
     """Change each node that is named or matches as `edit` says, which keeps names, keys and ports.
-    One that fails stops no other. Raises CheckerError if none can be changed.
+    One that fails stops no other; `why` they are disabled. Raises CheckerError if none can be
+    changed.
     """
     registry = registry_of(layout)
     plan = planned_for_all(registry, chosen(args, layout, registry), edit)
+    plan = replace(plan, changes=tuple(with_reason(change, why) for change in plan.changes))
     if args.dry_run:
         would(map(line_of, plan.changes))
         show_failures(plan.failures)
@@ -35,7 +40,10 @@ def apply_to_all(args: argparse.Namespace, layout: Layout, edit: Edit) -> ExitCo
         lines = [line_of(change) for change in plan.changes]
         ends = any(change.aims for change in plan.changes)
         confirm_many(args, f"change {nodes(len(lines))}", lines, what="nodes", ends=ends)
-        made, later = carry_out_all(layout, plan.changes, show_note)
+        with contextlib.ExitStack() as reasons:
+            for change in plan.changes if why else ():
+                reasons.enter_context(reason_kept(layout, change.before.name, why))
+            made, later = carry_out_all(layout, plan.changes, show_note)
         failures += later
     show_failures(failures)
     for change in made:

@@ -72,7 +72,7 @@ def add_to(actions: Verbs) -> None:
     add_key_options(adding)
     add_dry_run(adding, "print what would be registered and written, and do nothing")
     add_json(adding)
-    adding.set_defaults(command=cmd_add)
+    adding.set_defaults(command=cmd_add, is_registering=True)
 
 
 def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:

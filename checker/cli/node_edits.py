@@ -21,29 +21,34 @@ from checker.config.settings import load_config
 from checker.control.client_files import key_files
 from checker.control.node_changes import (
     Edit,
-    NodeChange,
     carry_out,
     disable_broken_node,
     planned,
+    with_reason,
 )
+from checker.control.plan_text import change_lines
 from checker.model import CheckerError, InvalidValue, Node, parse_day, parse_name
 from checker.output import say
 from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
+from checker.registry.reasons import parse_reason, reason_kept
 
 
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
     add_rekey(actions)
-    add_edit_of_several(
+    disabling = add_edit_of_several(
         actions,
         "disable",
         cmd_disable,
         "end the tunnels of nodes and reject their keys; keep everything else",
-        "disable office",
+        "disable office --why 'stolen from the car'",
         "disable --filter tag:site-a --dry-run",
+    )
+    disabling.add_argument(
+        "--why", default="", metavar="TEXT", help="the reason, which rows and the log show"
     )
     add_edit_of_several(
         actions, "enable", cmd_enable, "accept disabled nodes again", "enable office"
@@ -133,11 +138,12 @@ def apply(
     layout: Layout,
     edit: Edit,
     during: Callable[[Node], AbstractContextManager[object]] | None = None,
+    why: str = "",
 ) -> bool:
     """Change the node as `edit` says, inside the block of `during`, and end the tunnels that lose
     their right; whether anything was done. Raises CheckerError.
     """
-    change = planned(layout, registry_of(layout).node(args.name), edit)
+    change = with_reason(planned(layout, registry_of(layout).node(args.name), edit), why)
     if not change.clauses:
         say(f"{change.before.name}: nothing to change")
         return False
@@ -148,10 +154,10 @@ def apply(
     if change.obstacles and not (args.yes or args.dry_run):
         raise CheckerError("nothing was changed; to do it anyway, add --yes")
     if args.dry_run:
-        would(plan_of(change))
+        would(change_lines(change))
         return False
     if change.aims:
-        ask(args, f"change node {change.before.name}", plan_of(change))
+        ask(args, f"change node {change.before.name}", change_lines(change))
     carry_out(layout, change, show_note, during=during)
     for sentence in change.sentences:
         say(sentence)
@@ -175,14 +181,6 @@ def is_about_one(args: argparse.Namespace) -> bool:
         return False
     args.name = args.names[0]
     return True
-
-
-def plan_of(change: NodeChange) -> Iterator[str]:
-    """What the change does, a line each."""
-    for port, text in change.clauses:
-        yield f"change {change.before.name}{f':{port}' if port else ''}: {text}"
-    for aim in change.aims:
-        yield f"end the tunnel on port {aim.port}"
 
 
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -216,17 +214,30 @@ def asks_for_key(args: argparse.Namespace) -> bool:
 
 
 def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    why = parse_reason(args.why)
     if is_about_one(args):
         registry = registry_of(layout)
         broken = registry.broken_file(args.name)
         if broken is not None:
-            disable_broken(args, layout, registry, broken)
+            disable_broken(args, layout, registry, broken, why)
             return ExitCode.OK
-    return apply_to_each(args, layout, lambda node: replace(node, enabled=False))
+        apply(
+            args,
+            layout,
+            disabled,
+            during=lambda after: reason_kept(layout, after.name, why),
+            why=why,
+        )
+        return ExitCode.OK
+    return apply_to_all(args, layout, disabled, why)
+
+
+def disabled(node: Node) -> Node:
+    return replace(node, enabled=False)
 
 
 def disable_broken(
-    args: argparse.Namespace, layout: Layout, registry: Registry, broken: BrokenFile
+    args: argparse.Namespace, layout: Layout, registry: Registry, broken: BrokenFile, why: str
 ) -> None:
     """Disable a node whose file cannot be edited, as it cannot be read."""
     aims = all_aims(registry, broken.name)
@@ -237,7 +248,7 @@ def disable_broken(
     refuse_others(layout)
     if aims:
         ask(args, f"disable node {broken.name}", plan)
-    say(disable_broken_node(layout, registry, broken, show_note))
+    say(disable_broken_node(layout, registry, broken, show_note, why))
 
 
 def cmd_enable(args: argparse.Namespace, layout: Layout) -> ExitCode:

@@ -78,7 +78,7 @@ def add_import(actions: Verbs) -> None:
     )
     add_dry_run(importing, "print what would be registered, and do nothing")
     add_json(importing)
-    importing.set_defaults(command=cmd_import)
+    importing.set_defaults(command=cmd_import, is_registering=True)
 
 
 def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:

@@ -35,6 +35,7 @@ from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.pin_files import pins_of
+from checker.registry.reasons import read_reason
 from checker.registry.succession import old_key_note
 from checker.rows.row import Row
 from checker.state.errors import StateError
@@ -223,7 +224,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
     if node.calls_itself:
         yield f"device    calls itself {printable(node.calls_itself)}"
     yield f"added     {clock(node.added_at)}"
-    yield f"state     {key_state(node)}"
+    why = "" if node.enabled else read_reason(layout, node.name)
+    yield f"state     {key_state(node)}{f': {why}' if why else ''}"
     yield from label_lines(node)
     yield f"key       {node.public_key}"
     if node.next_key:

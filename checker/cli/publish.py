@@ -14,12 +14,12 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.node_changes import ChangedMeanwhile
 from checker.control.notices import notify
+from checker.control.publishing import planned_publication
 from checker.haproxy.program import Proxy, is_installed, proxy_of
 from checker.haproxy.publish import (
     begin,
     change,
     follow,
-    refuse_taken,
     unserved,
     wanted_file,
 )
@@ -28,7 +28,7 @@ from checker.output import say
 from checker.registry.edits import with_forward
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
-from checker.registry.publications import parse_sni, with_publication
+from checker.registry.publications import parse_sni
 
 WHICH = "which forward; NODE is enough if it has only one"
 
@@ -109,11 +109,10 @@ def publish(args: argparse.Namespace, layout: Layout, proxy: Proxy, uid: int) ->
     with locked(layout):
         registry = registry_of(layout)
         node, forward = one_forward(registry, args.forward)
-        after = with_forward(node, forward, with_publication(forward, publication))
-        file = wanted_file(registry.with_node(after), proxy)
-        refuse_taken(publication.port, registry, proxy, uid)
+        plan = planned_publication(registry, proxy, uid, forward, publication)
+        after = plan.after
         if args.dry_run:
-            say(file, end="")
+            say(plan.file, end="")
             warn_unserved(registry.with_node(after), proxy, is_dry=True)
             return
         about_proxy = change(layout, proxy, after)

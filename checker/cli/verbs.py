@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from checker.arguments import Help
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
 
@@ -44,7 +45,7 @@ def add_verb(
         help=text,
         description=description or f"{text[0].upper()}{text[1:]}.",
         epilog="\n".join(filter(None, (f"example: {shown}", ending))),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         parents=[global_options(home=argparse.SUPPRESS, is_debug=argparse.SUPPRESS)],
     )
 

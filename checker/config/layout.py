@@ -14,7 +14,8 @@ class NoGateway(CheckerError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"there is no directory {folder}, so there is no gateway; see --home and REVERSI_HOME"
+            f"there is no gateway at {folder}; to make this machine one, run: sudo"
+            " reversi-checker init --gateway HOST:22 (if it is elsewhere: --home, or REVERSI_HOME)"
         )
 
 
@@ -106,6 +107,14 @@ def refuse_missing(layout: Layout) -> None:
     """Raise NoGateway if the directory of its configuration does not exist."""
     if not layout.config.parent.is_dir():
         raise NoGateway(layout.config.parent)
+
+
+def refuse_unmade(layout: Layout, home: str | None, environ: Mapping[str, str]) -> None:
+    """Raise NoGateway if no home was named, and there is none yet: a node that is registered there
+    would be missing from the gateway that `init` makes later.
+    """
+    if not (home or environ.get("REVERSI_HOME")):
+        refuse_missing(layout)
 
 
 def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:

@@ -66,7 +66,7 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
     except StateMissing as error:
         remarks = (*remarks, f"the daemon was never started here: {error}")
         seen = FromState(tunnels={}, known={})
-    rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
+    rows = (*registered_rows(layout, nodes, seen), *map(broken_row, broken))
     if not rows:
         remarks = (*remarks, no_nodes(layout))
     ports = {row.seen.port for row in rows}
@@ -138,8 +138,11 @@ def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping
     return {key: background.known(key) for key in keys}
 
 
-def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Row, ...]:
+def registered_rows(
+    layout: Layout, nodes: Mapping[NodeName, Node], seen: FromState
+) -> tuple[Row, ...]:
     barred = barred_words(nodes, today())
+    reasons = reasons_of(layout, barred)
     return tuple(
         forward_row(
             forward,
@@ -147,10 +150,20 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Ro
             seen_at((name, forward.port), seen.tunnels),
             seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
+            why=reasons.get(name, ""),
         )
         for name, node in nodes.items()
         for forward in node.forwards
     )
+
+
+def reasons_of(layout: Layout, barred: Mapping[NodeName, str]) -> Mapping[NodeName, str]:
+    """Why nodes are disabled, as far as somebody said."""
+    if "disabled" not in barred.values():
+        return {}
+    from checker.registry.reasons import read_reasons  # most gateways have no disabled node
+
+    return read_reasons(layout, barred)
 
 
 def no_nodes(layout: Layout) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from checker.control.many_nodes import Failure
 from checker.model import Applicant, Node, NodeName, printable
 from checker.nearest import did_you_mean
+from checker.registry.free_name import name_of_word
 
 SEE = "see: reversi-checker node pending"
 NAMESAKES = 3
@@ -116,12 +117,17 @@ def question_lines(
 
 
 def alias(one: Applicant, known: Sequence[Applicant]) -> str:
-    """What the device calls itself, if that is not its name, and who else does, as a clause."""
+    """What the device calls itself, if that is not its name, and who else does, as a clause. Words
+    count as the same if they give the same name.
+    """
     said = f", calls itself {printable(one.said)}"
+    word = name_of_word(one.said)
     others = [
         each.name
         for each in known
-        if each.said == one.said and each.fingerprint != one.fingerprint and not each.is_rejected
+        if name_of_word(each.said) == word
+        and each.fingerprint != one.fingerprint
+        and not each.is_rejected
     ]
     if not others:
         return "" if one.said == one.name else said

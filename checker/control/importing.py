@@ -7,7 +7,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from checker.config.files import write_atomically
@@ -30,6 +31,7 @@ from checker.registry.node_file import node_toml
 from checker.registry.reading import node_path
 from checker.registry.waiting import waiting_path
 
+MOST_FILES = 10_000
 STDIN = Path("-")
 TYPED = Path("--command")
 """In place of the path of a file, if the command line itself was given."""
@@ -37,20 +39,30 @@ CALLED = {STDIN: "standard input", TYPED: "a command line"}
 
 
 def files_at(paths: Iterable[Path]) -> tuple[list[Path], list[FileRemark]]:
-    """The files at these paths, each once, in order; and a remark on each path without any. Of a
-    directory, the .rev files count if it has any: what the original built lies beside them.
+    """The files at these paths and below, each once, in order; and a remark on each path without
+    any. Raises InvalidValue if they are too many.
     """
     found: dict[Path, None] = {}
     problems = []
     for path in paths:
-        below = [path]
-        if path.is_dir():
-            plain = sorted(one for one in path.glob("[!.]*") if not one.is_dir())
-            below = [one for one in plain if one.suffix == ".rev"] or plain
+        below = list(islice(files_below(path), MOST_FILES + 1)) if path.is_dir() else [path]
+        if len(below) > MOST_FILES:
+            raise InvalidValue(f"{path}: has more than {MOST_FILES:,} files")
         if not below:
             problems.append(FileRemark(path=path, remark=Remark(line=0, text="has no file")))
         found.update(dict.fromkeys(below))
     return list(found), problems
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a directory and of those below it, except hidden ones. Of a directory
+    with .rev files, only these count: what the original built lies beside them.
+    """
+    for place, folders, names in os.walk(folder):
+        plain = sorted(name for name in names if not name.startswith("."))
+        chosen = [name for name in plain if name.endswith(".rev")]
+        folders[:] = [] if chosen else sorted(one for one in folders if not one.startswith("."))
+        yield from (Path(place, name) for name in chosen or plain)
 
 
 def content_of(path: Path) -> bytes:

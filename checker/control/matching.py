@@ -24,9 +24,21 @@ def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, .
 
 def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
     """The same, and the moment at which they matched."""
-    from checker.control.all_rows import with_state  # slow to load
     from checker.rows.claims import forget
     from checker.rows.mistakes import check_filter, why_nothing
+
+    found, moment = rows_now(layout, registry, text)
+    wanted = check_filter(text, found, moment)
+    rows = tuple(row for row in found if wanted.shows(row, moment))
+    forget(row.key for row in found)
+    if not rows:
+        raise NothingMatches(why_nothing(text, found, moment))
+    return rows, moment
+
+
+def rows_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
+    """All rows that a filter may judge, and the present moment. Raises InvalidValue, StateError."""
+    from checker.control.all_rows import with_state  # slow to load
 
     refuse_blank(text)
     now = time.time()
@@ -34,13 +46,7 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
     every_s = (
         found.sweep.every_s if found.sweep else load_config(layout.config).policy.probe_every_s
     )
-    moment = Moment(now=now, every_s=every_s)
-    wanted = check_filter(text, found.rows, moment)
-    rows = tuple(row for row in found.rows if wanted.shows(row, moment))
-    forget(row.key for row in found.rows)
-    if not rows:
-        raise NothingMatches(why_nothing(text, found.rows, moment))
-    return rows, moment
+    return found.rows, Moment(now=now, every_s=every_s)
 
 
 def refuse_blank(text: str) -> None:

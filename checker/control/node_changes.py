@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout
 from checker.config.settings import load_config
@@ -22,6 +22,7 @@ from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.publications import needs_root
 from checker.registry.reading import read_registry
+from checker.registry.reasons import reason_kept
 from checker.tunnels.port_owner import Owner, owner_of
 
 Edit = Callable[[Node], Node]
@@ -140,8 +141,16 @@ def carry_out(
     warn_of_heirs(layout, registry, report)
 
 
+def with_reason(plan: NodeChange, why: str) -> NodeChange:
+    """The plan of disabling a node, whose events and sentences say why."""
+    clauses = tuple(
+        (port, f"{text}: {why}" if port is None else text) for port, text in plan.clauses
+    )
+    return replace(plan, clauses=clauses) if why else plan
+
+
 def disable_broken_node(
-    layout: Layout, registry: Registry, broken: BrokenFile, report: Report
+    layout: Layout, registry: Registry, broken: BrokenFile, report: Report, why: str = ""
 ) -> str:
     """Disable a node whose file is broken, end its tunnels, and note it in the file; a sentence
     about what was done. Raises CheckerError.
@@ -149,11 +158,12 @@ def disable_broken_node(
     name = broken.name
     node = registry.nodes.get(name)
     aims = [Aim(node=name, port=forward.port) for forward in node.forwards] if node else []
-    with locked(layout):
+    with locked(layout), reason_kept(layout, name, why):
         disable_broken(
             layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, report)
         )
-    notify(layout, name, [(None, "disabled, with a broken file")], report)
+    because = f": {why}" if why else ""
+    notify(layout, name, [(None, f"disabled, with a broken file{because}")], report)
     warn_of_heirs(layout, registry, report)
     return (
         f"{name}: disabled: its keys are rejected, and stay rejected when its file is repaired;"

@@ -69,7 +69,14 @@ from checker.model.node import (
 )
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
-from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
+from checker.model.public_key import (
+    KEY_TYPES,
+    KeyType,
+    fingerprint,
+    parse_public_key,
+    parts_of_key,
+    rsa_bits,
+)
 from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
 from checker.model.ssh_access import (
     SSH_USER,
@@ -235,6 +242,7 @@ __all__ = [
     "parse_tags",
     "parse_target",
     "parse_why",
+    "parts_of_key",
     "pinned_keys_file",
     "printable",
     "room_for",

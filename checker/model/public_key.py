@@ -8,6 +8,7 @@ import struct
 from enum import StrEnum
 
 from checker.model.errors import InvalidValue
+from checker.model.text import printable
 
 
 class KeyType(StrEnum):
@@ -51,12 +52,41 @@ def parse_public_key(text: str) -> str:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack_from(">I", blob)
     except (ValueError, struct.error) as error:
-        raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
+        raise InvalidValue(
+            f"the public key {printable(words[1], 20)}... is not whole; copy the line of the .pub file"
+            " again"
+        ) from error
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
         raise InvalidValue(
             f"the public key {words[1][:20]}... is cut off, or is not a {words[0]} key"
         )
-    return f"{words[0]} {base64.b64encode(blob).decode()}"
+    return f"{words[0]} {base64.b64encode(as_sshd_reads(words[0], blob)).decode()}"
+
+
+def parts_of_key(blob: bytes) -> list[bytes] | None:
+    """The fields of a key; None if it does not consist of whole fields. Source: RFC 4251, section
+    5, `string`.
+    """
+    parts, at = [], 0
+    while at < len(blob):
+        length = int.from_bytes(blob[at : at + 4], "big")
+        parts.append(blob[at + 4 : at + 4 + length])
+        at += 4 + length
+    return parts if at == len(blob) else None
+
+
+def as_sshd_reads(kind: str, blob: bytes) -> bytes:
+    """Return an RSA key without needless zeros before its numbers, other keys as they are.
+
+    OpenSSH skips these zeros, so one key would have many fingerprints here, and a second node with
+    it would take the first one's logins. Source: sshbuf-getput-crypto.c, sshbuf_get_bignum2.
+    """
+    parts = parts_of_key(blob) if kind == "ssh-rsa" else None
+    if parts is None:
+        return blob
+    numbers = (part.lstrip(b"\0") for part in parts[1:])
+    plain = [parts[0], *(b"\0" + one if one[:1] >= b"\x80" else one for one in numbers)]
+    return b"".join(struct.pack(">I", len(part)) + part for part in plain)
 
 
 def rsa_bits(key: str) -> int | None:

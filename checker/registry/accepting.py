@@ -34,7 +34,7 @@ from checker.registry.enrolments import (
     write_enrolment,
 )
 from checker.registry.free_name import free_name
-from checker.registry.host_key_value import parse_host_key
+from checker.registry.host_key_value import parse_device_key, parse_host_key
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.many_changes import change_all
@@ -221,7 +221,7 @@ def checked(given: Applicant) -> Applicant:
     """Return the applicant with values that may be written: another account wrote the state file.
     Raises InvalidValue.
     """
-    key = parse_host_key(given.public_key, "public key")
+    key = parse_device_key(given.public_key)
     if fingerprint(key) != given.fingerprint:
         raise InvalidValue(f"the key of {given.name[:80]!r} is not the one of its fingerprint")
     return replace(

@@ -24,6 +24,7 @@ from checker.registry.nodes import NameTaken, SharedKeyTaken, UnknownNode, confl
 from checker.registry.pin_files import pins_path
 from checker.registry.publications import unbindable
 from checker.registry.reading import node_path, read_registry
+from checker.registry.reasons import reason_path
 from checker.registry.waiting import waiting_path, waiting_toml
 
 log = logging.getLogger(__name__)
@@ -127,12 +128,15 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
     path = node_path(layout, name)
     try:
         if after is None:
-            delete_node(path, kept_key_path(layout, name), pins_path(layout, name))
+            beside = (path_of(layout, name) for path_of in (kept_key_path, pins_path, reason_path))
+            delete_node(path, *beside)
         elif after.name != name:
             rename_node(layout, name, after)
         else:
             write_atomically(path, node_toml(after, present_text(path)), mode=0o644)
             write_waiting(path, after)
+        if after is not None and after.enabled:
+            reason_path(layout, after.name).unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(
@@ -157,7 +161,7 @@ def delete_node(path: Path, *beside: Path) -> None:
 def rename_node(layout: Layout, name: NodeName, after: Node) -> None:
     """Rename a node's file and those beside it. Raises ConfigError, OSError."""
     old, new = node_path(layout, name), node_path(layout, after.name)
-    for path_of in (kept_key_path, pins_path):
+    for path_of in (kept_key_path, pins_path, reason_path):
         beside = path_of(layout, name)
         if beside.exists():
             beside.replace(path_of(layout, after.name))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from checker.model import InvalidValue
+from checker.model import InvalidValue, printable
 from checker.registry.imported import Login, Remark
 from checker.registry.shell_words import HOLDS_COMMAND, OUTPUT, Command, commands_in
 from checker.registry.ssh_command import PROGRAMS, RemoteForward, options, read_ssh
@@ -32,6 +32,12 @@ DEEPEST = 3
 TOGETHER = (
     "if these are connections of one device, import the file with --name NAME: then they are one"
     " node"
+)
+FORWARD = re.compile(r"(?:^|\s)-R ?(?:\S*:)?[0-9]+:[^\s:]+:[0-9]+(?:\s|$)")
+"""What a remote forward looks like, whatever program takes it."""
+NOT_READ = (
+    "{program} is neither ssh nor autossh nor dbclient; if it takes the same options, import them"
+    " with --command 'ssh ...'"
 )
 VARIABLE = re.compile(r"\$(?:\{[^}]*\}|\w+|\(\.\.\.\)|[@*#?!$-])")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -60,21 +66,37 @@ def is_script(text: str) -> bool:
 
 def script_sources(text: str, stem: str) -> Iterator[Source | Remark]:
     """Yield the tunnels that a script starts, and a remark on each that is not taken."""
-    sources: dict[tuple[Login | None, tuple[RemoteForward, ...]], Source] = {}
-    comments: list[str] = []
+    tunnels: dict[tuple[Login | None, tuple[RemoteForward, ...]], tuple[Source, str]] = {}
+    others: list[Source] = []
+    is_list = False
     for start in starts_in(commands_in(text), 1):
         found = source_from(start, stem)
         if isinstance(found, Remark):
             yield found
+        elif found is not None and not found.forwards:
+            others.append(found)
         elif found is not None:
-            same = sources.setdefault((found.login, found.forwards), found)
-            if same is found:
-                comments.append(start.comment)
-    yield from named(list(sources.values()), comments, stem)
+            mine = (found, start.comment)
+            same, comment = tunnels.setdefault((found.login, found.forwards), mine)
+            if same is not found and are_two_names(comment, start.comment):
+                is_list = True
+                yield Remark(
+                    line=found.line, text=f"asks for the same port as {comment}, line {same.line}"
+                )
+    is_list = is_list or len(tunnels) + len(others) > 1
+    yield from named(list(tunnels.values()), stem, is_list=is_list)
+    yield from others
+
+
+def are_two_names(one: str, other: str) -> bool:
+    """Whether the comments behind two commands name two devices."""
+    return one != other and all(map(PLAIN_WORD.fullmatch, (one, other)))
 
 
 def starts_in(commands: Iterator[Command], depth: int) -> Iterator[Start]:
-    """Yield the commands that run one of the programs, also in scripts within them."""
+    """Yield the commands that run one of the programs, or another with `-R`, also in scripts
+    within them.
+    """
     for command in commands:
         words = tuple(PREFIX.sub("", word) for word in command.words)
         at = next((n for n, word in enumerate(words) if is_program(word)), len(words))
@@ -87,6 +109,9 @@ def starts_in(commands: Iterator[Command], depth: int) -> Iterator[Start]:
                 comment=command.comment,
                 monitor=command.variables.get("AUTOSSH_PORT", ""),
             )
+            continue
+        if FORWARD.search(" ".join(word for word in words if not re.search(r"\s", word))):
+            yield Start(line=command.line, words=words, comment="", monitor="")
             continue
         for word in words if depth < DEEPEST else ():
             if re.search(r"\s", word) and MENTIONS.search(word):
@@ -101,6 +126,8 @@ def is_program(word: str) -> bool:
 
 def source_from(start: Start, stem: str) -> Source | Remark | None:
     """Return the tunnel of a command, or why it is not taken; None if it opens no port."""
+    if start.program not in PROGRAMS:
+        return Remark(line=start.line, text=NOT_READ.format(program=printable(start.program)))
     given = list(options(start.words[1:]))
     if not any(map(is_forward, given)):
         if any(flag in ("N", "M") for flag, _ in given):
@@ -142,14 +169,15 @@ def unresolved(given: Sequence[tuple[str, str]]) -> str:
     return f"uses ${name}, which the file does not set; write its value into a copy of the file"
 
 
-def named(sources: Sequence[Source], comments: Sequence[str], stem: str) -> Iterator[Source]:
-    """Name the tunnels of a file, and say how to make one node of them if that could be meant."""
-    words = [comment if PLAIN_WORD.fullmatch(comment) else "" for comment in comments]
-    logins = Counter(source.login for source in sources)
-    for source, word in zip(sources, words, strict=True):
-        alone = len(sources) == 1 or not source.forwards
-        name = stem if alone else word or f"{stem}-{source.forwards[0].port}"
-        could_be_one = not word and source.forwards and logins[source.login] > 1
+def named(sources: Sequence[tuple[Source, str]], stem: str, *, is_list: bool) -> Iterator[Source]:
+    """Name the tunnels of a file, each with the comment behind it, and say how to make one node of
+    them if that could be meant.
+    """
+    logins = Counter(source.login for source, _ in sources)
+    for source, comment in sources:
+        word = comment if PLAIN_WORD.fullmatch(comment) else ""
+        name = (word or f"{stem}-{source.forwards[0].port}") if is_list else stem
+        could_be_one = not word and logins[source.login] > 1
         notes = (*source.notes, TOGETHER) if could_be_one else source.notes
         yield replace(source, name=name, notes=notes)
 

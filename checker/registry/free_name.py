@@ -15,12 +15,17 @@ NAMELESS = NodeName("device")
 
 def free_name(said: str, is_taken: Callable[[NodeName], bool]) -> NodeName:
     """Return a node's name like what the device calls itself, with -2, -3 and so on if taken."""
-    try:
-        base = name_like(said)
-    except InvalidValue:
-        base = NAMELESS
+    base = name_of_word(said)
     names = (numbered(base, number) for number in itertools.count(1))
     return next(name for name in names if not is_taken(name))
+
+
+def name_of_word(said: str) -> NodeName:
+    """Return the name that a device gets for its word if nobody has it."""
+    try:
+        return name_like(said)
+    except InvalidValue:
+        return NAMELESS
 
 
 def numbered(base: NodeName, number: int) -> NodeName:

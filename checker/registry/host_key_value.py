@@ -17,9 +17,16 @@ from checker.model import (
     InvalidValue,
     Node,
     parse_public_key,
+    parts_of_key,
+    rsa_bits,
 )
 
 KEY = "host_key"
+PARTS = {"ssh-ed25519": 2}
+"""Fields of a key, its type too; other types have three."""
+ED25519_BYTES = 32
+LEAST_RSA_BITS = 1024
+"""OpenSSH takes no shorter key. Source: sshkey.h, SSH_RSA_MINIMUM_MODULUS_SIZE."""
 
 
 def host_key_in(table: Mapping[str, Any]) -> str:
@@ -88,14 +95,28 @@ def parse_host_key(value: Any, what: str = "host key") -> str:
     if not isinstance(value, str):
         raise InvalidValue(f"must be a text, not {value!r:.80}")
     key = parse_public_key(value)
-    if not is_whole(base64.b64decode(key.split()[1])):
-        raise InvalidValue(f"the {what} {key[:40]}... is cut off")
+    kind, _, encoded = key.partition(" ")
+    if not is_whole(kind, base64.b64decode(encoded)):
+        raise InvalidValue(f"the {what} {key[:40]}... is cut off, or has too many parts")
     return key
 
 
-def is_whole(blob: bytes) -> bool:
-    """Return whether a key consists of whole fields. Source: RFC 4251, section 5, `string`."""
-    at = 0
-    while at < len(blob):
-        at += 4 + int.from_bytes(blob[at : at + 4], "big")
-    return at == len(blob)
+def is_whole(kind: str, blob: bytes) -> bool:
+    """Return whether a key of this type consists of its fields, and of nothing else."""
+    parts = parts_of_key(blob)
+    if parts is None or len(parts) != PARTS.get(kind, 3):
+        return False
+    return kind != "ssh-ed25519" or len(parts[1]) == ED25519_BYTES
+
+
+def parse_device_key(value: Any) -> str:
+    """Parse the public key of a device that nobody looked at. Raises InvalidValue, also for one
+    with which sshd lets nobody in.
+    """
+    key = parse_host_key(value, "public key")
+    bits = rsa_bits(key)
+    if bits is not None and bits < LEAST_RSA_BITS:
+        raise InvalidValue(
+            f"sshd refuses an RSA key of {bits} bits; make a public key of 2048 bits or more"
+        )
+    return key

@@ -17,7 +17,7 @@ SYMBOLS = {
     Status.FOREIGN: "x",
     Status.UNKNOWN: "?",
 }
-STALE_SYMBOL = "z"
+STALE_SYMBOL, SHUT_SYMBOL = "z", "‖"
 PENDING = "+"
 """In place of a status: the device waits to be accepted."""
 UNREGISTERED = "*"
@@ -50,7 +50,7 @@ def status_text(row: Row, moment: Moment) -> str:
     if row.applicant is not None:
         return f"{PENDING} {row.word}"
     if row.is_shut:
-        return f"{SYMBOLS[Status.DOWN]} {row.word}"
+        return f"{SHUT_SYMBOL} {row.word}"
     if moment.word(row) == STALE:
         return f"{STALE_SYMBOL} {stale_text(row, moment)}"
     return f"{SYMBOLS[row.seen.status]} {row.word}"
@@ -85,7 +85,11 @@ def answer_text(row: Row, moment: Moment) -> str:
 
 
 def reason(row: Row) -> str:
-    """What the last probe found; a forward that never was up is told from a lost one."""
+    """What the last probe found, or why somebody disabled the node of a shut row. A forward that
+    never was up is told from a lost one.
+    """
+    if row.is_shut and row.why_barred:
+        return row.why_barred
     detail = row.seen.detail
     if row.known.was_up or not detail.startswith(NOBODY_LISTENS):
         return detail
@@ -125,7 +129,7 @@ def latency_text(row: Row, _: Moment) -> str:
 
 def probe_text(row: Row, moment: Moment) -> str:
     if row.seen.probed_at is None:
-        return "" if row.seen.port == NO_PORT else "never"
+        return "" if row.seen.port == NO_PORT or row.is_shut else "never"
     return probe_age(row.seen.probed_at, moment)
 
 

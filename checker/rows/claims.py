@@ -61,6 +61,8 @@ class Word:
     text: str
     fields: tuple[Field, ...] = ()
     """Empty: in any of SEARCHED."""
+    whole: bool = False
+    """It must be the whole value, in each column."""
 
     @property
     def asks_time(self) -> bool:
@@ -73,6 +75,8 @@ class Word:
 
     def is_in(self, field: Field, row: Row, moment: Moment) -> bool:
         values = field.found(row, moment)
+        if self.whole:
+            return self.text in map(str.lower, values)
         if field.whole is not None and field.whole(self.text):
             return self.text in values
         return any(self.text in value.lower() for value in values)

@@ -167,6 +167,18 @@ FIELDS = (
     ),
 )
 BY_ID = {each.id: each for each in FIELDS}
+EVENT_FIELDS = (
+    Field(id="kind", title="kind", text=lambda *_: "", searched=False),
+    Field(id="actor", title="actor", text=lambda *_: "", searched=False),
+    Field(id="text", title="text", text=lambda *_: "", searched=False),
+    Field(
+        id="at", title="at", text=lambda *_: "", searched=False, units=AGES, number=lambda *_: None
+    ),
+)
+"""What only an event of the log has; checker.rows.event_filter knows their values. Their names
+cannot be shortened: the columns' names keep what they mean.
+"""
+OF_EVENTS = frozenset(each.id for each in EVENT_FIELDS)
 NAMES = tuple(dict.fromkeys((*BY_ID, *(each.title for each in FIELDS), "tag")))
 """What may be meant by a mistyped column: `tag` is written more often than `tags`."""
 
@@ -181,7 +193,7 @@ class UnknownColumn(CheckerError):
 
 def fields_called(name: str) -> tuple[Field, ...]:
     """The fields that a name, or the beginning of one, may mean."""
-    exact = tuple(each for each in FIELDS if name in (each.id, each.title))
+    exact = tuple(each for each in (*FIELDS, *EVENT_FIELDS) if name in (each.id, each.title))
     return exact or tuple(
         each for each in FIELDS if each.id.startswith(name) or each.title.startswith(name)
     )

@@ -40,8 +40,14 @@ def broken_row(broken: Broken) -> Row:
     )
 
 
-def forward_row(
-    forward: Forward | None, node: Node | None, seen: Tunnel, known: Known, *, barred: str = ""
+def forward_row(  # noqa: PLR0913 - what is known of it, from each source
+    forward: Forward | None,
+    node: Node | None,
+    seen: Tunnel,
+    known: Known,
+    *,
+    barred: str = "",
+    why: str = "",
 ) -> Row:
     """The row of a registered forward; None: the registry has not been read yet."""
     return Row(
@@ -49,6 +55,7 @@ def forward_row(
         seen=seen,
         known=known,
         barred=barred,
+        why_barred=why,
         calls_itself=node.calls_itself if node else "",
         tags=node.tags if node else (),
         note=node.note if node else "",

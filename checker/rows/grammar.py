@@ -65,6 +65,9 @@ def parse_value(value: str, fields: tuple[Field, ...], *, inverted: bool) -> Cla
     compared = parse_comparison(value, fields)
     if compared:
         return compared
+    if fields and value.startswith("="):
+        exact = "*".join(pieces(value[1:]))
+        return Word(text=exact, fields=fields, whole=True) if exact else None
     cut = pieces(value)
     if len(cut) > 1:
         return Shape(pattern=wildcard(cut), fields=fields)

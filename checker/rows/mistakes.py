@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from checker.model import CheckerError
 from checker.nearest import did_you_mean, nearest
 from checker.rows.claims import Word
-from checker.rows.fields import BY_ID, NAMES, Field, UnknownColumn, fields_called
+from checker.rows.fields import BY_ID, NAMES, OF_EVENTS, Field, UnknownColumn, fields_called
 from checker.rows.filter import parse_filter
 from checker.rows.grammar import IS, is_name, parse_part, parse_term
 from checker.rows.parse import HALF_REGEX, REGEX, pieces, terms_in
@@ -32,12 +32,12 @@ def check_filter(text: str, rows: Collection[Row], moment: Moment) -> Filter:
     return parse_filter(text)
 
 
-def mistake(text: str, rows: Collection[Row], moment: Moment) -> str:
+def mistake(text: str, rows: Collection[Row], moment: Moment, *, of_events: bool = False) -> str:
     """What is wrong with a filter, in a sentence; empty if nothing is.
 
     That is a part without an end, a pattern that is not valid, an unknown word after `is:`, and the
     name of a column that was probably mistyped: no column has it, one has nearly the same, and no
-    row contains the part as it stands.
+    row contains the part as it stands. Only a filter `of_events` may name what rows do not have.
     """
     for parts in terms_in(text):
         for part, name in named(parts):
@@ -45,6 +45,7 @@ def mistake(text: str, rows: Collection[Row], moment: Moment) -> str:
                 bad_pattern(part, name)
                 or unfinished(part, name)
                 or unknown_state(part, name)
+                or ("" if of_events else column_of_events(part))
                 or mistyped_column(part, rows, moment)
             )
             if found:
@@ -101,6 +102,15 @@ def unknown_state(part: Part, name: str) -> str:
         return ""
     hint = did_you_mean(word, STATES) or ";"
     return f"there is no is:{word}{hint} after is: comes {', '.join(STATES)}"
+
+
+def column_of_events(part: Part) -> str:
+    if part.name not in OF_EVENTS:
+        return ""
+    return (
+        f"{part.name}: is about events: it filters the event log, and `reversi-checker log`, not"
+        " the forwards"
+    )
 
 
 def mistyped_column(part: Part, rows: Collection[Row], moment: Moment) -> str:

@@ -62,6 +62,8 @@ class Row:
     known: Known = NOTHING_MORE
     barred: str = ""
     """Why the node may not listen, in one word (disabled, expired); empty if it may."""
+    why_barred: str = ""
+    """Why somebody disabled the node; empty: nobody said."""
     unregistered: bool = False
     """Not in the registry: it came by the shared key."""
     calls_itself: str = ""

@@ -5,11 +5,12 @@ Losing them loses nothing: each device asks again.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from checker.model import Applicant
+from checker.model import MOST_APPLICANTS, Applicant
 from checker.state.pending import Pending
 
 HAS_APPLICANT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'applicant'"
@@ -28,7 +29,11 @@ CREATE TABLE applicant (
 ) STRICT, WITHOUT ROWID
 """
 """Not a numbered migration, as with `said`."""
-APPLICANTS = "SELECT * FROM applicant ORDER BY first_at, fingerprint"
+APPLICANTS = "SELECT * FROM applicant ORDER BY first_at, fingerprint LIMIT :most"
+MOST_READ = 4 * MOST_APPLICANTS
+"""Twice as many as wait and were rejected: root reads a file that another account wrote."""
+TEXTS = ("enrolment", "name", "said", "public_key", "fingerprint", "peer")
+TIMES = ("first_at", "last_at")
 UPSERT_APPLICANT = """
 INSERT OR REPLACE INTO applicant VALUES (
     :fingerprint, :enrolment, :name, :said, :public_key, :host_keys, :peer, :first_at, :last_at,
@@ -43,10 +48,13 @@ def has_applicants(db: sqlite3.Connection) -> bool:
 
 
 def applicants_in(db: sqlite3.Connection) -> tuple[Applicant, ...]:
-    """Return the applicants, the oldest first; none from a file of an older product."""
+    """Return the applicants, the oldest first; none from a file of an older product. What we would
+    not write is left out.
+    """
     if not has_applicants(db):
         return ()
-    return tuple(applicant_from(row) for row in db.execute(APPLICANTS))
+    rows = db.execute(APPLICANTS, {"most": MOST_READ})
+    return tuple(one for row in rows if (one := applicant_from(dict(row))) is not None)
 
 
 def write_applicants(
@@ -73,12 +81,16 @@ def applicant_row(one: Applicant) -> dict[str, Any]:
     }
 
 
-def applicant_from(row: sqlite3.Row) -> Applicant:
-    """The inverse of applicant_row."""
-    fields: dict[str, Any] = dict(row)
-    fields["host_keys"] = tuple(row["host_keys"].splitlines())
-    fields["is_rejected"] = bool(row["is_rejected"])
-    return Applicant(**fields)
+def applicant_from(row: dict[str, Any]) -> Applicant | None:
+    """The inverse of applicant_row; None if a value is of another type."""
+    found: dict[str, Any] = {name: row.get(name) for name in (*TEXTS, *TIMES)}
+    host_keys = row.get("host_keys")
+    if not all(isinstance(one, str) for one in (*(found[name] for name in TEXTS), host_keys)):
+        return None
+    if not all(isinstance(at := found[name], float) and math.isfinite(at) for name in TIMES):
+        return None
+    found["host_keys"] = tuple(str(host_keys).splitlines())
+    return Applicant(**found, is_rejected=bool(row.get("is_rejected")))
 
 
 class Applicants:

@@ -22,7 +22,7 @@ from checker.model import (
 )
 from checker.model.enrolment import FORGOTTEN_AFTER_S
 from checker.registry.free_name import free_name
-from checker.registry.host_key_value import parse_host_key
+from checker.registry.host_key_value import parse_device_key, parse_host_key
 from checker.wire import (
     MALFORMED,
     NOT_YOURS,
@@ -89,7 +89,7 @@ def decide(
     at `now` (Unix seconds).
     """
     try:
-        key = parse_host_key(asked.public_key, "public key")
+        key = parse_device_key(asked.public_key)
     except InvalidValue as error:
         return Refused(why=str(error), exit_status=MALFORMED)
     if key in known.other_keys:
@@ -144,13 +144,25 @@ def about_applicant(
 def about_newcomer(
     enrolment: Enrolment, asked: Enrol, known: Known, peer: str, now: float
 ) -> Answered | Refused:
-    """Take a new applicant, unless too many wait."""
+    """Take a new applicant, unless too many wait. Of one address at most as many may wait as places
+    are free: whoever floods the gateway from there leaves room for others.
+    """
     waiting = [one for one in known.applicants.values() if not one.is_rejected]
     if len(waiting) >= MOST_APPLICANTS:
         return Refused(
             why=f"{MOST_APPLICANTS} devices wait already for an answer", exit_status=TRY_LATER
         )
-    if len(newcomers(waiting, enrolment, peer, now)) >= enrolment.per_address:
+    here = network_of(peer)
+    neighbours = [one for one in waiting if network_of(one.peer) == here]
+    if len(neighbours) >= MOST_APPLICANTS - len(waiting):
+        return Refused(
+            why=(
+                f"{len(neighbours)} devices from this address wait already for an answer; the other"
+                " places are for other addresses"
+            ),
+            exit_status=TRY_LATER,
+        )
+    if len(newcomers(neighbours, enrolment, now)) >= enrolment.per_address:
         return Refused(
             why=(
                 f"{enrolment.per_address} devices from this address asked within a minute, and have"
@@ -173,17 +185,15 @@ def about_newcomer(
     return Answered(answer=wait(made, enrolment, known), put=made, is_new=True)
 
 
-def newcomers(
-    waiting: Iterable[Applicant], enrolment: Enrolment, peer: str, now: float
-) -> list[Applicant]:
-    """Return who asked first within the last minute, by this enrolment and from this address."""
-    here = network_of(peer)
+def newcomers(neighbours: Iterable[Applicant], enrolment: Enrolment, now: float) -> list[Applicant]:
+    """Return who asked first within the last minute by this enrolment, of those that wait from one
+    address.
+    """
     return [
         one
-        for one in waiting
-        if one.enrolment == enrolment.id
-        and now - one.first_at < NEW_WITHIN_S
-        and network_of(one.peer) == here
+        for one in neighbours
+        # a clock that was set back must not keep an address out
+        if one.enrolment == enrolment.id and 0 <= now - one.first_at < NEW_WITHIN_S
     ]
 
 

@@ -92,7 +92,7 @@ def settle(layout: Layout) -> tuple[str, ...]:
             try:
                 settle_one(layout, name)
             except CheckerError as error:
-                troubles.append(f"{name}: {error}")
+                troubles.append(f"{printable(name)}: {error}")
     finally:
         os.close(place)
     return tuple(troubles)

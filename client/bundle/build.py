@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from checker.config.files import write_secret
-from checker.config.layout import Layout, find_layout
+from checker.config.layout import Layout, find_layout, refuse_unmade
 from checker.config.readers import refuse_outsider
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
@@ -87,6 +87,7 @@ def find_source(wanted: BuildOptions) -> Source:
     """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
     refuse_outsider(layout)
+    refuse_unmade(layout, wanted.home, os.environ)
     config = load_config(layout.config)
     present = host_keys(layout)
     to_come = [host_key_in(file) for file in wanted.host_keys]
@@ -108,7 +109,7 @@ def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
 
     If the place is a directory, these are the names that `node add` and `node rekey` may have used.
     """
-    if not place.is_dir():
+    if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises if it may not look
         return [place]
     usual = (place / f"{node.name}.key", place / f"{node.name}.toml.key", kept)
     return [

@@ -39,10 +39,10 @@ become() { # KEY, in as_node: the file with the device's key
     if [ -e "$installed" ] && ! has_same_bytes "$1" "$dir/$NODE.key"; then
         fail "another bundle of $NODE is installed here and stays: uninstall it, or rename the node on the gateway"
     fi
-    has_same_bytes "$1" "$dir/$NODE.key" || put "$dir/$NODE.key" 600 <"$1"
-    self=$text
     find_platform
     find_unit
+    has_same_bytes "$1" "$dir/$NODE.key" || put "$dir/$NODE.key" 600 <"$1"
+    self=$text
     if is_installed && read_state; then return; fi
     put_files && register && restart_service
 }
@@ -108,7 +108,7 @@ leave() { # up or rejected
     else
         rmdir "$dir" 2>/dev/null
     fi
-    ! has screen || screen -S "$service" -X quit >/dev/null 2>&1
+    end_screen
     exit 0
 }
 

@@ -172,6 +172,8 @@ start() { # REQUEST [forwards]
 # Wait for the next line. Set event to pid, tick, end, number or note, and value to what came with it.
 next_event() {
     read -r line <&4 || return
+    # No answer is that long, and a shell would look for words in it for minutes.
+    [ "${#line}" -le 16000 ] || line=
     line=${line#"$tail"}
     value=${line##* }
     case $line in

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checker.arguments import Help
 from client.bundle.settings import Settings
 
 TYPED_SETTINGS = ("beat", "retry", "first_wait", "client")
@@ -71,7 +72,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "         reversi-client build --all --filter tag:site-a --output-dir bundles\n"
             "         reversi-client build --enrol yard"
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     add_names(build)
     add_gateway(build)

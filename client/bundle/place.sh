@@ -22,7 +22,11 @@ find_unit() {
     user_home=$(home_of_user)
     case $platform in
     openwrt) unit=$ROOT/etc/init.d/$service ;;
-    systemd) if is_root; then unit=$ROOT/etc/systemd/system/$service.service; else unit=$user_home/.config/systemd/user/$service.service; fi ;;
+    systemd)
+        if is_root; then unit=$ROOT/etc/systemd/system/$service.service; else unit=$user_home/.config/systemd/user/$service.service; fi
+        # On a gateway reversi-checker.service is its daemon.
+        [ ! -e "$unit" ] || grep -qF "/$NODE.sh" "$unit" || fail "$unit belongs to another program and stays: this node needs another name"
+        ;;
     macos) if is_root; then unit=$ROOT/Library/LaunchDaemons/$service.plist; else unit=$user_home/Library/LaunchAgents/$service.plist; fi ;;
     rclocal) unit=$ROOT/etc/rc.local ;;
     cron) unit='' ;;
@@ -136,7 +140,11 @@ register() {
     esac
 }
 
-other_jobs() { crontab -l 2>/dev/null | grep -vF -- "boot # $service"; }
+other_jobs() {
+    crontab -l 2>/dev/null | while IFS= read -r line; do
+        case $line in *"boot # $service") ;; *) printf '%s\n' "$line" ;; esac
+    done
+}
 
 unregister() {
     case $platform in
@@ -149,7 +157,7 @@ unregister() {
         if [ "$(other_lines "$unit")" = "$made_rclocal" ]; then drop "$unit"; else other_lines "$unit" | put "$unit" 755; fi
         ;;
     cron)
-        if has crontab && crontab -l 2>/dev/null | grep -qF -- "boot # $service"; then
+        if has crontab && [ "$(crontab -l 2>/dev/null)" != "$(other_jobs)" ]; then
             other_jobs | crontab - && say "removed our line from crontab"
         fi
         ;;
@@ -201,5 +209,5 @@ stop_process() {
         tries=$((tries + 1))
         sleep 1
     done
-    ! has screen || screen -S "$service" -X quit >/dev/null 2>&1
+    end_screen
 }

@@ -21,12 +21,22 @@ verb_keep() {
     while [ -r "$self" ] && ! /bin/sh "$self" run; do sleep 10; done
 }
 
+# Print the screen session of this tunnel: screen would also take the beginning of another one's name.
+screen_session() {
+    screen -ls 2>/dev/null | awk -v name="reversi-$NODE" '/Dead/ { next } { word = $1 } sub(/^[0-9]+\./, "", word) && word == name { print $1; exit }'
+}
+
+end_screen() {
+    has screen || return 0
+    set -- "$(screen_session)"
+    [ -z "$1" ] || screen -S "$1" -X quit >/dev/null 2>&1
+}
+
 # Open two windows: one runs the tunnel and shows its log, the other shows its status.
 start_screen() {
-    service=reversi-$NODE
-    screen -dmS "$service" -t tunnel /bin/sh "$self" keep || return
+    screen -dmS "reversi-$NODE" -t tunnel /bin/sh "$self" keep || return
     tries=0
-    until screen -S "$service" -X screen -t status /bin/sh "$self" watch; do
+    until started=$(screen_session) && [ -n "$started" ] && screen -S "$started" -X screen -t status /bin/sh "$self" watch; do
         tries=$((tries + 1))
         [ "$tries" -lt 5 ] || return
         sleep 1
@@ -42,5 +52,5 @@ verb_watch() {
 
 run_in_screen() {
     read_state || { has screen && start_screen; } || fail "screen is missing, or does not start"
-    [ ! -t 0 ] || exec screen -r "reversi-$NODE"
+    [ ! -t 0 ] || exec screen -r "$(screen_session)"
 }

@@ -39,15 +39,28 @@ NEED_A_NODE = frozenset(
         "act.enable",
         "act.tags",
         "act.mute",
+        "row.events",
         "row.note",
         "row.shell",
+        "row.shell_as",
+        "row.registry",
         "row.copy",
         "row.bundle",
         "row.command",
     }
 )
 """Ids of the actions that are for nodes; so are the operator's own commands."""
-OF_CURSOR = frozenset({"row.note", "row.shell", "row.copy", "row.bundle"})
+OF_CURSOR = frozenset(
+    {
+        "row.events",
+        "row.note",
+        "row.shell",
+        "row.shell_as",
+        "row.registry",
+        "row.copy",
+        "row.bundle",
+    }
+)
 """Those that are for the row under the cursor, whatever is marked."""
 
 

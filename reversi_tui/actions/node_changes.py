@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shlex
@@ -14,13 +15,21 @@ from checker.config.settings import load_config
 from checker.control.client import NotAllowed
 from checker.control.client_files import KeyWish, addresses, key_files
 from checker.control.many_nodes import carry_out_all, planned_for_all
-from checker.control.node_changes import Edit, carry_out, disable_broken_node, planned
+from checker.control.node_changes import (
+    Edit,
+    carry_out,
+    disable_broken_node,
+    planned,
+    with_reason,
+)
 from checker.control.registering import Wanted, register
 from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
+from checker.registry.edits import rekeyed
 from checker.registry.labels import Relabelling
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
+from checker.registry.reasons import parse_reason, reason_kept
 from client.bundle import options
 from client.bundle.settings import Settings
 from client.errors import ClientError
@@ -38,6 +47,8 @@ class Changed:
     sentence: str
     files: tuple[Path, ...] = ()
     """The files that were written."""
+    lacks_key: bool = False
+    """No bundle was built, because the node's private key is nowhere to be found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,33 +67,39 @@ class Changes:
             for name in nodes
         )
 
-    def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
+    def disable(self, nodes: Sequence[NodeName], why: str = "") -> tuple[Changed, ...]:
         """End the nodes' tunnels, and reject their keys; if one fails, the others go on."""
-        return tuple(self.disabled(name) for name in nodes)
+        return tuple(self.disabled(name, why) for name in nodes)
 
-    def disabled(self, name: NodeName) -> Changed:
+    def disabled(self, name: NodeName, why: str) -> Changed:
         """Disable a node, also one whose file is broken, which cannot be edited."""
 
         def work() -> Changed:
             notes: list[Note] = []
+            reason = parse_reason(why)
             registry = read_known(self.layout)
             broken = registry.broken_file(name)
             if broken is None:
-                return self.switched(name, "disable", lambda node: replace(node, enabled=False))
+                return self.switched(
+                    name, "disable", lambda node: replace(node, enabled=False), reason
+                )
             sentence = disable_broken_node(
-                self.layout, registry, broken, notes.append
+                self.layout, registry, broken, notes.append, reason
             ).removeprefix(f"{name}: ")
             return Changed(node=name, done=True, sentence=sentence_of([sentence], notes))
 
-        return self.attempt(name, self.checker_command("node", "disable", name), work)
+        words = ("--why", why) if why else ()
+        return self.attempt(name, self.checker_command("node", "disable", name, *words), work)
 
-    def switched(self, name: NodeName, verb: str, edit: Edit) -> Changed:
+    def switched(self, name: NodeName, verb: str, edit: Edit, why: str = "") -> Changed:
         def work() -> Changed:
             notes: list[Note] = []
             plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
             if not plan.clauses:
                 return Changed(node=name, done=False, sentence=f"already {verb}d")
-            carry_out(self.layout, plan, notes.append)
+            plan = with_reason(plan, why)
+            during = reason_kept(self.layout, name, why) if why else contextlib.nullcontext()
+            carry_out(self.layout, plan, notes.append, during=lambda _: during)
             return Changed(
                 node=name,
                 done=True,
@@ -166,19 +183,46 @@ class Changes:
         command = self.checker_command("node", "add", wanted.name, *forwards, *labels, *place)
         return self.attempt(wanted.name, command, work)
 
-    def with_bundle(self, added: Changed, output: Path) -> Changed:
+    def with_bundle(self, added: Changed, output: Path, key: Path | None = None) -> Changed:
         """Build the new node's bundle; the node stays added if that fails."""
-        built = self.build(added.node, output)
+        built = self.build(added.node, output, key)
         sentence = (
             added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
         )
         return replace(added, sentence=sentence, files=(*added.files, *built.files))
 
-    def build(self, name: NodeName, output: Path) -> Changed:
-        """Build the node's bundle, with the private key that the gateway kept, or that is beside
-        the bundle.
+    def rekey(self, name: NodeName, output: Path) -> Changed:
+        """Give the node a new key beside the present one, and build a bundle with it."""
+        command = self.checker_command("node", "rekey", name)
+
+        def work() -> Changed:
+            notes: list[Note] = []
+            keys = key_files(
+                KeyWish(name=name, folder=output.parent),
+                self.layout,
+                load_config(self.layout.config),
+            )
+            node = read_registry(self.layout.nodes).node(name)
+            plan = planned(self.layout, node, lambda one: rekeyed(one, keys.public, now=False))
+            carry_out(self.layout, plan, notes.append, during=keys.handed_over)
+            done = Changed(
+                node=name,
+                done=True,
+                sentence=sentence_of([text for _, text in plan.clauses], notes),
+                files=keys.places,
+            )
+            return self.with_bundle(done, output, keys.key)
+
+        return self.attempt(name, command, work)
+
+    def build(
+        self, name: NodeName, output: Path, key: Path | None = None, *, makes_key: bool = False
+    ) -> Changed:
+        """Build the node's bundle, with this private key, else the one that the gateway kept, or
+        that is beside the bundle; or for a device that makes its own.
         """
         places = (
+            *((key,) if key else ()),
             kept_key_path(self.layout, name),
             output.parent / f"{name}.key",
             output.parent / f"{name}.toml.key",
@@ -187,18 +231,19 @@ class Changes:
         command = ["reversi-client", "build", name, *home]
 
         def work() -> Changed:
-            key = next((place for place in places if os.access(place, os.R_OK)), None)
-            if key is None:
+            usual = [*places, *sorted(output.parent.glob(f"{name}-*.key"))]
+            key = next((place for place in usual if os.access(place, os.R_OK)), None)
+            if key is None and not makes_key:
                 looked = " or ".join(map(str, places))
                 sentence = (
                     f"its private key cannot be read at {looked}; you got it when you added the"
                     " node: put it there, or let the device make its own:"
                     f" {shlex.join([*command, '--key', 'device'])}"
                 )
-                return Changed(node=name, done=False, sentence=sentence)
+                return Changed(node=name, done=False, sentence=sentence, lacks_key=True)
             from client.bundle.build import build_one, find_source, moves
 
-            wanted = self.build_options(name, output, key)
+            wanted = self.build_options(name, output, None if makes_key else key)
             source = find_source(wanted)
             path = build_one(source, wanted, name, io.StringIO())
             about = (
@@ -210,15 +255,16 @@ class Changes:
 
         return self.attempt(name, [*command, "--output", str(output)], work)
 
-    def build_options(self, name: NodeName, output: Path, key: Path) -> options.BuildOptions:
+    def build_options(self, name: NodeName, output: Path, key: Path | None) -> options.BuildOptions:
+        """`key` is the file of the private key; None: the device makes its own."""
         return options.BuildOptions(
             node=name,
             home=str(self.layout.home) if self.layout.home else None,
             output=output,
             output_dir=output.parent,
             gateways=None,
-            makes_key=False,
-            private_key=key,
+            makes_key=key is None,
+            private_key=output.parent if key is None or key.parent == output.parent else key,
             forwards=[],
             settings=Settings(),
         )

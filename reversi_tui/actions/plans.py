@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from checker.model import Aim, Verb
@@ -63,6 +63,8 @@ class Plan:
     deed: Deed
     rows: tuple[Row, ...] = ()
     left_out: tuple[str, ...] = ()
+    why: str = ""
+    """The reason to disable nodes; empty: nobody said."""
 
 
 def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_only: bool) -> Plan:
@@ -138,7 +140,7 @@ def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key
         else:
             kept.append(now)
     again = plan(asked.deed, kept, pending, read_only=False) if kept else Plan(deed=asked.deed)
-    return Plan(deed=asked.deed, rows=again.rows, left_out=(*lost, *again.left_out))
+    return replace(asked, rows=again.rows, left_out=(*lost, *again.left_out))
 
 
 def left(before: Row, now: Row | None, moment: Moment) -> str:

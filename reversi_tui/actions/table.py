@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reversi_tui.settings.preferences import Command
+from reversi_tui.settings.views import NamedView, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ SECTIONS = {
     "row": "On the row",
     "view": "See",
     "find": "Find",
+    "views": "Views",
     "command": "Your commands",
     "app": "Console",
 }
@@ -189,13 +191,44 @@ ACTIONS = (
         key="l",
         title="Log",
         shown=True,
-        tip="Show or hide what this console did",
+        tip="Show or hide the last lines of what this console did",
     ),
     Action(
         id="view.log_sheet",
-        key="L",
-        title="Whole log",
-        tip="Show all that this console did",
+        key="v",
+        title="Events",
+        shown=True,
+        tip="Show the event log: all that happened on the gateway, and what this console did",
+    ),
+    Action(
+        id="row.events",
+        key="E",
+        title="Its events",
+        tip="Open the event log with what happened to the row's node",
+    ),
+    Action(
+        id="view.save",
+        key="V",
+        title="Save view",
+        tip="Save what is shown as a named view, with a digit for its key",
+    ),
+    Action(
+        id="view.counts",
+        key="number_sign",
+        title="Counts",
+        tip="Count the rows by tag or by any other column; enter filters",
+    ),
+    Action(
+        id="view.write",
+        key="W",
+        title="Write",
+        tip="Write the rows shown to a file: csv, json, md or svg",
+    ),
+    Action(
+        id="view.copy",
+        key="Y",
+        title="Copy rows",
+        tip="Copy the marked rows, or all rows shown, as a table in Markdown",
     ),
     Action(
         id="view.theme",
@@ -248,9 +281,16 @@ ACTIONS = (
     Action(
         id="row.copy",
         key="y",
-        title="Copy",
+        title="Reach",
         shown=True,
-        tip="Copy the command that logs in to the node",
+        tip="Copy or run a command that reaches the node: ssh, ssh -J, ssh -L, curl, openssl",
+    ),
+    Action(
+        id="row.shell_as",
+        key="S",
+        title="Shell as",
+        changes=True,
+        tip="Ask for a user, and log in to the node as that one",
     ),
     Action(
         id="row.bundle",
@@ -267,6 +307,13 @@ ACTIONS = (
         changes=True,
         shown=True,
         tip="Add a node",
+    ),
+    Action(
+        id="row.registry",
+        key="m",
+        title="Registry",
+        changes=True,
+        tip="Change the node: set, rename, new key, expire, publish, remove; asks first",
     ),
     Action(
         id="act.accept",
@@ -378,6 +425,13 @@ def of_command(command: Command) -> Action:
     )
 
 
+def of_view(view: NamedView) -> Action:
+    """The action that shows a named view."""
+    return Action(
+        id=f"views.{view.name}", key=view.key, title=f"View {view.name}", tip=summary(view)
+    )
+
+
 def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Action, ...]:
     """The actions with the keys that the operator gave, by action id."""
     return tuple(replace(action, key=keys.get(action.id, action.key)) for action in actions)
@@ -396,6 +450,7 @@ KEY_NAMES = {
     "greater_than_sign": ">",
     "colon": ":",
     "plus": "+",
+    "number_sign": "#",
     "pageup": "page up",
     "pagedown": "page down",
     "up": "↑",

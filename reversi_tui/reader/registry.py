@@ -13,6 +13,7 @@ from checker.output import today
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
+from checker.registry.reasons import read_reasons
 from checker.registry.snapshot import copied_nodes
 from checker.rows.from_registry import barred_words, broken_row
 from checker.rows.row import Key, Row
@@ -38,6 +39,8 @@ class Registered:
         """Rows of broken files."""
         self.barred: dict[NodeName, str] = {}
         """Why a node may not listen today, in one word."""
+        self.reasons: Mapping[NodeName, str] = {}
+        """Why nodes are disabled."""
         self.day = ""
         self.stamp: object = None
         self.folder_changed_at = 0
@@ -99,6 +102,7 @@ class Registered:
         """Decide again who may not listen today, and return the nodes for which that changed."""
         before, self.day = self.barred, today()
         self.barred = barred_words(self.nodes, self.day)
+        self.reasons = read_reasons(self.layout, self.barred)
         return {
             name
             for name in before.keys() | self.barred.keys()

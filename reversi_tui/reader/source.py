@@ -164,7 +164,8 @@ class Source:
         if forward is None and stranger is not None:
             return device_row(stranger, seen, known, barred=barred)
         node = self.registered.nodes.get(key[0])
-        return forward_row(forward, node, seen, known, barred=barred)
+        why = self.registered.reasons.get(key[0], "")
+        return forward_row(forward, node, seen, known, barred=barred, why=why)
 
     def was_up(self, key: Key, seen: Tunnel) -> bool:
         """Whether a forward that is down was up before; asked once for as long as it is down."""

@@ -103,8 +103,8 @@ COLUMNS = (
     ),
     Column(
         field=fields.BY_ID["status"],
-        least=11,
-        most=11,
+        least=12,
+        most=12,
         importance=2,
         tip="The status after the last probe",
         sort_value=lambda row: (WORST_FIRST[row.seen.status],),

@@ -82,7 +82,7 @@ def member_text(row: Row, moment: Moment) -> str:
     """The line of one forward in a folded row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
     return (
-        f"{row.seen.port}  {status_text(row, moment):<11}  {target} "
+        f"{row.seen.port}  {status_text(row, moment):<12}  {target} "
         f" {safe(row.seen.detail, 60)}".rstrip()
     )
 

@@ -40,15 +40,17 @@ def groups(row: Row, moment: Moment, dossier: Dossier | None) -> list[tuple[str,
 def now_fields(row: Row, moment: Moment) -> Fields:
     """What was seen last, and what keeps the row from being judged as others are."""
     seen, now = row.seen, moment.now
+    is_found = seen.detail and not row.members and not row.why_barred
     return [
         *(
             [(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))]
             if row.barred and not row.is_shut
             else []
         ),
+        *([("because", safe(row.why_barred, 256))] if row.why_barred else []),
         *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
         *([("muted", mute_text(row.mute))] if row.mute else []),
-        *([("found", safe(reason(row), 256))] if seen.detail and not row.members else []),
+        *([("found", safe(reason(row), 256))] if is_found else []),
         *(
             [("forwards", "\n".join(member_text(member, moment) for member in row.members))]
             if row.members

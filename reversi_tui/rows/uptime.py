@@ -14,7 +14,7 @@ DAYS = 30
 EIGHTHS = "▁▂▃▄▅▆▇█"
 AXIS = 5
 """Cells of the percentages left of the bars."""
-ASCII = str.maketrans("█▇▆▅▄▃▂▁×·•…↑↓←→─│┤└»", "#++--___x.o~^v<>-||+>")
+ASCII = str.maketrans("█▇▆▅▄▃▂▁×·•…↑↓←→─│┤└»‖▌▸▾├╰", "#++--___x.o~^v<>-||+>|>+v|`")
 LEVEL_MEANING = {
     Level.FULL: "up throughout",
     Level.MOSTLY: "up for most of the hour",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.text import Text
 from textual.timer import Timer
 
 from checker.control.client import ANSWER_WITHIN_S
-from checker.model import CheckerError, NodeName, Outcome
+from checker.model import CheckerError, Outcome
 from checker.rows.row import Row
 from reversi_tui.actions.node_changes import Changed
 from reversi_tui.actions.plans import Deed, Plan, aim, plan, still, subject, subjects
@@ -57,13 +58,15 @@ class ActionRunner:
         others = beside(planned, of_nodes)
         over = desk.dependencies.preferences.confirm_over
         apart = view.marks - {row.key for row in rows} if desk.opened() else ()
+        is_disabling = planned.deed is Deed.DISABLE
         confirm = Confirm(
             title(planned),
             question(planned, moment, hidden, others, apart=len(apart)),
             yes=planned.deed,
             lock=lock_for(planned, moment, others, over=over),
+            reason="Why (rows and log show it)" if is_disabling else "",
         )
-        desk.push(confirm, lambda yes: self.answered(planned, yes=yes))
+        desk.push(confirm, lambda yes: self.answered(replace(planned, why=confirm.why), yes=yes))
 
     def answered(self, asked: Plan, *, yes: bool | None) -> None:
         """Act on what was asked about, or on nothing: a row may be another by now."""
@@ -97,7 +100,7 @@ class ActionRunner:
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(min(AT_ONCE, len(planned.rows))):
-                    work = self.work(waiting, progress)
+                    work = self.work(planned, waiting, progress)
                     group.create_task(work, name=f"{planned.deed} {number}")
         finally:
             self.running.remove(progress)
@@ -105,19 +108,19 @@ class ActionRunner:
         post = self.desk.screen.post_message
         sentence = ""
         if len(planned.rows) > 1:
-            summary = progress.summary(self.desk.key_of("view.log_sheet"))
+            summary = progress.summary(self.desk.keys_of_own_log)
             sentence = f"{subjects(planned)}: {planned.deed} {summary}"
         post(Acted(tuple(row.key for row in waiting), sentence))
 
-    async def work(self, waiting: Iterator[Row], progress: Progress) -> None:
+    async def work(self, planned: Plan, waiting: Iterator[Row], progress: Progress) -> None:
         """Take one row after the other until none waits, or escape stops it."""
-        deed, under_way = progress.deed, self.desk.under_way
+        deed, under_way = planned.deed, self.desk.under_way
         while not progress.is_stopped and (row := next(waiting, None)) is not None:
             name = subject(deed, row)
             progress.under_way[row.key] = name, self.desk.dependencies.now()
             under_way[row.key] = deed
             self.desk.table.repaint_changed()
-            done, outcome = await self.outcome_or_not(deed, row, progress)
+            done, outcome = await self.outcome_or_not(planned, row, progress)
             progress.done, progress.failed = progress.done + done, progress.failed + (not done)
             del progress.under_way[row.key], under_way[row.key]
             is_quiet = progress.total > 1
@@ -125,9 +128,9 @@ class ActionRunner:
                 Acted((row.key,), f"{name}: {deed} {outcome}", is_quiet=is_quiet)
             )
 
-    async def outcome_or_not(self, deed: Deed, row: Row, progress: Progress) -> tuple[bool, str]:
+    async def outcome_or_not(self, planned: Plan, row: Row, progress: Progress) -> tuple[bool, str]:
         """The outcome, or that nobody waits for it any more."""
-        outcome = asyncio.ensure_future(self.outcome(deed, row))
+        outcome = asyncio.ensure_future(self.outcome(planned, row))
         given_up = asyncio.ensure_future(self.given_up[id(progress)].wait())
         try:
             await asyncio.wait((outcome, given_up), return_when=asyncio.FIRST_COMPLETED)
@@ -136,10 +139,11 @@ class ActionRunner:
             outcome.cancel()
             given_up.cancel()
 
-    async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
+    async def outcome(self, planned: Plan, row: Row) -> tuple[bool, str]:
         """Whether it was done, and what became of it, as the end of a sentence."""
         try:
-            outcomes = await detached(partial(self.do, deed, row), name=f"{deed} {row.seen.node}")
+            name = f"{planned.deed} {row.seen.node}"
+            outcomes = await detached(partial(self.do, planned, row), name=name)
         except CheckerError as error:
             return False, f"not done: {error}"
         sentences = [
@@ -147,15 +151,14 @@ class ActionRunner:
         ]
         return all(outcome.done for outcome in outcomes), "; ".join(sentences)
 
-    def do(self, deed: Deed, row: Row) -> Sequence[Outcome | Changed]:
+    def do(self, planned: Plan, row: Row) -> Sequence[Outcome | Changed]:
         """It blocks. Raises CheckerError."""
-        if deed.verb:
-            return self.desk.dependencies.acts.act(deed.verb, (aim(row),))
-        return self.change(deed, row.seen.node)
-
-    def change(self, deed: Deed, node: NodeName) -> tuple[Changed, ...]:
-        changes = self.desk.dependencies.changes
-        return changes.disable((node,)) if deed is Deed.DISABLE else changes.enable((node,))
+        if planned.deed.verb:
+            return self.desk.dependencies.acts.act(planned.deed.verb, (aim(row),))
+        changes, nodes = self.desk.dependencies.changes, (row.seen.node,)
+        if planned.deed is Deed.DISABLE:
+            return changes.disable(nodes, planned.why)
+        return changes.enable(nodes)
 
     def acted(self, message: Acted) -> None:
         for key in message.keys:

@@ -18,7 +18,9 @@ from reversi_tui.widgets.line import Line
 FRAME = 4
 """Lines of the border, the title and the buttons."""
 COUNTING = 2
-"""Lines that ask for the count."""
+"""Lines that ask for the count, or for a reason."""
+WHY = 200
+"""Characters of a reason."""
 
 
 class KeyButton(Button):
@@ -34,6 +36,7 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
+        Binding("w", "reason", "Why", id="confirm.why", tooltip="Give a reason", show=False),
         Binding("n,escape,q", "answer(False)", "Cancel", id="confirm.no", tooltip="Cancel"),
         Binding(
             "left",
@@ -69,9 +72,14 @@ class Confirm(ModalScreen[bool]):
         ),
     ]
 
-    def __init__(self, title: str, question: str, *, yes: str, lock: Lock | None = None) -> None:
-        """`yes` is what the button does; the operator must first type what opens the `lock`."""
+    def __init__(
+        self, title: str, question: str, *, yes: str, lock: Lock | None = None, reason: str = ""
+    ) -> None:
+        """`yes` is what the button does; the operator must first type what opens the `lock`, and
+        may give a reason if there is a question for one.
+        """
         super().__init__()
+        self.reason, self.why = reason, ""
         self.heading, self.question, self.yes, self.typing = title, question, yes, lock
 
     def compose(self) -> ComposeResult:
@@ -88,6 +96,10 @@ class Confirm(ModalScreen[bool]):
                     max_length=6,
                     select_on_focus=False,
                 )
+            if self.reason:
+                key = "tab" if self.typing else "w"
+                yield Static(f"{self.reason}: {key}, then type", id="why-ask", markup=False)
+                yield Input(id="why", compact=True, max_length=WHY, select_on_focus=False)
             with Horizontal(id="confirm-buttons"):
                 yield Button("Cancel (esc)" if self.typing else "Cancel (n)", id="no", compact=True)
                 key = "" if self.typing else " (y)"
@@ -97,31 +109,37 @@ class Confirm(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))
+        for field in self.query(Input):
+            field.cursor_blink = False
         if self.typing is None:
             self.query_one("#no").focus()
         else:
-            field = self.query_one("#count", Input)
-            field.cursor_blink = False
-            field.focus()
+            self.query_one("#count").focus()
 
     def on_resize(self) -> None:
         """Let the targets scroll; title and buttons stay in sight."""
-        others = FRAME + (COUNTING if self.typing else 0)
+        others = FRAME + (COUNTING if self.typing else 0) + (COUNTING if self.reason else 0)
         self.query_one("#confirm-scroll").styles.max_height = max(1, self.size.height - others)
 
     @property
     def may_answer_yes(self) -> bool:
         return self.typing is None or self.typing.opens(self.query_one("#count", Input).value)
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, changed: Input.Changed) -> None:
+        if changed.input.id == "why":
+            self.why = changed.value.strip()
+            return
         lock, may = self.typing, self.may_answer_yes
         if lock:
             text = f"enter: {self.yes} {lock.count} now" if may else lock.asks()
             self.query_one("#confirm-ask", Static).update(text)
         self.query_one("#yes", Button).disabled = not may
 
-    def on_input_submitted(self) -> None:
-        self.action_answer(True)
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        if submitted.input.id == "why":
+            self.query_one("#count" if self.typing else "#no").focus()
+        else:
+            self.action_answer(True)
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
         self.action_answer(pressed.button.id == "yes")
@@ -129,6 +147,11 @@ class Confirm(ModalScreen[bool]):
     def action_answer(self, answer: bool) -> None:
         if not answer or self.may_answer_yes:
             _ = self.dismiss(answer)
+
+    def action_reason(self) -> None:
+        """Go to the field for the reason, if there is one."""
+        if self.reason:
+            self.query_one("#why").focus()
 
     def action_scroll(self, direction: int) -> None:
         self.query_one("#confirm-scroll").scroll_relative(y=direction * 3, animate=False)

@@ -15,6 +15,7 @@ from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
+from reversi_tui.rows.event_text import MINE
 from reversi_tui.rows.report import Past
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
@@ -61,8 +62,8 @@ class Desk:
     view: View
     feed: Feed
     table: TunnelTable
-    actions: tuple[Action, ...]
-    """With the operator's keys, and his own commands."""
+    actions: list[Action]
+    """With the operator's keys, his own commands, and the views, which may become more."""
     pending: dict[Key, Deed]
     """What is asked for and not over, by row."""
     under_way: dict[Key, Deed]
@@ -88,6 +89,15 @@ class Desk:
         """Run it in a worker; if `alone`, cancel the group's earlier ones."""
         self.screen.run_worker(work, group=group, exclusive=alone)
 
+    def is_sent(self, sequence: str) -> bool:
+        """Write a control sequence to the terminal; False if there is no terminal."""
+        app = self.app
+        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
+        if driver is None or app.is_headless:
+            return False
+        driver.write(sequence)
+        return True
+
     def action(self, name: str) -> Action:
         """The action of that id."""
         return next(action for action in self.actions if action.id == name)
@@ -95,6 +105,11 @@ class Desk:
     def key_of(self, name: str) -> str:
         """The key of an action, as keyboards print it."""
         return key_name(self.action(name).keys[0])
+
+    @property
+    def keys_of_own_log(self) -> str:
+        """The keys that show what this console did."""
+        return f"{self.key_of('view.log_sheet')} {MINE}"
 
     def is_off(self, name: str) -> bool:
         """Whether the action is off here; if so, say it."""
@@ -144,11 +159,13 @@ class Desk:
         """All rows of its node."""
         return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
 
-    def ssh_of(self, row: Row) -> tuple[str, ...] | str:
-        """The command that logs in to the row's node, else a clause that says why there is none."""
+    def ssh_of(self, row: Row, user: str | None = None) -> tuple[str, ...] | str:
+        """The command that logs in to the row's node as the user, else a clause that says why there
+        is none. None: the user of the settings.
+        """
         return ssh_command(
             self.of_node(row),
             row,
-            user=self.dependencies.preferences.shell_user,
+            user=self.dependencies.preferences.shell_user if user is None else user,
             on_ipv6=self.feed.health.on_ipv6,
         )

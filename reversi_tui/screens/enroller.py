@@ -119,7 +119,7 @@ class Enroller:
         for sentence in sentences:
             desk.voice.note(sentence)
         if len(chosen) > 1:
-            key = desk.key_of("view.log_sheet")
+            key = desk.keys_of_own_log
             more = "" if done == len(chosen) else f"; {key} shows why not all"
             desk.voice.note(f"{done} of {len(chosen)} devices {answer.done}{more}")
         desk.reader.wake()

@@ -43,8 +43,8 @@ FILTERS = (
 MARKS = (
     ("node*", "not in the registry: it came by the shared key"),
     ("z stale 5m", "the last probe is that old, so its status is not known; shown dim"),
-    ("- disabled", "down, because the admin disabled the node"),
-    ("- expired", "down, because the node's keys expired"),
+    ("‖ disabled", "down, because the admin disabled the node"),
+    ("‖ expired", "down, because the node's keys expired"),
     ("+ pending", "a device that asks to become a node"),
     ("3 ports", "a node's forwards, folded into one row with the worst status"),
 )

@@ -92,7 +92,7 @@ class LabelEditor:
         for one in done:
             self.desk.voice.note(sentence_of(what, one))
         if len(done) > 1:
-            summary = summed_up([one.done for one in done], self.desk.key_of("view.log_sheet"))
+            summary = summed_up([one.done for one in done], self.desk.keys_of_own_log)
             self.desk.voice.note(f"{named(nodes)}: {what} {summary}")
         self.desk.reader.wake()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -23,19 +24,26 @@ from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
+from reversi_tui.rows.emptiness import why_empty
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.beside import Beside
+from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
+from reversi_tui.screens.event_logs import EventLogs
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
+from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
+from reversi_tui.screens.reacher import Reacher
+from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line
@@ -46,6 +54,8 @@ from reversi_tui.widgets.status import GatewayLine, counts_line
 from reversi_tui.widgets.table import Choice, TunnelTable, heading
 
 CLOCK_EVERY_S = 2.0
+SAID_S = 60.0
+"""How long a message stays: the log has it."""
 JUDGE_EVERY = 3
 """Ticks of the clock between looks at rows that come and go by the time only."""
 
@@ -77,20 +87,27 @@ class Main(Screen[None]):
         self.filter_bar = FilterBar(dependencies.preferences.history)
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
+        self.named_views = NamedViews(self.desk, self.table_view)
+        self.writer = Writer(self.desk, self.table_view)
+        self.counting = Counting(self.desk, self.table_view)
         self.row_detail = RowDetail(self.desk, self.action_call)
         self.beside = Beside(self.desk, self.row_detail)
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
+        self.registry_menu = RegistryMenu(self.desk)
+        self.reacher = Reacher(self.desk, self.programs)
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
-        self.is_until_key = False
-        """Whether the message shown goes at the next key."""
+        self.sentence = self.passing = ""
+        """The last message, and what is shown only until the next key."""
+        self.said_at = 0.0
 
     def make_desk(self) -> Desk:
         wanted = self.dependencies.preferences
@@ -98,6 +115,7 @@ class Main(Screen[None]):
         under_way: dict[Key, Deed] = {}
         table = TunnelTable(self.view, self.moment, under_way, choice, self.looks)
         own = map(of_command, wanted.commands)
+        actions, _ = with_views((*with_keys(ACTIONS, dict(wanted.keys)), *own), wanted)
         return Desk(
             screen=self,
             voice=self,
@@ -107,7 +125,7 @@ class Main(Screen[None]):
             view=self.view,
             feed=self.feed,
             table=table,
-            actions=(*with_keys(ACTIONS, dict(wanted.keys)), *own),
+            actions=list(actions),
             pending={},
             under_way=under_way,
             moment=self.moment,
@@ -141,7 +159,9 @@ class Main(Screen[None]):
             "act.mark_all": view.mark_all,
             "row.detail": self.row_detail.open,
             "row.shell": programs.open_shell,
-            "row.copy": programs.copy_ssh,
+            "row.registry": self.registry_menu.open,
+            "row.shell_as": self.reacher.login_as,
+            "row.copy": self.reacher.open,
             "row.command": programs.choose_command,
             "row.bundle": self.editor.build,
             "row.note": self.labels.note,
@@ -155,6 +175,10 @@ class Main(Screen[None]):
             "view.columns": view.choose_columns,
             "view.wide": view.switch_wide,
             "view.theme": view.choose_theme,
+            "view.save": self.named_views.save,
+            "view.write": self.writer.write,
+            "view.counts": self.counting.open,
+            "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
@@ -162,7 +186,8 @@ class Main(Screen[None]):
             "view.beside": self.beside.switch,
             "view.pause": self.pause,
             "view.log": self.switch_log,
-            "view.log_sheet": self.show_log,
+            "view.log_sheet": self.event_logs.open,
+            "row.events": self.event_logs.open_for_row,
             "app.help": view.help,
             "app.clear": self.clear,
         }
@@ -170,6 +195,9 @@ class Main(Screen[None]):
     async def action_call(self, name: str) -> None:
         """Do what the action of that id stands for."""
         if self.enroller.refuses(name):
+            return
+        if name.startswith(PREFIX):
+            self.named_views.use(name.removeprefix(PREFIX))
             return
         result = self.calls[name]()
         if inspect.isawaitable(result):
@@ -196,6 +224,9 @@ class Main(Screen[None]):
         self.table.focus()
         self.progress.display = False
         self.beside.fit()
+        remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
+        if remarks:
+            self.note("; ".join(remarks))
         self.renew()
         self.set_interval(CLOCK_EVERY_S, self.tick)
 
@@ -206,6 +237,8 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
+        if self.sentence and self.is_old(self.said_at):
+            self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
         if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
@@ -216,10 +249,25 @@ class Main(Screen[None]):
                 self.say_what_left(selected)
         self.renew()
 
+    def is_old(self, at: float) -> bool:
+        """Whether a message of that time was shown long enough; also if the clock went back."""
+        return not 0 <= self.dependencies.now() - at < SAID_S
+
     def say(self, sentence: str) -> None:
-        self.is_until_key = False
-        self.query_one("#said", Banner).show(printable(sentence, 800))
+        self.said_at = self.dependencies.now()
+        at = f"{time.strftime('%H:%M', time.localtime(self.said_at))} " if sentence else ""
+        self.sentence = printable(f"{at}{sentence}", 800)
+        self.show_said()
         self.row_detail.say(sentence)
+
+    def say_until_key(self, sentence: str) -> None:
+        """Show a sentence below the last message, until the next key."""
+        self.passing = printable(sentence, 400)
+        self.show_said()
+
+    def show_said(self) -> None:
+        said = "\n".join(filter(None, (self.sentence, self.passing)))
+        self.query_one("#said", Banner).show(said)
 
     def keep(self, sentence: str) -> None:
         self.log_pane.add(sentence)
@@ -239,14 +287,28 @@ class Main(Screen[None]):
             read_only=self.dependencies.acts.read_only,
         )
         columns, editing = self.table.columns, self.filter_bar.display
+        view.named = self.named_views.current()
         drawn = {
             "#gateway": gateway.fitted(width),
-            "#counts": counts_line(view, looks, columns, editing=editing, width=width),
+            "#counts": counts_line(
+                view,
+                looks,
+                columns,
+                editing=editing,
+                width=width,
+            ),
             "#heading": heading(columns, view, looks),
             "#keys": keys_line(self.desk.actions, self.desk.off, width),
         }
         for name, text in drawn.items():
             self.query_one(name, Line).show(text)
+        self.table.empty = why_empty(
+            len(view.rows),
+            filter_text=view.filter_text,
+            faults_only=view.faults_only,
+            clear_key=self.desk.key_of("app.clear"),
+            faults_key=self.desk.key_of("view.faults"),
+        )
         self.query_one("#trouble", Banner).show(self.trouble())
         self.show_pause()
         self.table.repaint_changed()
@@ -305,6 +367,8 @@ class Main(Screen[None]):
         if self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
+        if self.table.awaited is not None:
+            self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
         self.renew()
@@ -315,16 +379,18 @@ class Main(Screen[None]):
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
-        if before is None or self.table.selected is not None or self.enroller.follows(before):
+        if before is None or self.table.selected is not None:
             return
-        self.say(left(before, self.feed.newest(before.key), self.moment()))
-        self.is_until_key = True
+        if self.enroller.follows(before) or self.registry_menu.follows(before):
+            return
+        self.say_until_key(left(before, self.feed.newest(before.key), self.moment()))
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
+        self.table.awaited = None
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
-        if self.is_until_key and not clears:
-            self.say("")
+        if self.passing and not clears:
+            self.say_until_key("")
         self.row_detail.say("")
 
     def switch_log(self) -> None:
@@ -333,7 +399,7 @@ class Main(Screen[None]):
         self.call_after_refresh(self.renew)
 
     def show_log(self) -> None:
-        """Show all of the log, its end first."""
+        """Show all of this console's own log, its end first."""
         sheet = Sheet("What this console did")
         self.desk.push(sheet)
         text = Text("\n".join(self.log_pane.lines) or "nothing yet")
@@ -344,6 +410,7 @@ class Main(Screen[None]):
         if self.acting.stop():
             return
         if self.query_one("#said", Banner).shown:
+            self.passing = ""
             self.say("")
         else:
             self.table_view.clear()
@@ -359,6 +426,7 @@ class Main(Screen[None]):
         self.row_detail.open()
 
     def on_tunnel_table_moved(self) -> None:
+        self.row_detail.follow_cursor()
         self.beside.renew()
 
     def on_past_read(self, message: PastRead) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from checker.config.settings import load_config
@@ -13,7 +14,13 @@ from reversi_tui.actions.node_changes import Changed
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.picking import Choose
 from reversi_tui.terminal.threads import detached
+
+WAYS_OUT = (
+    ("rekey", "rekey: make a new key; the old one works until the new one does"),
+    ("device", "device key: let the device make its own, and register what it prints"),
+)
 
 
 class NodeEditor:
@@ -40,7 +47,15 @@ class NodeEditor:
         form = Adding(
             lambda asked: checked(asked, registry, ports, place), desk.dependencies.changes.add
         )
-        desk.push(form, lambda changed: self.report("add", changed) if changed else None)
+
+        def added(changed: Changed | None) -> None:
+            if changed:
+                self.report("add", changed)
+                if changed.done:
+                    desk.table.awaited = changed.node
+                    desk.table.go_to_awaited()
+
+        desk.push(form, added)
 
     def build(self) -> None:
         """Ask for the file of the bundle, and build it."""
@@ -60,11 +75,30 @@ class NodeEditor:
             except InvalidValue as error:
                 desk.voice.say(f"{name}: bundle not done: {error}")
                 return
-            work = self.change(name, "bundle", lambda: desk.dependencies.changes.build(name, place))
-            desk.start(work, group="acts")
+            desk.start(self.build_at(name, place), group="acts")
 
         text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"
         desk.push(Ask(f"The bundle of {name}", text, default.name), answered)
+
+    async def build_at(self, name: NodeName, place: Path) -> None:
+        """Build it; if no private key is kept, offer the ways out."""
+        changes = self.desk.dependencies.changes
+        changed = await detached(lambda: changes.build(name, place), name=f"bundle {name}")
+        self.report("bundle", changed)
+        if not changed.lacks_key:
+            return
+
+        def chosen(way: str | None) -> None:
+            if way == "rekey":
+                work = self.change(name, "rekey", lambda: changes.rekey(name, place))
+            elif way == "device":
+                build = partial(changes.build, name, place, makes_key=True)
+                work = self.change(name, "bundle", build)
+            else:
+                return
+            self.desk.start(work, group="acts")
+
+        self.desk.push(Choose(f"No private key of {name} is kept", WAYS_OUT), chosen)
 
     async def change(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:
         """Have it done in a thread, and report the outcome."""

@@ -12,7 +12,7 @@ from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
 from reversi_tui.actions.plans import no_longer, nothing_selected
 from reversi_tui.actions.questions import Lock, several
-from reversi_tui.actions.ssh import by_hand, doubt, way_in
+from reversi_tui.actions.ssh import doubt, way_in
 from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
@@ -53,9 +53,12 @@ class ProgramRunner:
         if self.desk.is_off("row.shell"):
             return
         row = self.desk.selected("log in to")
-        if row is None:
-            return
-        command = self.desk.ssh_of(row)
+        if row is not None:
+            await self.log_in(row)
+
+    async def log_in(self, row: Row, user: str | None = None) -> None:
+        """Open a shell on the row's node as the user; None: the one of the settings."""
+        command = self.desk.ssh_of(row, user)
         if isinstance(command, str):
             self.desk.voice.say(f"{named(row)}: {command}")
             return
@@ -84,29 +87,14 @@ class ProgramRunner:
         voice.note(f"{named(row)}: {run_on_terminal(self.desk.app, argv, remark)}")
         self.desk.reader.wake()
 
-    def copy_ssh(self) -> None:
-        row, voice = self.desk.selected("copy"), self.desk.voice
-        if row is None:
-            return
-        command = self.desk.ssh_of(row)
-        if isinstance(command, str):
-            voice.say(f"{named(row)}: {command}")
-            return
-        text = shown(by_hand(command))
+    def copy(self, argv: Sequence[str]) -> None:
+        """Put a command line on the clipboard of the operator's machine, or show it."""
+        text, voice = shown(argv), self.desk.voice
         sequence = copy_sequence(text, os.environ)
-        if sequence is not None and self.is_sent(sequence):
+        if sequence is not None and self.desk.is_sent(sequence):
             voice.say(f"sent to the terminal's clipboard: {text}")
         else:
             voice.say(f"cannot reach this terminal's clipboard; the command is: {text}")
-
-    def is_sent(self, sequence: str) -> bool:
-        """Write a control sequence to the terminal; False if there is no terminal."""
-        app = self.desk.app
-        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
-        if driver is None or app.is_headless:
-            return False
-        driver.write(sequence)
-        return True
 
     async def choose_command(self) -> None:
         """Let the operator choose one of his own commands."""

@@ -71,8 +71,18 @@ class RowDetail:
             return
         table.select(place)
         sheet.say("")
+        self.turn_to(sheet, row)
+
+    def turn_to(self, sheet: Detail, row: Row) -> None:
+        """Make it the sheet of another row."""
         sheet.show_row(row, self.place_of(row.key), self.desk.moment())
         self.read_past(row.key)
+
+    def follow_cursor(self) -> None:
+        """Turn to the row that the cursor was moved to, as from the event log above the sheet."""
+        sheet, row = self.sheet, self.desk.table.selected
+        if sheet and row and row.key != sheet.key:
+            self.turn_to(sheet, row)
 
     def say(self, sentence: str) -> None:
         """Show what the main screen says in the sheet too, which hides it."""

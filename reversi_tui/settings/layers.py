@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from checker.config.layout import Layout, is_there
 from checker.config.toml_file import ConfigError, read_toml, refuse_unknown
 from checker.output import aligned
 from reversi_tui.settings.preferences import Layer, Preferences, combined
+from reversi_tui.settings.views import described
 from reversi_tui.settings.xdg import xdg_folder
 
 WORDS = {"sort_by": "sort", "backwards": "reverse", "filter_text": "filter"}
 """Fields of Preferences whose setting has another name."""
-NOT_SHOWN = ("keys", "commands", "history", "origins")
+NOT_SHOWN = ("keys", "commands", "views", "remarks", "history", "origins")
 
 
 def own_file(environ: Mapping[str, str]) -> Path | None:
@@ -45,6 +46,7 @@ def layers_of_files(
 def layer_of_own(path: Path) -> Layer:
     """The settings in the operator's own file. Raises ConfigError."""
     from reversi_tui.settings.toml import FILE_KEYS, layer_in
+    from reversi_tui.settings.view_tables import views_in
 
     if path.stat().st_mode & 0o002:
         raise ConfigError(
@@ -52,7 +54,8 @@ def layer_of_own(path: Path) -> Layer:
         )
     table = read_toml(path)
     refuse_unknown(path, "", table, FILE_KEYS)
-    return layer_in(path, table)
+    views, remarks = views_in(path, table.get("view", []))
+    return replace(layer_in(path, table), views=views, remarks=remarks)
 
 
 def layer_of_environment(environ: Mapping[str, str]) -> Layer:
@@ -91,6 +94,10 @@ def shown_settings(preferences: Preferences) -> list[tuple[str, Any, str]]:
     shown += [
         (f"command.{each.name}", each.argv, preferences.origin(f"command.{each.name}"))
         for each in preferences.commands
+    ]
+    shown += [
+        (f"view.{each.name}", described(each), preferences.origin(f"view.{each.name}"))
+        for each in preferences.views
     ]
     return shown
 

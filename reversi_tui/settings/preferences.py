@@ -11,6 +11,7 @@ from checker.model import SSH_USER, CheckerError
 from checker.nearest import did_you_mean
 from reversi_tui.rows.columns import column_named
 from reversi_tui.rows.palette import THEMES
+from reversi_tui.settings.views import SHIPPED, NamedView, merged
 
 MOST_FILTERS = 50
 """How many filters the history keeps."""
@@ -61,11 +62,14 @@ class Preferences:
     keys: tuple[tuple[str, str], ...] = ()
     """Action ids and their keys, unless they are the default."""
     commands: tuple[Command, ...] = ()
+    views: tuple[NamedView, ...] = SHIPPED
+    remarks: tuple[str, ...] = ()
+    """A sentence for each table of a file that cannot be used."""
     history: tuple[str, ...] = ()
     """Filters, the newest last."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """The origin of each setting that is not the default, by its field's name, `keys.ACTION` or
-    `command.NAME`.
+    """The origin of each setting that is not the default, by its field's name, `keys.ACTION`,
+    `command.NAME` or `view.NAME`.
     """
 
     def origin(self, name: str) -> str:
@@ -83,6 +87,8 @@ class Layer:
     """By the names of the fields of Preferences."""
     keys: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[Command, ...] = ()
+    views: tuple[NamedView, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def combined(layers: Iterable[Layer]) -> Preferences:
@@ -91,6 +97,7 @@ def combined(layers: Iterable[Layer]) -> Preferences:
     keys: dict[str, str] = {}
     commands: dict[str, Command] = {}
     origins: dict[str, str] = {}
+    views, remarks = list(SHIPPED), list[str]()
     for layer in layers:
         values.update(layer.values)
         keys.update(layer.keys)
@@ -99,10 +106,18 @@ def combined(layers: Iterable[Layer]) -> Preferences:
             *layer.values,
             *(f"keys.{action}" for action in layer.keys),
             *(f"command.{command.name}" for command in layer.commands),
+            *(f"view.{view.name}" for view in layer.views),
         )
+        views += layer.views
+        remarks += layer.remarks
         origins.update(dict.fromkeys(names, layer.origin))
     return Preferences(
-        **values, keys=tuple(keys.items()), commands=tuple(commands.values()), origins=origins
+        **values,
+        keys=tuple(keys.items()),
+        commands=tuple(commands.values()),
+        views=merged(views),
+        remarks=tuple(remarks),
+        origins=origins,
     )
 
 

@@ -20,7 +20,8 @@ from reversi_tui.settings.preferences import (
     parse_user,
 )
 
-FILE_KEYS = ("console", "command")
+FILE_KEYS = ("console", "command", "view")
+"""Of the operator's own file; the gateway's has no views."""
 CONSOLE_KEYS = (
     "sort",
     "columns",

@@ -27,6 +27,21 @@ def copy_sequence(text: str, environ: Mapping[str, str]) -> str | None:
     """The sequence to write to the terminal; None if it has no clipboard. Raises NotCopied."""
     if not text.isprintable():
         raise NotCopied
+    return sequence_of(text, environ)
+
+
+def copy_table_sequence(text: str, environ: Mapping[str, str]) -> str | None:
+    """The same for a table of several lines. Raises NotCopied, also for a line that a shell might
+    run: none does if it begins with `|`.
+    """
+    if not all(
+        line.isprintable() and line.startswith("|") for line in text.rstrip("\n").split("\n")
+    ):
+        raise NotCopied
+    return sequence_of(text, environ)
+
+
+def sequence_of(text: str, environ: Mapping[str, str]) -> str | None:
     kind = environ.get("TERM", "")
     if kind in UNABLE:
         return None

@@ -35,7 +35,7 @@ RESTORED = (
 
 def run_on_terminal(app: App[Any], argv: Sequence[str], remark: str = "") -> str:
     """Run it in place of the console, which comes back afterwards; return how it ended. The remark
-    stands above its output.
+    is shown above its output.
 
     It blocks the loop on purpose: nothing may paint meanwhile. Call it in the loop's thread.
     """

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.config.layout import Layout
-from checker.model import Machine, Status, printable, room_for
+from checker.model import Machine, printable, room_for
 from checker.rows.applicants import PENDING
 from checker.rows.cells import PENDING as SIGN
-from checker.rows.cells import STALE_SYMBOL, SYMBOLS, bytes_text
-from checker.rows.row import FUTURE, age_text
+from checker.rows.cells import SHUT_SYMBOL, STALE_SYMBOL, SYMBOLS, bytes_text
+from checker.rows.row import FUTURE, STALE, age_text
 from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.layout import Place
 from reversi_tui.rows.report import Daemon, Health
+from reversi_tui.rows.tally import Tally
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 
@@ -49,6 +50,10 @@ def pressing(parts: Sequence[Part], width: int) -> list[Part]:
     return [part for part in parts if part in kept]
 
 
+def length(parts: Sequence[Part]) -> int:
+    return sum(part.text.cell_len for part in parts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLine:
     """The gateway's line: daemon, sweep, waiting logins, disk and directory."""
@@ -60,21 +65,33 @@ class GatewayLine:
     read_only: bool
 
     def fitted(self, width: int) -> Text:
-        """The line; in short words if the full ones do not fit, and then without the parts that do
-        not fit: alarms stay longest.
+        """The line. What does not fit is said in short, then left out, the least important first:
+        alarms stay longest.
         """
-        parts = list(self.parts(in_full=True))
-        text = Text().join(part.text for part in parts)
-        if text.cell_len > width:
-            text = Text().join(part.text for part in parts if part.kind != EXTRA)
-        if text.cell_len > width:
-            text = Text().join(
-                part.text for part in pressing(list(self.parts(in_full=False)), width)
-            )
+        parts = self.worded(width)
+        text = Text().join(part.text for part in pressing(parts, width))
         if text.cell_len + LEAST_PLACE <= width:
             place = printable(str(self.layout.home or self.layout.config.parent), 200)
             text.append(f"  {place}", style=self.looks.palette.dim)
         return text
+
+    def worded(self, width: int) -> list[Part]:
+        """The parts in full as far as they fit, the most important first; if the machine's load and
+        memory do not fit in short, without them.
+        """
+        full, short = list(self.parts(in_full=True)), list(self.parts(in_full=False))
+        extra = [short[at] if part.kind == EXTRA else part for at, part in enumerate(full)]
+        for parts in (full, extra):
+            if length(parts) <= width:
+                return parts
+        full, short = ([one for one in parts if one.kind != EXTRA] for parts in (full, short))
+        important = sorted(range(len(full)), key=lambda at: (full[at].kind, at))
+        for count in range(len(full), 0, -1):
+            words = set(important[:count])
+            parts = [full[at] if at in words else short[at] for at in range(len(full))]
+            if length(parts) <= width:
+                return parts
+        return short
 
     def parts(self, *, in_full: bool) -> Iterator[Part]:
         health, alarm = self.health, self.looks.palette.warning
@@ -131,11 +148,44 @@ def rounded(count: int) -> int:
     return int(float(f"{count:.2g}"))
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A count of the second line, with and without its word."""
+
+    sign: str
+    count: int
+    word: str
+    style: str = ""
+    needs_word: bool = False
+    """Its sign does not say enough."""
+
+    def text(self, *, with_word: bool) -> Text:
+        if with_word:
+            return Text(f"  {self.sign} {self.count:,} {self.word}", style=self.style)
+        short = f"{self.count:,} {self.word}" if self.needs_word else f"{self.sign}{self.count:,}"
+        return Text(f"  {short}", style=self.style)
+
+
+def counts(tally: Tally, looks: Looks) -> Iterator[Count]:
+    """The counts, the most important first: stale rows, statuses worst first, and the others."""
+    if tally.stale:
+        yield Count(STALE_SYMBOL, tally.stale, STALE, looks.palette.warning)
+    for status, count in tally.statuses().items():
+        yield Count(SYMBOLS[status], count, status, looks.palette.status[status])
+    for word, count in tally.shut().items():
+        sign = SIGN if word == PENDING else SHUT_SYMBOL
+        yield Count(sign, count, word, needs_word=True)
+    if tally.unregistered:
+        yield Count("*", len(tally.unregistered), "unregistered")
+    if tally.muted:
+        yield Count("=", len(tally.muted), "muted")
+
+
 def counts_line(
     view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
 ) -> Text:
     """What is shown, marked, unregistered and muted, and the number of rows by status, stale ones
-    first; without the status words if they do not fit.
+    first. Of words that do not fit the last ones go.
 
     `columns` are the visible ones: if the rows are sorted by another, the line says so.
     """
@@ -145,30 +195,16 @@ def counts_line(
     tally = view.count()
     count = len(view.rows) - tally.shut().get(PENDING, 0)
     text.append(f"{count:,} forward{'' if count == 1 else 's'}")
-    with_words = text.copy()
-    if tally.stale:
-        with_words.append("  ").append(
-            f"{STALE_SYMBOL} {tally.stale:,} stale", style=looks.palette.warning
-        )
-        text.append("  ").append(f"{STALE_SYMBOL}{tally.stale:,}", style=looks.palette.warning)
-    for status, count in tally.statuses().items():
-        with_words.append("  ").append(
-            f"{SYMBOLS[status]} {count:,} {status}", style=looks.palette.status[status]
-        )
-        text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
-    for word, count in tally.shut().items():
-        sign = SIGN if word == PENDING else SYMBOLS[Status.DOWN]
-        with_words.append(f"  {sign} {count:,} {word}")
-        text.append(f"  {count:,} {word}")
-    unregistered = len(tally.unregistered)
-    if unregistered:
-        with_words.append(f"  * {unregistered:,} unregistered")
-        text.append(f"  *{unregistered:,}")
-    muted = len(tally.muted)
-    if muted:
-        with_words.append(f"  = {muted:,} muted")
-        text.append(f"  ={muted:,}")
-    return with_words if with_words.cell_len <= width else text
+    return text.append(with_words(tuple(counts(tally, looks)), width - text.cell_len))
+
+
+def with_words(found: Sequence[Count], width: int) -> Text:
+    """The counts, as many of them with their words as fit, from the first on."""
+    for worded in range(len(found), -1, -1):
+        parts = [one.text(with_word=place < worded) for place, one in enumerate(found)]
+        if not worded or sum(part.cell_len for part in parts) <= width:
+            return Text().join(parts)
+    return Text()
 
 
 def arrow(view: View) -> str:
@@ -185,6 +221,9 @@ def notes(view: View, *, editing: bool) -> Text:
             f" {len(view.marks):,} marked{f', {hidden:,} not shown' if hidden else ''} ",
             style="reverse bold",
         ).append("  ")
+    if view.named and not editing:
+        text.append(f" {view.named}: {len(view.shown):,} ", style="reverse").append("  of ")
+        return text
     if view.faults_only:
         text.append(f" faults only: {len(view.shown):,} ", style="reverse").append("  ")
     if view.filter_text:

@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from checker.model import Status
+from checker.model import NodeName, Status
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.rows.cutting import in_cell
@@ -30,12 +30,13 @@ from reversi_tui.view import FOLD, View, nearest
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
-MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
-MUTED, MARKED_MUTED = "=", "#"
+MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├╰= "
 UNDER_WAY = "»"
 """In place of a status' sign, while something is done to the row."""
-GUTTER = 1
-"""Cells at the left, for the signs of marks, mutes and folds."""
+GUTTER = 2
+"""Cells at the left: one for marks, one for folds and mutes."""
+EMPTY_LINE = 1
+"""Where an empty table says why."""
 SCROLL_BAR = 1
 """Its cells, as in the style below."""
 
@@ -45,7 +46,7 @@ class Appearance:
     """All that decides how a row is painted."""
 
     sign: str
-    """The sign in the gutter: marked, muted, folded, unfolded or blank."""
+    """The signs in the gutter: marked or not; folded, unfolded, below a fold, muted, or blank."""
     cells: tuple[str, ...]
     status: Status
     is_stale: bool
@@ -123,11 +124,15 @@ class TunnelTable(ScrollView, can_focus=True):
             looks,
         )
         self.cursor: Key | None = None
+        self.awaited: NodeName | None = None
+        """A node that was just added: the cursor goes to it once it has a row."""
         self.last_place = 0
         """Where the cursor was last: it starts there after its row went."""
         self.fitted_to: tuple[object, ...] = ()
         self.columns: tuple[Place, ...] = ()
-        self.painted: dict[int, Appearance | None] = {}
+        self.painted: dict[int, Appearance | str | None] = {}
+        self.empty = ""
+        """What to say if no row is shown."""
         self.bar_fits: tuple[Size, Size] | None = None
         """The sizes that the scroll bar was last drawn for: all rows, and those in sight."""
 
@@ -159,9 +164,11 @@ class TunnelTable(ScrollView, can_focus=True):
             self.painted.clear()
         return self.scrollable_content_region.width
 
-    def appearance(self, line: int, moment: Moment) -> Appearance | None:
-        """How a line of the screen must look now; None: empty."""
+    def appearance(self, line: int, moment: Moment) -> Appearance | str | None:
+        """How a line of the screen must look now: a row, a sentence or (None) nothing."""
         place = round(self.scroll_y) + line
+        if not self.view.order and line == EMPTY_LINE and self.empty:
+            return self.empty
         if place >= len(self.view.order):
             return None
         key = self.view.order[place]
@@ -179,15 +186,26 @@ class TunnelTable(ScrollView, can_focus=True):
         )
 
     def sign(self, key: Key, row: Row) -> str:
-        muted = all(each.mute for each in row.members or (row,))
-        if self.view.is_marked(row):
-            return MARKED_MUTED if muted else MARKED
-        if key[1] != FOLD:
-            return MUTED if muted else PLAIN
-        return UNFOLDED if key[0] in self.view.unfolded else FOLDED
+        return (MARKED if self.view.is_marked(row) else PLAIN) + self.fold_sign(key, row)
+
+    def fold_sign(self, key: Key, row: Row) -> str:
+        if key[1] == FOLD:
+            return UNFOLDED if key[0] in self.view.unfolded else FOLDED
+        if all(each.mute for each in row.members or (row,)):
+            return MUTED
+        if not self.is_below_fold(key):
+            return PLAIN
+        return LAST_BRANCH if self.view.under((key[0], FOLD))[-1] == key else BRANCH
+
+    def is_below_fold(self, key: Key) -> bool:
+        """Whether it is a forward of an unfolded node."""
+        view = self.view
+        return key[1] != FOLD and key[0] in view.unfolded and key[0] in view.folds
 
     def text_of(self, place: Place, row: Row, moment: Moment) -> str:
         text = place.column.text(row, moment)
+        if place.column.id == "node" and self.is_below_fold(row.key):
+            return f" {text}"
         if not self.under_way or place.column.id not in ("status", "answer"):
             return text
         deed = next(
@@ -204,10 +222,13 @@ class TunnelTable(ScrollView, can_focus=True):
         self.painted[y] = look
         if look is None:
             return Strip.blank(width, self.rich_style)
+        if isinstance(look, str):
+            text = in_cell(f" {in_ascii(look) if self.looks.ascii_only else look}", width)
+            return Strip([Segment(text)]).apply_style(self.rich_style)
         looks = self.looks
         base = looks.cursor if look.under_cursor else looks.stale if look.is_stale else looks.plain
-        marked = looks.marked + base if look.sign in (MARKED, MARKED_MUTED) else base
-        segments = [Segment(look.sign, marked)]
+        marked = looks.marked + base if look.sign[0] == MARKED else base
+        segments = [Segment(in_ascii(look.sign) if looks.ascii_only else look.sign, marked)]
         for place, cell in zip(self.columns, look.cells, strict=True):
             segments += self.painted_cell(place, cell, look, base)
         return Strip(joined(segments)).adjust_cell_length(width, base).apply_style(self.rich_style)
@@ -263,6 +284,15 @@ class TunnelTable(ScrollView, can_focus=True):
         if place is not None:
             self.last_place = place
         self.repaint_changed()
+
+    def go_to_awaited(self) -> None:
+        """Go to the node that was just added, if it is shown by now."""
+        place = next(
+            (at for at, (node, _) in enumerate(self.view.order) if node == self.awaited), None
+        )
+        if place is not None:
+            self.awaited = None
+            self.select(place)
 
     @property
     def where(self) -> Selected:

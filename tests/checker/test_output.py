@@ -60,5 +60,5 @@ def test_a_gateway_that_cannot_print_that_it_is_ready_lives_on(
 
 def test_a_missing_directory_is_not_a_gateway(tmp_path: Path) -> None:
     refuse_missing(home_layout(tmp_path))
-    with pytest.raises(NoGateway, match="there is no directory"):
+    with pytest.raises(NoGateway, match="there is no gateway"):
         refuse_missing(home_layout(tmp_path / "mistyped"))

@@ -53,6 +53,7 @@ KEYS = {
     "failures",
     "kills",
     "barred",
+    "barred_why",
     "calls_itself",
     "tags",
     "note",
@@ -92,7 +93,7 @@ def test_a_directory_that_is_not_there_does_not_pass_for_all_well(
 
         said = capsys.readouterr()
         assert (code, said.out) == (ExitCode.USAGE, "")
-        assert f"there is no directory {tmp_path / 'gone'}" in said.err
+        assert f"there is no gateway at {tmp_path / 'gone'}" in said.err
 
 
 def test_a_locale_without_utf_8_gets_ascii_alone(
@@ -234,7 +235,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     assert words(lines[-1]) == ["old-box*", "50001", "unregistered", "! hung"]
     assert [each["node"] for each in document["tunnels"]] == ["attic", "barn"]
     (shown,) = document["unregistered"]
-    assert set(shown) == KEYS - {"barred", "tags", "note"} | {"first_at", "last_at"}
+    assert set(shown) == KEYS - {"barred", "barred_why", "tags", "note"} | {"first_at", "last_at"}
     assert (shown["node"], shown["target"], shown["first_at"], shown["last_at"]) == (
         "old-box",
         None,
@@ -254,7 +255,7 @@ def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Ca
 
     code, lines, _ = once(tmp_path, capsys, "--columns", "status", "--filter", "barn")
     main(["--home", str(tmp_path), "--json"])
-    assert (code, lines[-1]) == (ExitCode.OK, "- disabled")
+    assert (code, lines[-1]) == (ExitCode.OK, "‖ disabled")
     assert [each["barred"] for each in json.loads(capsys.readouterr().out)["tunnels"]] == [
         None,
         "disabled",

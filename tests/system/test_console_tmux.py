@@ -72,10 +72,13 @@ def client(device: Device) -> Iterator[subprocess.Popen[bytes]]:
         end_one(process)
 
 
+WITH_PID = ("--columns", "node,port,status,pid,since")
+
+
 def row_of(lines: list[str], device: Device) -> str:
     """The node's row on the screen; "" if it is not shown."""
     return next(
-        (line for line in lines if re.match(rf"[ *]{device.node} +{device.ports[0]} ", line)), ""
+        (line for line in lines if re.match(rf"[ ▌] {device.node} +{device.ports[0]} ", line)), ""
     )
 
 
@@ -101,7 +104,7 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
     other_session = gateway.await_up(other)
     with (
         client(device) as process,
-        tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal,
+        tmux(tmp_path, console_words(gateway.home, *WITH_PID), size=(100, 24)) as terminal,
     ):
         session = gateway.await_up(device)
         terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid, "the row is up")
@@ -175,7 +178,7 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
     gateway.up()
     both = first, second = reconnecting(gateway), reconnecting(gateway)
 
-    with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
+    with tmux(tmp_path, console_words(gateway.home, *WITH_PID), size=(100, 24)) as terminal:
         terminal.until(
             lambda lines: all(shown_pid(lines, each.device, "up") for each in both), "both rows"
         )
@@ -184,7 +187,8 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
         terminal.press("Enter", "k")
         terminal.shows("Kill this forward?", f"sshd {first.session.pid}")
         first.reconnect()
-        terminal.press("y")
+        terminal.type("up")
+        terminal.press("Enter")
         terminal.until(first.is_refused, "the new tunnel is left alone")
         assert not is_gone(first.session)
 
@@ -198,7 +202,8 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
         terminal.press("a", "l", "k")
         terminal.shows(*(f"sshd {each.session.pid}" for each in both))
         second.reconnect()
-        terminal.press("y")
+        terminal.type("2")
+        terminal.press("Enter")
         terminal.shows(f"{first.device.node} port {first.device.ports[0]}: kill done")
         terminal.until(second.is_refused, "the replaced tunnel is left alone")
         assert is_gone(first.session)

@@ -209,8 +209,10 @@ def test_a_filter_takes_the_events_of_the_rows_that_it_shows(checker: Run, layou
         "whole node",
         "a port of the past",
     ]
-    assert texts(checker, "--filter", "node:office port:20011", "--grep", "port") == [
-        "second port",
+    assert texts(checker, "--filter", "node:office port:20011") == ["second port"]
+    assert texts(checker, "--filter", "target:127 !node:office") == ["another"]
+    assert texts(checker, "--filter", "kind:status gateway|past at:<9999d") == [
         "a port of the past",
+        "the gateway",
     ]
     assert "nothing matches the filter 'node:zzz'" in checker("log", "--filter", "node:zzz")[2]

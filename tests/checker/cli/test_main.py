@@ -15,7 +15,7 @@ import pytest
 from checker import __version__
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import build_parser, run
-from checker.config.layout import Layout
+from checker.config.layout import SYSTEM, Layout, is_there
 from checker.model import Event, EventKind
 from checker.registry.reading import read_registry
 from tests.checker.cli.homes import ERROR, MAIN, Run, write_state
@@ -292,8 +292,8 @@ def test_a_missing_gateway_is_reported_by_each_reading_verb(
     code, out, err = checker(*words)
 
     assert (code, out) == (ExitCode.USAGE, "")
-    assert err.startswith(f"{ERROR}there is no directory {layout.home}, ")
-    assert err.endswith("; see --home and REVERSI_HOME\n")
+    assert err.startswith(f"{ERROR}there is no gateway at {layout.home}; ")
+    assert err.endswith(" (if it is elsewhere: --home, or REVERSI_HOME)\n")
 
 
 @pytest.mark.parametrize("words", [*READING, ("doctor",)], ids=" ".join)
@@ -362,3 +362,41 @@ def test_a_reader_that_goes_away_is_not_an_error(office: Layout) -> None:
         code = process.wait(50)
 
     assert (code, complaint) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("node", "add", "office", "--forward", "127.0.0.1:22"),
+        ("node", "import", "--command", "ssh -N -R 20010:localhost:22 gw"),
+        ("enrol", "new", "--forward", "127.0.0.1:22"),
+    ],
+)
+def test_before_init_nothing_is_registered_in_a_place_that_nobody_named(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if is_there(SYSTEM.config):
+        pytest.skip("this machine is a gateway")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    assert run(words) == ExitCode.USAGE
+
+    assert "run: sudo reversi-checker init --gateway HOST:22" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_fits_into_eighty_columns_except_for_examples(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    prose, _, told = COMMANDS[path].format_help().rpartition("example: ")
+    ending = [line for line in told.splitlines()[1:] if not line.startswith(" ")]
+    usage, _, rest = prose.partition("\n\n")
+
+    assert max(map(len, [*rest.splitlines(), *ending])) <= 80
+    assert usage.startswith("usage: ")

@@ -86,7 +86,7 @@ def test_without_a_gateway_there_are_no_metrics(checker: Run) -> None:
     code, _, err = checker("metrics")
 
     assert code == ExitCode.USAGE
-    assert "so there is no gateway" in err
+    assert "there is no gateway" in err
 
 
 @pytest.mark.usefixtures("office")

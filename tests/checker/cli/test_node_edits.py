@@ -23,7 +23,7 @@ from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
 from tests.checker.cli.homes import COMMAND, Run, key_lines, registered, registry_events
 from tests.programs import require
-from tests.strategies import NOW, node, public_key
+from tests.strategies import NOW, free_port, node, public_key
 
 
 def test_a_disabled_node_keeps_everything_but_its_line(edit: Run, home: Layout) -> None:
@@ -44,6 +44,45 @@ def test_a_disabled_node_keeps_everything_but_its_line(edit: Run, home: Layout) 
         ("disabled", operator_name()),
         ("enabled", operator_name()),
     ]
+
+
+def test_a_disabled_node_says_why_until_it_is_enabled(edit: Run, home: Layout) -> None:
+    path = home.nodes / "office.why"
+    assert "cannot be written" in edit("disable", "office", "--why", "a\x1b[31mb")[2]
+    dry = edit("disable", "office", "--why", "stolen", "--dry-run")[1]
+    assert dry.startswith("would change office: disabled: stolen\nwould end the tunnel on port ")
+    assert not path.exists()
+
+    assert edit("disable", "office", "--why", " stolen ")[:2] == (
+        ExitCode.OK,
+        "office: disabled: stolen\n",
+    )
+    assert "state     disabled: stolen" in edit("show", "office")[1]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+    edit("rename", "office", "lobby")
+    assert "state     disabled: stolen" in edit("show", "lobby")[1]
+    assert not path.exists()
+    edit("enable", "lobby")
+    assert not list(home.nodes.glob("*.why"))
+    edit("disable", "lobby", "--why", "sold")
+    edit("remove", "lobby")
+    assert not list(home.nodes.glob("*.why"))
+
+
+def test_several_nodes_are_disabled_for_one_reason(edit: Run, home: Layout) -> None:
+    with locked(home):
+        add(home, node("shed", 2, ports=(free_port(),)), COMMAND)
+
+    code, out, _ = edit("disable", "office", "shed", "--why", "lease is over", "--yes")
+
+    assert (code, out) == (
+        ExitCode.OK,
+        "office: disabled: lease is over\nshed: disabled: lease is over\n",
+    )
+    assert [path.read_text() for path in sorted(home.nodes.glob("*.why"))] == [
+        "lease is over\n"
+    ] * 2
 
 
 def test_a_new_key_and_the_old_one_are_both_valid_until_the_new_one_is_used(

@@ -89,3 +89,11 @@ def test_a_new_node_is_shown_with_its_ports() -> None:
     assert accepted_line(node(ports=(20010, 20011))) == (
         "office: port 20010 -> 127.0.0.1:22; port 20011 -> 127.0.0.1:22"
     )
+
+
+def test_names_that_differ_only_in_case_are_namesakes() -> None:
+    loud = replace(CAM, said="CAM")
+
+    assert question_lines([loud], (loud, SECOND)) == [
+        f"accept cam  {CAM.fingerprint}  from {CAM.peer}, calls itself CAM, as cam-2 does"
+    ]

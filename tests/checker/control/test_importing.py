@@ -260,3 +260,17 @@ def test_each_file_is_read_once_and_an_empty_directory_is_remarked_on(tmp_path: 
 
     assert files == [tmp_path / "a.rev"]
     assert [str(remark) for remark in remarks] == [f"{tmp_path / 'empty'}: has no file"]
+
+
+def test_the_files_below_a_directory_are_read_too(tmp_path: Path) -> None:
+    wanted = ("barn.sh", "original/a.rev", "roof/etc/config/autossh")
+    for name in (*wanted, ".hidden/b.sh", ".c.sh", "original/a.sh", "original/built/a.sh"):
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    (tmp_path / "roof/again").symlink_to(tmp_path)
+
+    files, remarks = files_at([tmp_path])
+
+    assert remarks == []
+    assert files == [tmp_path / name for name in wanted]

@@ -143,3 +143,24 @@ def test_a_value_that_doubles_line_by_line_stays_unknown() -> None:
 
 def test_a_quote_that_does_not_end_hides_only_its_own_line() -> None:
     assert only(f"echo it's\n{SSH}\n").node.ports == (20010,)
+
+
+def test_each_command_that_is_not_taken_is_named() -> None:
+    text = (
+        f"{SSH} # attic\n{SSH} # barn\n"
+        "ssh -N -R 0:nas:80 a@gw # cabin\nssh -N -R /tmp/s:nas:80 a@gw # shed\n"
+        "plink -N -R 20011:nas:80 a@gw # dock\n"
+    )
+
+    assert [one.node.name for one in read(text).found] == ["attic"]
+    lines = dict(problems(text))
+    assert lines[2] == "asks for the same port as attic, line 1"
+    assert "'0' is not a port" in lines[3]
+    assert "-R /tmp/s:nas:80 does not lead" in lines[4]
+    assert lines[5].startswith("plink is neither ssh nor autossh nor dbclient")
+
+
+def test_a_recursive_option_is_not_a_tunnel() -> None:
+    text = f"{SSH}\nchown -R 1000:1000 /srv\nchmod -R 755 /srv\nls -R a:b:c\n"
+
+    assert only(text).node.name == "office"

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from checker.cli.main import run as run_checker
-from client.bundle.build import CannotBuild, address, build, build_all, find_source
+from client.bundle.build import CannotBuild, address, build, build_all, find_key, find_source
 from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
 from tests.client.bundle.places import Place
 from tests.client.bundle.samples import forms_of, made_key
+from tests.strategies import node
 
 
 def test_the_bundle_has_the_nodes_data_and_is_private(place: Place) -> None:
@@ -210,6 +211,11 @@ def test_a_missing_key_is_named_with_a_way_out(
     said = capsys.readouterr().err
     assert "office.toml.key" in said
     assert "--key device" in said
+
+
+def test_a_place_for_keys_that_cannot_be_looked_at_is_named(place: Place) -> None:
+    with pytest.raises(CannotBuild, match="x cannot be read: File name too long"):
+        find_key(node(), Path("x" * 300), place.home / "office.key")
 
 
 def test_an_unknown_node_is_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,10 +235,34 @@ def test_a_bundle_without_its_key_says_what_to_do(changes: Changes, tmp_path: Pa
     built = changes.build(OFFICE, tmp_path / "office.sh")
 
     assert not built.done
+    assert built.lacks_key
     assert f"{tmp_path / 'office.key'}" in built.sentence
     assert "reversi-client build office --home" in built.sentence
     assert "--key device" in built.sentence
     assert not (tmp_path / "office.sh").exists()
+
+
+def test_a_node_whose_key_is_nowhere_gets_a_new_one_beside_it(
+    changes: Changes, layout: Layout, tmp_path: Path
+) -> None:
+    require("ssh-keygen", "sh")
+    before = read_registry(layout.nodes).node(OFFICE)
+
+    rekeyed = changes.rekey(OFFICE, tmp_path / "office.sh")
+
+    after = read_registry(layout.nodes).node(OFFICE)
+    assert rekeyed.done, rekeyed.sentence
+    assert (after.public_key, after.next_key is None) == (before.public_key, False)
+    assert tmp_path / "office.sh" in rekeyed.files
+    again = changes.build(OFFICE, tmp_path / "again.sh")
+    assert again.done, again.sentence
+
+
+def test_a_device_may_make_its_own_key(changes: Changes, tmp_path: Path) -> None:
+    built = changes.build(OFFICE, tmp_path / "office.sh", makes_key=True)
+
+    assert built.done, built.sentence
+    assert "KEY=device" in (tmp_path / "office.sh").read_text().replace("'", "")
 
 
 def test_an_unknown_gateway_is_told_before_a_bundles_node_is_added(

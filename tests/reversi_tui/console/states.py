@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,15 @@ def demo_home(home: Path) -> Layout:
     layout = home_layout(home)
     register(layout, FORWARDS)
     write(layout, Batch(tunnels=SEEN, events=EVENTS, sweep=sweep()))
+    return layout
+
+
+def fresh_home(home: Path) -> Layout:
+    """The same, seen just now by this machine's clock, and never stale; its daemon is gone."""
+    layout = demo_home(home)
+    now = time.time()
+    seen = tuple(replace(each, since=now - 7200, probed_at=now, checked_at=now) for each in SEEN)
+    write(layout, Batch(tunnels=seen, sweep=replace(sweep(), every_s=36000.0)))
     return layout
 
 

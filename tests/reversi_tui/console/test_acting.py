@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input
 
-from checker.model import NodeName, Port, ProcessId, Status, Unregistered, Verb
+from checker.model import EventKind, NodeName, Port, ProcessId, Status, Unregistered, Verb
 from checker.state.rows import Batch
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.settings.preferences import Command
@@ -165,21 +165,23 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
 
     async with running(app, count=len(FORWARDS) + 1) as pilot:
         await pilot.press("g")
-        await shows(pilot, "+attic 2 ports")
+        await shows(pilot, "▸attic 2 ports")
         await pilot.press("r")
         await shows(pilot, "Reset these 2 forwards?")
         await pilot.press("u", "p", "enter")
         await until(pilot, lambda: len(acts.done) == 2)
         await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("right")
-        await shows(pilot, "-attic 2 ports")
+        await shows(pilot, "▾attic 2 ports")
+        await shows(pilot, "├ attic 20010")
+        await shows(pilot, "╰ attic 20110")
         assert [key for key in app.main.view.order if key[0] == "attic"] == [
             ("attic", 0),
             ("attic", 20010),
             ("attic", 20110),
         ]
         await pilot.press("down", "left")
-        await shows(pilot, "+attic 2 ports")
+        await shows(pilot, "▸attic 2 ports")
         assert app.main.table.cursor == ("attic", 0)
 
 
@@ -192,9 +194,9 @@ async def test_the_log_pane_tells_each_act_and_its_outcome_with_the_time(tmp_pat
         await pilot.press("p")
         await shows(pilot, "attic port 20010: probe is under way")
         await shows(pilot, "attic port 20010: probe done: the port is free")
-        await pilot.press("L")
+        await pilot.press("v", "5")
         await shows(pilot, "What this console did")
-        await pilot.press("escape", "l")
+        await pilot.press("escape", "escape", "l")
         await until(pilot, lambda: not app.main.log_pane.display)
 
 
@@ -257,10 +259,46 @@ async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_take
     app = console(demo_home(tmp_path))
 
     async with running(app, (200, 30)) as pilot:
-        await pilot.press("y")
+        await pilot.press("y", "enter")
         await shows(pilot, "the command is: ssh -p 20010")
-        await pilot.press("end", "y")
-        await shows(pilot, "garage port 20016: no forward of node garage leads to an SSH server")
+        await pilot.press("down", "y", "down", "enter", *"root", "enter")
+        await shows(pilot, "-l root -- barn")
+        await pilot.press("S")
+        await shows(pilot, "Log in to barn")
+        assert app.screen.query_one("#ask-field", Input).value == "root", "as the last time"
+        await pilot.press("escape", "end", "y")
+        await shows(pilot, "openssl s_client -brief -connect 127.0.0.1:20016")
+        await pilot.press("r")
+        await shows(pilot, "that command is for your desk; enter copies it")
+
+
+async def test_a_command_of_the_menu_runs_and_shows_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    curl = programs / "curl"
+    curl.write_text("#!/bin/sh\nprintf 'asked for %s' \"$*\"\n")
+    curl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    acts = open_acts()
+    app = console(demo_home(tmp_path / "home"), acts)
+
+    async with running(app, (120, 30)) as pilot:
+        await pilot.press("end", "y", "down", "r")
+        await shows(pilot, "asked for -sS -i --max-time 10 -k https://127.0.0.1:20016/")
+
+    assert [(kind, port) for kind, _, port, _ in acts.recorded] == [(EventKind.COMMAND, 20016)]
+
+
+async def test_a_read_only_console_copies_commands_and_runs_none(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path), open_acts(read_only=True))
+
+    async with running(app, (120, 30)) as pilot:
+        await pilot.press("y", "r")
+        await shows(pilot, "this console is read-only: s (shell) is off")
+        await pilot.press("y", "enter")
+        await shows(pilot, "the command is: ssh -p 20010")
 
 
 async def test_what_came_by_the_shared_key_is_marked_as_unregistered(tmp_path: Path) -> None:
@@ -346,5 +384,5 @@ async def test_the_whole_log_opens_at_its_end_and_keeps_long_sentences(tmp_path:
     async with running(app, (80, 24)) as pilot:
         for number in range(200):
             app.main.note(f"sentence {number}: {'long ' * 100}end-{number}")
-        await pilot.press("L")
+        await pilot.press("v", "5")
         await shows(pilot, "end-199")

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from checker.model import EventKind, NodeName
 from checker.registry.reading import read_registry
 from checker.state.store import open_reader
-from tests.reversi_tui.console.screen import running, shows, text, until
+from tests.reversi_tui.console.screen import nodes, running, shows, text, until
 from tests.reversi_tui.console.states import (
     console,
     demo_home,
@@ -31,8 +31,8 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
         await until(
             pilot, lambda: not read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
         )
-        await shows(pilot, "- disabled")
-        await shows(pilot, "- 1 disabled")
+        await shows(pilot, "‖ disabled")
+        await shows(pilot, "‖ 1 disabled")
         await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("e")
         await until(pilot, lambda: read_registry(layout.nodes).nodes[NodeName("cellar")].enabled)
@@ -50,7 +50,27 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
     assert all(actor not in ("", "daemon") for _, _, actor in told)
 
 
-@pytest.mark.parametrize("key", ["d", "e", "s", "b", "n", "x", "T", "N"])
+async def test_the_reason_of_a_disabled_node_is_asked_for_and_shown_in_its_row(
+    tmp_path: Path,
+) -> None:
+    layout = demo_home(tmp_path)
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await pilot.press("down", "down", "d")
+        await shows(pilot, "Why (rows and log show it): w, then type")
+        await pilot.press("w", *"stolen yesterday", "enter")
+        assert read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
+        await pilot.press("y")
+        await shows(pilot, "cellar: disable done: disabled: stolen yesterday")
+        await shows(pilot, "- disabled stolen yesterday")
+        await pilot.press("/", *"stolen")
+        await until(pilot, lambda: nodes(app) == ["cellar"])
+
+    assert (layout.nodes / "cellar.why").read_text() == "stolen yesterday\n"
+
+
+@pytest.mark.parametrize("key", ["d", "e", "s", "S", "b", "n", "m", "x", "T", "N"])
 async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, key: str) -> None:
     layout = demo_home(tmp_path)
     before = {file.name: file.read_bytes() for file in layout.nodes.iterdir()}
@@ -111,7 +131,7 @@ async def test_a_node_is_added_by_the_form_and_appears(
         )
         await until(pilot, lambda: NodeName("zoo") in read_registry(layout.nodes).nodes)
         await shows(pilot, "zoo: add done")
-        await until(pilot, lambda: any(key[0] == "zoo" for key in app.main.view.rows))
+        await until(pilot, lambda: app.main.table.cursor and app.main.table.cursor[0] == "zoo")
 
     assert (tmp_path / "zoo.toml").exists()
     assert (tmp_path / "zoo.toml.key").stat().st_mode & 0o777 == 0o600
@@ -125,6 +145,10 @@ async def test_the_bundle_asks_where_to_and_says_what_is_missing(tmp_path: Path)
         await shows(pilot, "Where to write it: a path")
         await pilot.press("enter")
         await shows(pilot, "attic: bundle not done: its private key cannot be read")
+        await shows(pilot, "No private key of attic is kept")
+        await shows(pilot, "rekey: make a new key")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +174,6 @@ async def test_a_place_where_no_bundle_can_be_is_a_sentence(
         app.screen.query_one(Input).value = typed
         await pilot.press("enter")
         await shows(pilot, words)
-        assert app.screen is app.main
 
 
 async def test_where_the_console_stood_may_be_gone(

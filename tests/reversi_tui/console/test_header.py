@@ -13,7 +13,7 @@ from checker.state.rows import Batch
 from reversi_tui.app import Console
 from reversi_tui.rows.report import Daemon, Health
 from reversi_tui.widgets.looks import Looks
-from reversi_tui.widgets.status import GatewayLine
+from reversi_tui.widgets.status import Count, GatewayLine, with_words
 from tests.reversi_tui.console.screen import lines, running, shows, until
 from tests.reversi_tui.console.states import (
     NOW,
@@ -44,7 +44,7 @@ async def test_the_header_shows_the_daemon_the_sweep_waiting_logins_and_the_disk
     ("width", "read_only", "first"),
     [
         pytest.param(
-            60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"
+            60, False, "reversi  daemon: running, swept <1m ago  logins 7  disk 12G", id="60"
         ),
         pytest.param(
             60,
@@ -55,7 +55,7 @@ async def test_the_header_shows_the_daemon_the_sweep_waiting_logins_and_the_disk
         pytest.param(
             80,
             True,
-            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G",
+            "reversi   READ-ONLY   daemon: running, last sweep <1m ago  logins 7  disk 12G",
             id="80, read-only",
         ),
         pytest.param(
@@ -157,7 +157,10 @@ MACHINE = Machine(
             "load 0.4  memory: 2.1G free, room for about 640 more tunnels",
             id="in full",
         ),
-        pytest.param(MACHINE, 90, "daemon: running, last sweep <1m ago  /srv/gate", id="left out"),
+        pytest.param(
+            MACHINE, 90, "last sweep <1m ago  load 0.4 memory 2.1G  /srv/gate", id="in short"
+        ),
+        pytest.param(MACHINE, 60, "daemon: running, last sweep <1m ago  /srv", id="left out"),
         pytest.param(replace(MACHINE, memory_left=1 << 20), 45, "memory 1.0M", id="an alarm"),
     ],
 )
@@ -173,3 +176,48 @@ def test_the_header_shows_the_machines_load_and_room(
     )
 
     assert says in gateway.fitted(width).plain
+
+
+COUNTS = (
+    Count("!", 3, "hung"),
+    Count("-", 2, "down"),
+    Count("•", 1600, "up"),
+    Count("‖", 4, "disabled", needs_word=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        pytest.param(60, "  ! 3 hung  - 2 down  • 1,600 up  ‖ 4 disabled", id="all words"),
+        pytest.param(44, "  ! 3 hung  - 2 down  • 1,600 up  4 disabled", id="one sign less"),
+        pytest.param(43, "  ! 3 hung  - 2 down  •1,600  4 disabled", id="one word less"),
+        pytest.param(35, "  ! 3 hung  -2  •1,600  4 disabled", id="the worst keeps its word"),
+        pytest.param(10, "  !3  -2  •1,600  4 disabled", id="no word"),
+    ],
+)
+def test_the_last_words_of_the_counts_go_first(width: int, line: str) -> None:
+    assert with_words(COUNTS, width).plain == line
+
+
+@pytest.mark.parametrize("width", range(40, 130, 5))
+def test_a_cell_more_never_takes_words_away(width: int) -> None:
+    gateway = GatewayLine(
+        layout=home_layout(Path("/srv/gate")),
+        health=Health(
+            daemon=Daemon.RUNNING,
+            sweep=sweep(),
+            machine=MACHINE,
+            logins_waiting=7,
+            disk_free_bytes=12_000_000_000,
+        ),
+        now=NOW,
+        looks=Looks("terminal"),
+        read_only=False,
+    )
+
+    less, more = (
+        len(gateway.fitted(cells).plain.split("/srv")[0].rstrip()) for cells in (width, width + 5)
+    )
+
+    assert less <= more <= width + 5

@@ -29,7 +29,7 @@ def expected(layout: Layout, wanted: Status | None = None) -> list[tuple[str, ..
 
 def shown(lines: list[str]) -> list[tuple[str, ...]]:
     """The same of the rows that are on the screen."""
-    rows = [line.split() for line in lines if line.startswith(" node-")]
+    rows = [line.split() for line in lines if line.startswith("  node-")]
     return [(node, port, status, pid) for node, port, _, status, pid in (row[:5] for row in rows)]
 
 
@@ -56,8 +56,8 @@ def walk(pane: Tmux) -> None:
             ("shows 11", "node-04210", "node-04219"),
         ),
         (("Escape",), ("5,000 forwards", "node-00421", "node-00422")),
-        (("k",), ("Cancel (n)",)),
-        (("n",), ("kill cancelled",)),
+        (("k",), ("Cancel",)),
+        (("Escape",), ("kill cancelled",)),
         (("o", "Escape"), ("k kill",)),
     ):
         pane.press(*keys)

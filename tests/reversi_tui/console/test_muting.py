@@ -58,7 +58,7 @@ async def test_muted_rows_are_found_and_told_about(tmp_path: Path) -> None:
         await pilot.press("slash", *"is:muted", "enter")
         await until(pilot, lambda: nodes(app) == ["barn", "cellar"])
         await pilot.press("space")
-        await shows(pilot, "#barn")
+        await shows(pilot, "▌=barn")
         await pilot.press("up", "enter")
         await shows(pilot, "by ada as filter 'node:barn|node:cellar': new roof")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,7 +333,7 @@ async def test_groups_are_kept_while_rows_change(tmp_path: Path) -> None:
     app = console(layout, grouped=True)
 
     async with running(app, count=len(FORWARDS) + 1) as pilot:
-        await shows(pilot, "+attic 2 ports")
+        await shows(pilot, "▸attic 2 ports")
         write(layout, Batch(tunnels=(tunnel("attic", 20110, Status.HUNG),)))
         await until(
             pilot, lambda: app.main.view.folds[NodeName("attic")].seen.status is Status.HUNG
@@ -353,7 +354,7 @@ async def test_no_key_at_the_bottom_is_cut_off(tmp_path: Path, width: int) -> No
 
 @pytest.mark.parametrize(
     "key",
-    ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "L", "z", "colon"],
+    ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "v", "z", "colon"],
 )
 async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(
     tmp_path: Path, key: str
@@ -399,3 +400,24 @@ async def test_columns_are_in_the_chosen_order(tmp_path: Path) -> None:
         await pilot.press("down", "down", "K", "down", "space", "enter")
         await until(pilot, lambda: columns(app) == ["node", "port"])
         assert heading(app).split() == ["node↑", "port"]
+
+
+async def test_an_empty_table_says_why_and_how_to_get_out(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path), filter_text="nothing-like-it")
+
+    async with running(app) as pilot:
+        await shows(pilot, "nothing matches the filter nothing-like-it among 7 rows; esc clears")
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing matches" not in text(app))
+
+
+async def test_a_message_has_a_time_and_goes_after_a_minute(tmp_path: Path) -> None:
+    late = [0.0]
+    app = Console(replace(dependencies(demo_home(tmp_path)), now=lambda: NOW + late[0]))
+
+    async with running(app) as pilot:
+        app.main.say("a sentence")
+        at = time.strftime("%H:%M", time.localtime(NOW))
+        await shows(pilot, f"{at} a sentence")
+        late[0] = 61.0
+        await until(pilot, lambda: "a sentence" not in text(app))

@@ -62,6 +62,21 @@ async def test_a_row_that_leaves_by_itself_says_so_until_the_next_key(tmp_path: 
         assert cursor(app) == "cellar"
 
 
+async def test_what_a_row_left_hides_no_message_and_none_hides_it(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    app = console(layout, faults_only=True)
+
+    async with running(app) as pilot:
+        app.main.say("barn port 20011: kill done")
+        write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
+        app.source.wake()
+        await shows(pilot, "left this view")
+        assert "kill done" in text(app)
+        app.main.say("another message")
+        await shows(pilot, "another message")
+        assert "left this view" in text(app)
+
+
 async def test_escape_clears_what_a_row_left_and_nothing_else(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     app = console(layout, faults_only=True)

@@ -18,7 +18,7 @@ from tests.reversi_tui.console.pty_console import (
     own_environment,
     terminal,
 )
-from tests.reversi_tui.console.states import SEEN, demo_home
+from tests.reversi_tui.console.states import SEEN, fresh_home
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 
 STYLES = {b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
@@ -33,8 +33,8 @@ SMALL = (60, 15)
 
 LOOKED_AT = (
     (b"", "garage"),
-    (b"k", "Cancel (n)"),
-    (b"n", "kill cancelled"),
+    (b"k", "Cancel (esc)"),
+    (b"\x1b", "kill cancelled"),
     (b"?", "Kill the sshd"),
     (b"\x1b", "garage"),
     (b" ", "1 marked"),
@@ -100,7 +100,7 @@ def look_around(console: Terminal) -> list[str]:
 def test_a_terminal_is_asked_for_what_it_has_and_left_as_it_was(
     tmp_path: Path, environ: dict[str, str], theme: str, words: tuple[str, ...], asked: set[bytes]
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     with terminal(tmp_path, "--no-remember", "--theme", theme, environ=environ) as console:
         lines = look_around(console)
@@ -123,7 +123,7 @@ def test_a_terminal_is_asked_for_what_it_has_and_left_as_it_was(
 def test_a_terminal_that_cannot_position_text_gets_one_sentence(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     with terminal(tmp_path, environ={"TERM": "dumb"}, size=size) as console:
         assert console.ended() == 2
@@ -139,7 +139,7 @@ def test_a_terminal_that_cannot_position_text_gets_one_sentence(
 def rows_shown(lines: list[str]) -> list[str]:
     """The nodes of the table, as far as they are in sight."""
     names = [*(seen.node for seen in SEEN), "garage"]
-    return [name for name in names if any(re.match(rf"[ *]{name} ", line) for line in lines)]
+    return [name for name in names if any(re.match(rf"[ ▌] {name} ", line) for line in lines)]
 
 
 def resized(pane: Tmux, columns: int, rows: int, *words: str) -> list[str]:
@@ -153,7 +153,7 @@ def resized(pane: Tmux, columns: int, rows: int, *words: str) -> list[str]:
 
 
 def test_in_tmux_the_window_changes_its_size_with_a_dialog_open(tmp_path: Path) -> None:
-    demo_home(tmp_path / "home")
+    fresh_home(tmp_path / "home")
     require("tmux")
 
     with tmux(tmp_path, console_words(tmp_path / "home")) as pane:
@@ -167,9 +167,9 @@ def test_in_tmux_the_window_changes_its_size_with_a_dialog_open(tmp_path: Path) 
         pane.shows("barn port 20011: kill cancelled", "k kill")
         pane.until(rows_shown, "the rows are back")
         pane.press("a", "k")
-        resized(pane, 40, 10, "Kill these 4 forwards?", "Cancel (n)")
-        resized(pane, *SMALL, "Kill these 4 forwards?", "Cancel (n)", "Yes, kill")
-        pane.press("n", "Escape", "Escape")
+        resized(pane, 40, 10, "Kill these 4 forwards?", "Cancel (esc)")
+        resized(pane, *SMALL, "Kill these 4 forwards?", "Cancel (esc)", "Yes, kill")
+        pane.press("Escape", "Escape", "Escape")
         pane.shows("7 forwards")
         lines = resized(pane, 80, 24, "garage", "k kill")
         assert len(rows_shown(lines)) == len(SEEN) + 1
@@ -184,7 +184,7 @@ def test_in_tmux_the_window_changes_its_size_with_a_dialog_open(tmp_path: Path) 
 
 
 def test_in_screen_no_colour_is_asked_for_that_screen_has_not(tmp_path: Path) -> None:
-    demo_home(tmp_path / "home")
+    fresh_home(tmp_path / "home")
     require("screen")
     folder, log = tmp_path / "sessions", tmp_path / "log"
     folder.mkdir(mode=0o700)

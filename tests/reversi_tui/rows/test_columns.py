@@ -104,6 +104,13 @@ def test_a_stale_row_says_so_with_its_age_whatever_its_status(status: Status) ->
     assert BY_ID["probe"].text(row(status), later) == "5m"
 
 
+def test_a_row_that_is_out_on_purpose_is_not_probed() -> None:
+    seen = replace(row(Status.UNKNOWN).seen, probed_at=None)
+
+    assert BY_ID["probe"].text(replace(row(), seen=seen), MOMENT) == "never"
+    assert BY_ID["probe"].text(replace(row(), seen=seen, barred="disabled"), MOMENT) == ""
+
+
 def test_a_row_from_the_future_is_stale_and_says_so() -> None:
     earlier = Moment(now=NOW - 3600, every_s=20.0)
 
@@ -133,8 +140,8 @@ def test_folded_rows_are_told_together(column: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        pytest.param(Status.DOWN, "- disabled", id="down"),
-        pytest.param(Status.UNKNOWN, "- disabled", id="as the daemon has it"),
+        pytest.param(Status.DOWN, "‖ disabled", id="down"),
+        pytest.param(Status.UNKNOWN, "‖ disabled", id="as the daemon has it"),
         pytest.param(Status.UP, "• up", id="still there"),
     ],
 )

@@ -159,7 +159,7 @@ def test_of_a_node_that_is_out_on_purpose_the_status_says_why() -> None:
 
     shown = sheet(replace(row(), seen=told, barred="disabled"))
 
-    assert shown.startswith("status    - disabled: its keys are rejected until you enable it")
+    assert shown.startswith("status    ‖ disabled: its keys are rejected until you enable it")
 
 
 def test_a_barred_node_and_an_unregistered_device_are_explained() -> None:
@@ -222,8 +222,8 @@ def test_folded_rows_are_listed_each_with_its_status() -> None:
 
     assert shown.startswith("status    ! hung: the worst of 1 hung 1 up\n")
     assert (
-        "forwards  20010  • up         127.0.0.1:22  SSH-2.0-dropbear\n          20011  ! hung   "
-        "    127.0.0.1:22" in shown
+        "forwards  20010  • up          127.0.0.1:22  SSH-2.0-dropbear\n          20011  ! hung   "
+        "     127.0.0.1:22" in shown
     )
 
 

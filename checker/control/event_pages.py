@@ -1,0 +1,228 @@
+"""Pages of the event log that a filter shows, newest or oldest first, in SQL as far as that goes.
+
+A page is found by the id where the last one ended. A search reads STRIDE ids at a time, so that
+nothing holds the daemon up, and whoever asked may stop it in between.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from checker.model import Event
+from checker.rows.claims import AnyOf, Claim, Comparison, Not, Word
+from checker.rows.event_filter import Around, day_span, is_own, term_holds
+from checker.rows.fields import Field
+from checker.rows.terms import Filter, Term
+from checker.state.rows import event_from
+from checker.state.schema import has_act
+from checker.state.store import StateFile
+
+PAGE = 500
+STRIDE, SLOW_STRIDE = 20_000, 4_000
+"""Ids read at a time; fewer if Python judges each event."""
+BOUNDS = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM event"
+SELECT = "SELECT * FROM event WHERE id BETWEEN ? AND ?"
+OLDEST_FIRST, NEWEST_FIRST = "ORDER BY id", "ORDER BY id DESC"
+EVERYWHERE = ("kind", "node", "port", "actor", "text")
+"""Where a word without a name is searched."""
+KIND, KIND_BEFORE = "coalesce(act, kind) LIKE ? ESCAPE '\\'", "kind LIKE ? ESCAPE '\\'"
+"""The second is for a file of an older product. LIKE ignores the case of ASCII, and events' texts
+are ASCII.
+"""
+LIKE = {
+    "node": "coalesce(node, '') LIKE ? ESCAPE '\\'",
+    "port": "coalesce(port, '') LIKE ? ESCAPE '\\'",
+    "actor": "actor LIKE ? ESCAPE '\\'",
+    "text": "text LIKE ? ESCAPE '\\'",
+}
+AGE = {sign: f"? - at {sign} ?" for sign in ("<", ">", "<=", ">=", "=")}
+PORT = {sign: f"coalesce(port {sign} ?, 0)" for sign in AGE}
+ON_DAY = "at >= ? AND at < ?"
+Clause = tuple[str, tuple[object, ...]]
+"""An SQL condition, and its values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a filter asks of the table."""
+
+    clauses: tuple[Clause, ...]
+    rest: tuple[Term, ...]
+    """What SQL cannot decide."""
+    around: Around
+
+    def takes(self, event: Event) -> bool:
+        """Whether the event is one, as far as SQL does not decide it."""
+        return all(term_holds(term, event, self.around) for term in self.rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Events, oldest first."""
+
+    events: tuple[Event, ...]
+    is_last: bool
+    """Nothing more lies in that direction."""
+
+
+class Superseded(Exception):
+    """Whoever asked has asked for something else."""
+
+
+def pattern(word: str, *, whole: bool) -> str:
+    """What LIKE takes for this text, anywhere in a value."""
+    for letter in "\\%_":
+        word = word.replace(letter, f"\\{letter}")
+    return word if whole else f"%{word}%"
+
+
+def any_of(clauses: Sequence[Clause | None]) -> Clause | None:
+    """One of them; None if SQL cannot decide one."""
+    known = [clause for clause in clauses if clause is not None]
+    if len(known) < len(clauses):
+        return None
+    return (
+        "(" + " OR ".join(text for text, _ in known) + ")",
+        tuple(value for _, values in known for value in values),
+    )
+
+
+def word_clause(claim: Word, field: str, kind: str, now: float) -> Clause | None:
+    if field == "at":
+        span = day_span(claim.text, now)
+        return (ON_DAY, span) if span else None
+    text = kind if field == "kind" else LIKE[field]
+    return text, (pattern(claim.text, whole=claim.whole),)
+
+
+def bound_clause(sign: str, field: Field, bound: float, now: float) -> Clause:
+    return (AGE[sign], (now, bound)) if field.id == "at" else (PORT[sign], (bound,))
+
+
+def clause_of(claim: Claim, kind: str, now: float) -> Clause | None:
+    """The claim in SQL; None if SQL cannot decide it."""
+    match claim:
+        case AnyOf():
+            return any_of([clause_of(each, kind, now) for each in claim.claims])
+        case Not():
+            return inverted(clause_of(claim.claim, kind, now))
+        case Word() if claim.text.isascii() and all(map(is_own, claim.fields)):
+            names = [field.id for field in claim.fields] or EVERYWHERE
+            return any_of([word_clause(claim, name, kind, now) for name in names])
+        case Comparison() if all(is_own(field) for field, _ in claim.bounds):
+            return any_of(
+                [bound_clause(claim.sign, field, bound, now) for field, bound in claim.bounds]
+            )
+        case _:
+            return None
+
+
+def inverted(clause: Clause | None) -> Clause | None:
+    return clause and (f"NOT ({clause[0]})", clause[1])
+
+
+def wanted_of(text: Filter, around: Around, *, with_act: bool = True) -> Wanted:
+    """Divide the filter between SQL and Python."""
+    kind = KIND if with_act else KIND_BEFORE
+    clauses, rest = list[Clause](), list[Term]()
+    for term in text.terms:
+        clause = clause_of(term.claim, kind, around.moment.now)
+        if clause is None:
+            rest.append(term)
+        else:
+            clauses.append((inverted(clause) or clause) if term.inverted else clause)
+    return Wanted(clauses=tuple(clauses), rest=tuple(rest), around=around)
+
+
+def statement(wanted: Wanted, order: str) -> str:
+    return " AND ".join((SELECT, *(text for text, _ in wanted.clauses))) + f" {order}"
+
+
+def stretches(first: int, last: int, size: int, *, newest: bool) -> Iterator[tuple[int, int]]:
+    """The ids from first to last, so many at a time, both ends included."""
+    if newest:
+        for high in range(last, first - 1, -size):
+            yield max(first, high - size + 1), high
+    else:
+        for low in range(first, last + 1, size):
+            yield low, min(last, low + size - 1)
+
+
+def no_stop() -> bool:
+    return False
+
+
+class EventPages:
+    """Finds pages in an open state file. `is_over` says that nobody waits for the answer any more;
+    then a search raises Superseded. All methods raise StateError.
+    """
+
+    def __init__(
+        self,
+        state: StateFile,
+        text: Filter,
+        around: Around,
+        is_over: Callable[[], bool] = no_stop,
+    ) -> None:
+        self.state, self.is_over = state, is_over
+        with state.using() as db:
+            self.wanted = wanted_of(text, around, with_act=has_act(db))
+
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last id; 0 and 0 if there are no events."""
+        with self.state.using() as db:
+            first, last = db.execute(BOUNDS).fetchone()
+        return int(first), int(last)
+
+    def newest(self, count: int = PAGE) -> Page:
+        """The newest events."""
+        return self.before(self.bounds()[1] + 1, count)
+
+    def before(self, event: int, count: int = PAGE) -> Page:
+        """The newest events that are older than this id."""
+        first, _ = self.bounds()
+        return self.page(first, event - 1, count, newest=True)
+
+    def after(self, event: int, count: int = PAGE, *, until: int | None = None) -> Page:
+        """The oldest events that are newer than this id, and not newer than `until`."""
+        first, last = self.bounds()
+        return self.page(max(first, event + 1), until or last, count, newest=False)
+
+    def page(self, first: int, last: int, count: int, *, newest: bool) -> Page:
+        found: list[Event] = []
+        size = SLOW_STRIDE if self.wanted.rest else STRIDE
+        for low, high in stretches(first, last, size, newest=newest):
+            if self.is_over():
+                raise Superseded
+            with self.state.using() as db:
+                found += islice(self.rows(db, low, high, newest=newest), count - len(found))
+            if len(found) >= count:
+                end = found[-1].id
+                is_last = end <= first if newest else end >= last
+                break
+        else:
+            is_last = True
+        return Page(events=tuple(found[::-1] if newest else found), is_last=is_last)
+
+    def rows(self, db: sqlite3.Connection, low: int, high: int, *, newest: bool) -> Iterator[Event]:
+        values = [low, high, *(value for _, values in self.wanted.clauses for value in values)]
+        cursor = db.execute(
+            statement(self.wanted, NEWEST_FIRST if newest else OLDEST_FIRST), values
+        )
+        try:
+            yield from filter(self.wanted.takes, map(event_from, cursor))
+        finally:
+            cursor.close()
+
+    def all_of_them(self) -> Iterator[Event]:
+        """Every event that is shown, oldest first; a page at a time is in memory."""
+        after, until = 0, self.bounds()[1]
+        while True:
+            page = self.after(after, until=until)
+            yield from page.events
+            if page.is_last:
+                return
+            after = page.events[-1].id

@@ -1,0 +1,139 @@
+"""Bars: how many of the rows shown have each value of a column; enter filters by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, narrowed
+from reversi_tui.rows.cutting import cut_middle, in_cell
+from reversi_tui.rows.uptime import in_ascii
+from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.table_view import TableView
+from reversi_tui.widgets.line import Line
+
+MOST_LINES = 500
+BAR, NUMBER = 16, 6
+"""Cells of the bar and of the number."""
+LABELS = (10, 28)
+"""Least and most cells of a value."""
+
+
+class CountsBy(ModalScreen[str | None]):
+    """Returns the filter of the chosen value, or None. The arrows change the column."""
+
+    DEFAULT_CSS = """
+    CountsBy { align: center middle; background: transparent !important; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "turn(1)", "Next", id="counts.next", tooltip="Count by the next column"),
+        Binding(
+            "left",
+            "turn(-1)",
+            "Previous",
+            id="counts.previous",
+            tooltip="Count by the previous column",
+        ),
+        Binding("escape,q", "leave", "Close", id="counts.leave", tooltip="Close this"),
+    ]
+
+    def __init__(self, desk: Desk, column: str, turned: Callable[[str], None]) -> None:
+        """`turned` hears of each other column."""
+        super().__init__()
+        self.desk, self.column, self.turned = desk, column, turned
+        self.counts: tuple[Count, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="sheet"):
+            yield Line(id="chooser-title")
+            yield Lister(())
+            yield Line(id="chooser-keys")
+
+    def on_mount(self) -> None:
+        keys = "enter filter  ← → other columns  esc close"
+        self.query_one("#chooser-keys", Line).show(Text(self.told(keys)))
+        self.list.focus()
+        self.renew()
+
+    @property
+    def list(self) -> Lister:
+        return self.query_one(Lister)
+
+    def told(self, text: str) -> str:
+        return in_ascii(text) if self.desk.looks.ascii_only else text
+
+    def renew(self) -> None:
+        """Count again by the present column."""
+        view, moment = self.desk.view, self.desk.moment()
+        rows = [view.rows[key] for key in view.by_key if key in view.shown]
+        self.counts = counts_by(self.column, rows, moment)
+        title = (
+            f"{len(rows):,} row{'' if len(rows) == 1 else 's'} by {BY_ID[self.column].title}:"
+            f" {len(self.counts):,} value{'' if len(self.counts) == 1 else 's'}"
+        )
+        self.query_one("#chooser-title", Line).show(Text(title, style="bold"))
+        shown = self.counts[:MOST_LINES]
+        most = max((len(count.rows) for count in shown), default=1)
+        widest = max((len(count.label) for count in shown), default=0)
+        label = max(LABELS[0], min(LABELS[1], widest))
+        lines = [
+            self.told(
+                f"{in_cell(count.label, label, cut_middle)} {len(count.rows):>{NUMBER},} "
+                f"{bar(len(count.rows), most, BAR):<{BAR}} {count.words(moment)}"
+            )
+            for count in shown
+        ]
+        more = len(self.counts) - len(shown)
+        options = [Option(Text(line)) for line in lines]
+        if more:
+            options.append(Option(Text(f"{more:,} more: filter first"), disabled=True))
+        self.list.clear_options()
+        self.list.add_options(options)
+        self.list.highlighted = 0 if lines else None
+        box = self.query_one(".sheet", Vertical)
+        box.styles.max_height = max(len(options), 1) + FRAME
+
+    def action_turn(self, step: int) -> None:
+        self.column = COUNTED[(COUNTED.index(self.column) + step) % len(COUNTED)]
+        self.turned(self.column)
+        self.renew()
+
+    def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
+        _ = self.dismiss(self.counts[selected.option_index].filter_text)
+
+    def action_leave(self) -> None:
+        _ = self.dismiss(None)
+
+
+class Counting:
+    """Opens the bars by the column that was looked at last."""
+
+    def __init__(self, desk: Desk, table_view: TableView) -> None:
+        self.desk, self.table_view = desk, table_view
+        self.column = COUNTED[0]
+
+    def open(self) -> None:
+        if not self.desk.view.shown:
+            self.desk.voice.say("no row is shown: nothing to count")
+            return
+
+        def turned(column: str) -> None:
+            self.column = column
+
+        def chosen(text: str | None) -> None:
+            if text is not None:
+                wanted = narrowed(self.desk.view.filter_text, text)
+                self.table_view.filter(wanted, final=True)
+                self.desk.voice.renew()
+
+        self.desk.push(CountsBy(self.desk, self.column, turned), chosen)
