@@ -10,8 +10,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical
 
 from checker.model import printable
 from checker.rows.row import Moment, Row
@@ -22,7 +21,10 @@ from reversi_tui.rows.sheet_tabs import TABS, Tab, tab_text, tabs_line
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.widgets.page import Page
 
+WIDEST, EDGES = 110, 4
+"""Cells of the widest sheet, and of its borders and margins, as in the style sheet."""
 Call = Callable[[str], Awaitable[None]]
 """Carries out the action of that id."""
 
@@ -75,6 +77,8 @@ class Detail(Sheet):
         ),
     ]
 
+    AUTO_FOCUS: ClassVar[str | None] = "#sheet-page"
+
     def __init__(
         self, row: Row, palette: Palette, *, ascii_only: bool = False, doors: Doors = CLOSED
     ) -> None:
@@ -92,14 +96,16 @@ class Detail(Sheet):
         with Vertical(classes="sheet"):
             yield Line(id="sheet-title")
             yield Line(id="sheet-tabs")
-            with VerticalScroll(id="sheet-scroll"):
-                yield Static("", id="sheet-text", markup=False)
+            yield Page(id="sheet-page")
             yield Banner(id="sheet-said")
             yield Line(id="sheet-keys")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.paint()
+
+    @property
+    def page(self) -> Page:
+        return self.query_one("#sheet-page", Page)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.paint)
@@ -121,14 +127,14 @@ class Detail(Sheet):
     def action_tab(self, name: str) -> None:
         self.tab = Tab(name)
         self.paint()
-        self.query_one("#sheet-scroll").scroll_home(animate=False)
+        self.page.scroll_home(animate=False)
 
     def show_row(self, row: Row, place: str, moment: Moment) -> None:
         """Become the sheet of another row."""
         self.key, self.row, self.dossier, self.is_gone = row.key, row, None, False
         self.place, self.moment = place, moment
         self.paint()
-        self.query_one("#sheet-scroll").scroll_home(animate=False)
+        self.page.scroll_home(animate=False)
 
     def renew(self, row: Row | None, moment: Moment, dossier: Dossier | None = None) -> None:
         """Show what is known now; a row that is gone stays as it was."""
@@ -146,7 +152,9 @@ class Detail(Sheet):
         """Write the text for the present size; the scroll bar's cell stays free."""
         if self.moment is None or not (self.is_mounted and self.is_whole):
             return
-        width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
+        # before the first layout a widget has no size; the sheet's is known all the same
+        laid_out = self.query_one("#sheet-title", Line).size.width
+        width = max(30, (laid_out or min(WIDEST, self.size.width) - EDGES) - 1)
         paper = Paper(width=width, height=self.size.height, palette=self.palette)
         heading = Text(title(self.row), style="bold")
         if self.is_gone:
@@ -157,7 +165,8 @@ class Detail(Sheet):
         self.query_one("#sheet-tabs", Line).show(tabs_line(self.tab, paper))
         self.query_one("#sheet-keys", Line).show(self.doors.keys(width + 1))
         text = tab_text(self.tab, self.row, self.moment, self.dossier, paper)
-        self.show(plain(text) if self.ascii_only else text)
+        self.shown = plain(text) if self.ascii_only else text
+        self.page.show(self.shown)
 
 
 def plain(text: Text) -> Text:

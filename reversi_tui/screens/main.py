@@ -92,6 +92,7 @@ class Main(Screen[None]):
         self.counting = Counting(self.desk, self.table_view)
         self.row_detail = RowDetail(self.desk, self.action_call)
         self.beside = Beside(self.desk, self.row_detail)
+        self.table.moved = self.cursor_moved
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
@@ -425,7 +426,7 @@ class Main(Screen[None]):
     def on_tunnel_table_opened(self) -> None:
         self.row_detail.open()
 
-    def on_tunnel_table_moved(self) -> None:
+    def cursor_moved(self) -> None:
         self.row_detail.follow_cursor()
         self.beside.renew()
 

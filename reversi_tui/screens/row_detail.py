@@ -69,9 +69,8 @@ class RowDetail:
         if row is None or row.key == sheet.key:
             sheet.say(f"this is the {'first' if step < 0 else 'last'} row of the view")
             return
-        table.select(place)
         sheet.say("")
-        self.turn_to(sheet, row)
+        table.select(place)
 
     def turn_to(self, sheet: Detail, row: Row) -> None:
         """Make it the sheet of another row."""

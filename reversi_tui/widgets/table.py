@@ -104,9 +104,6 @@ class TunnelTable(ScrollView, can_focus=True):
     class Opened(Message):
         """A row was double-clicked."""
 
-    class Moved(Message):
-        """The cursor is on another row."""
-
     def __init__(
         self,
         view: View,
@@ -123,6 +120,8 @@ class TunnelTable(ScrollView, can_focus=True):
             choice,
             looks,
         )
+        self.moved: Callable[[], None] = lambda: None
+        """Called after the cursor was put on a row, so that all is painted in one go."""
         self.cursor: Key | None = None
         self.awaited: NodeName | None = None
         """A node that was just added: the cursor goes to it once it has a row."""
@@ -336,11 +335,10 @@ class TunnelTable(ScrollView, can_focus=True):
         if not self.view.order:
             return
         place = max(0, min(place, len(self.view.order) - 1))
-        if self.cursor != self.view.order[place]:
-            self.post_message(self.Moved())
         self.cursor, self.last_place = self.view.order[place], place
         self.show_place(place)
         self.repaint_changed()
+        self.moved()
 
     def show_place(self, place: int) -> None:
         top, height = round(self.scroll_y), max(1, self.size.height)

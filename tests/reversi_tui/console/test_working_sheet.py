@@ -47,7 +47,7 @@ async def test_an_act_in_the_sheet_is_about_its_row_and_leaves_marks_alone(tmp_p
         await pilot.press("k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await shows(pilot, "node barn")
-        await shows(pilot, "The 6 marked rows are left alone: this is about the sheet's row only.")
+        await shows(pilot, "The 6 marked rows are left alone")
         await pilot.press("y")
         await shows(pilot, "barn port 20011: kill done: the port is free")
         assert isinstance(app.screen, Detail)
