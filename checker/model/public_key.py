@@ -53,8 +53,8 @@ def parse_public_key(text: str) -> str:
         (length,) = struct.unpack_from(">I", blob)
     except (ValueError, struct.error) as error:
         raise InvalidValue(
-            f"the public key {printable(words[1], 20)}... is not whole; copy the line of the .pub file"
-            " again"
+            f"the public key {printable(words[1], 20)}... is not whole; copy the line of the .pub"
+            " file again"
         ) from error
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
         raise InvalidValue(

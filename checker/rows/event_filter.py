@@ -83,7 +83,7 @@ def asks_rows(claim: Claim) -> bool:
 
 
 def day_span(word: str, now: float) -> tuple[float, float] | None:
-    """Begin and end of a local day: `today`, `yesterday` or YYYY-MM-DD; None if it is none."""
+    """Begin and end of a local day: `today`, `yesterday` or YYYY-MM-DD; None if it is neither."""
     name = next((day for day in DAYS if day.startswith(word)), "")
     if not name and len(word) != len("2026-11-26"):
         return None  # strptime would take 2026-11-2 for a day

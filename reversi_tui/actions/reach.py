@@ -67,7 +67,7 @@ class Way:
 
 
 def hop_to(address: str) -> Hop:
-    """The gateway at HOST:PORT; a stand-in if that is no address."""
+    """The gateway at HOST:PORT; a placeholder if that is not an address."""
     try:
         target = parse_target(address)
     except InvalidValue:

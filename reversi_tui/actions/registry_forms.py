@@ -118,7 +118,7 @@ def key_type(text: str) -> KeyType:
     try:
         return KeyType(text)
     except ValueError:
-        raise InvalidValue(f"{text[:40]!r} is no type of key; write ed25519 or rsa") from None
+        raise InvalidValue(f"{text[:40]!r} is not a type of key; write ed25519 or rsa") from None
 
 
 def day_or_never(text: str) -> str | None:

@@ -1,5 +1,6 @@
-"""Reads the event log for its screen, in a thread of its own: a search through all of it never
-delays the rows, and a newer question stops an older one.
+"""Reads the event log for its screen, in a thread of its own.
+
+A search through all of it never delays the rows, and a newer question stops an older one.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class News:
     events: tuple[Event, ...] = ()
     trouble: str = ""
     is_another_file: bool = False
-    """The ids begin anew: all must be asked again."""
+    """The ids begin again: ask for all events."""
 
 
 class EventReader:

@@ -85,5 +85,5 @@ def whole(event: Event) -> str:
 
 
 def preset_of(text: str) -> str:
-    """The name of the preset that a filter is; empty if it is none."""
+    """The name of the preset that a filter is; empty if it is not one."""
     return next((name for name, known in PRESETS.items() if known == text), "")

@@ -38,7 +38,7 @@ def screens() -> list[type[DOMNode]]:
 
 
 def keys_of(owner: type[DOMNode]) -> Iterator[str]:
-    """The keys that our own classes bind; a class may bind anew what it inherits."""
+    """The keys that our own classes bind; a class may bind again what it inherits."""
     inherited = set[str]()
     for each in owner.__mro__:
         if each.__module__.startswith("reversi_tui."):

@@ -11,14 +11,14 @@ import pytest
 from checker.model import Flaps, Hour, NodeName, Port, ProcessId, Registration
 from checker.state.rows import Batch
 from reversi_tui.exit_codes import ExitCode
-from tests.reversi_tui.console.states import SEEN, demo_home, labelled, write
+from tests.reversi_tui.console.states import SEEN, fresh_home, labelled, write
 from tests.reversi_tui.scripted import Captured, all_up, once, words
 
 
 def test_the_columns_are_those_that_were_asked_for_in_that_order(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     _, lines, _ = once(tmp_path, capsys, "--columns", "status,node", "--filter", "attic")
 
@@ -75,7 +75,7 @@ def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple
 def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     code, lines, err = once(tmp_path, capsys, "--filter", "elsewhere")
 
@@ -93,7 +93,7 @@ def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
 def test_a_mistyped_column_of_a_filter_is_an_error_and_hides_no_fault(
     tmp_path: Path, capsys: Captured, text: str, says: str
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     code, lines, err = once(tmp_path, capsys, "--filter", text)
 
@@ -113,7 +113,7 @@ def test_a_mistyped_column_of_a_filter_is_an_error_and_hides_no_fault(
 def test_a_filter_that_can_only_be_a_mistake_is_an_error(
     tmp_path: Path, capsys: Captured, text: str, says: str
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
 
     code, lines, err = once(tmp_path, capsys, "--filter", text)
 
@@ -122,7 +122,7 @@ def test_a_filter_that_can_only_be_a_mistake_is_an_error(
 
 
 def test_tags_notes_and_answers_are_filtered_and_shown(tmp_path: Path, capsys: Captured) -> None:
-    layout = demo_home(tmp_path)
+    layout = fresh_home(tmp_path)
     labelled(layout, "attic")
     write(layout, Batch(tunnels=(replace(SEEN[0], answer="SSH-2.0-OpenSSH_9.2"),)))
 
@@ -134,7 +134,7 @@ def test_tags_notes_and_answers_are_filtered_and_shown(tmp_path: Path, capsys: C
 def test_an_unknown_tag_is_named_with_the_one_that_was_meant(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    labelled(demo_home(tmp_path), "attic")
+    labelled(fresh_home(tmp_path), "attic")
 
     code, lines, err = once(tmp_path, capsys, "--filter", "tag:sitea")
 
@@ -145,7 +145,7 @@ def test_an_unknown_tag_is_named_with_the_one_that_was_meant(
 def test_a_word_before_a_colon_may_be_a_part_of_what_a_row_shows(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    demo_home(tmp_path)
+    fresh_home(tmp_path)
     found = tuple(once(tmp_path, capsys, "--columns", "node,target")[1][1].split())
 
     code, lines, err = once(tmp_path, capsys, "--filter", found[1], "--columns", "node,target")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -75,7 +76,9 @@ def fleet(layout: Layout) -> Layout:
         for number in range(1, 8):
             port = free_port()
             add(layout, node(f"n{number}", number, (port,)), COMMAND)
-            tunnels.append(replace(UP, node=NodeName(f"n{number}"), port=port))
+            tunnels.append(
+                replace(UP, node=NodeName(f"n{number}"), port=port, probed_at=time.time())
+            )
     write_state(layout, tunnels=tunnels)
     return layout
 

@@ -29,7 +29,7 @@ from tests.strategies import NOW
 
 OFFICE = Mute(
     selector=Selector(node=NodeName("office")),
-    until=time.time() + 600,
+    until=time.time() + 86400,
     why="roof",
     by="ada",
     at=NOW,
