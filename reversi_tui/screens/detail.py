@@ -53,10 +53,31 @@ class Detail(Sheet):
     """One row, kept fresh by the main screen. Keys that act on a row act on this one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,tab", "turn(1)", "Next tab", id="sheet.tab_next", show=False),
-        Binding("left,shift+tab", "turn(-1)", "Previous tab", id="sheet.tab_back", show=False),
+        Binding(
+            "right,tab",
+            "turn(1)",
+            "Next tab",
+            id="sheet.tab_next",
+            tooltip="The next tab",
+            show=False,
+        ),
+        Binding(
+            "left,shift+tab",
+            "turn(-1)",
+            "Previous tab",
+            id="sheet.tab_back",
+            tooltip="The previous tab",
+            show=False,
+        ),
         *(
-            Binding(str(number), f"tab({tab.value!r})", tab.value, id=f"sheet.{tab}", show=False)
+            Binding(
+                str(number),
+                f"tab({tab.value!r})",
+                tab.value,
+                id=f"sheet.{tab}",
+                tooltip=f"The tab {tab}",
+                show=False,
+            )
             for number, tab in enumerate(TABS, 1)
         ),
         Binding(

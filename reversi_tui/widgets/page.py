@@ -16,7 +16,9 @@ class Page(ScrollView, can_focus=True):
     """Arrows, page keys, home and end scroll. Its writer breaks the lines."""
 
     DEFAULT_CSS = """
-    Page { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }
+    Page {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1;
+    }
     """
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
