@@ -9,9 +9,9 @@ from checker.model.last_seen import LastSeen
 from reversi_tui.rows.palette import Palette
 
 SHORT = 30
-"""Lines below which the last events stand before the charts."""
+"""Lines below which the last events come before the charts."""
 TWO_COLUMNS = 100
-"""Cells from which the groups stand in two columns."""
+"""Cells from which there is room for two columns of groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Paper:
 
     @property
     def columns(self) -> int:
-        """How many columns the groups stand in."""
+        """How many columns of groups there are."""
         return 2 if self.width >= TWO_COLUMNS else 1
 
     @property

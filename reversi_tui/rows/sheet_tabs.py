@@ -49,7 +49,7 @@ TABS = tuple(Tab)
 
 
 def tabs_line(shown: Tab, paper: Paper) -> Text:
-    """The names of the tabs with their keys; the one shown stands out without colours too."""
+    """The names of the tabs with their keys; the one shown is in reverse, also without colours."""
     text = Text()
     for number, tab in enumerate(TABS, 1):
         style = "bold reverse" if tab is shown else paper.palette.dim

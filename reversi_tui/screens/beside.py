@@ -1,4 +1,4 @@
-"""What stands beside the table about the row under the cursor: a line or two, and a side pane."""
+"""The row under the cursor, beside the table: a line or two, and the side pane."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARE, LEAST = 0.36, 58
 TALL, LOW = 30, 12
 """Rows of the terminal from which there are two lines; below the lower one there is none."""
 RESTED_S = 0.3
-"""The past of a row is read only after the cursor stayed there for so long."""
+"""Seconds for which the cursor stays on a row before its past is read."""
 
 
 class Beside:

@@ -49,7 +49,7 @@ def test_a_sheet_is_walked_turned_and_worked_with(tmp_path: Path) -> None:
         assert lines[-2].startswith("barn       20011  127.0.0.1:22")
 
 
-def test_the_pane_stands_beside_the_table_and_follows_the_cursor(tmp_path: Path) -> None:
+def test_the_pane_follows_the_cursor(tmp_path: Path) -> None:
     home = tmp_path / "gateway"
     fresh_home(home)
 

@@ -166,7 +166,7 @@ async def test_arrows_and_digits_turn_the_tabs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "count"), [((60, 15), 1), ((80, 24), 1), ((120, 40), 2)], ids=["60", "80", "120"]
 )
-async def test_the_line_of_the_selected_row_stands_above_the_keys(
+async def test_the_line_of_the_selected_row_is_above_the_keys(
     tmp_path: Path, size: tuple[int, int], count: int
 ) -> None:
     app = console(demo_home(tmp_path))

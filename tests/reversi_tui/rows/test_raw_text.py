@@ -30,7 +30,7 @@ def test_the_bytes_of_an_answer_come_back(content: bytes) -> None:
         pytest.param(30, "0000  53 53 48 2d  SSH-", id="four"),
     ],
 )
-def test_as_many_bytes_stand_in_a_line_as_fit(width: int, first: str) -> None:
+def test_a_line_has_as_many_bytes_as_fit(width: int, first: str) -> None:
     lines = answer_lines("SSH-2.0-dropbear\\x0d\\x0a", width)
 
     assert lines[0] == first
