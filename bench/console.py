@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.console_events import event_figures, write_past
 from bench.console_figures import (
     Measured,
     Wide,
@@ -34,6 +35,7 @@ from bench.console_pty import Paint, Spell, Terminal, terminal, watch
 from bench.cpu import memory_of
 from bench.figures import Figure
 from bench.setting import Scale
+from checker.config.layout import home_layout
 from checker.model import Status
 from demo.processes import DemoFailed, end_all, environment, program, tied
 from demo.stage import temporary_home
@@ -260,6 +262,17 @@ def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
     return (time.monotonic() - began) * 1000
 
 
+async def event_log(plan: ConsolePlan) -> list[Figure]:
+    """Measure the event log over a small table."""
+    rows = plan.rows[0]
+    async with gateway_of(rows) as setting:
+        layout = home_layout(setting.home)
+        await asyncio.to_thread(write_past, layout, plan.events, names(rows))
+        async with terminal(setting.commands[0], setting.fresh()) as opened:
+            await first_rows(opened, setting)
+            return await event_figures(opened, layout.state, plan)
+
+
 async def once(plan: ConsolePlan) -> Figure:
     """Measure `--once --json`, alternating with a Python that does nothing."""
     shown: list[float] = []
@@ -284,4 +297,4 @@ async def console(scale: Scale) -> list[Figure]:
             if rows == plan.rows[-1]:
                 figures.append(wide_figure(rows, WIDE, await measure_wide(setting, plan)))
                 figures.append(sheet_figure(rows, USUAL, await measure_sheet(setting, plan)))
-    return [*figures, await once(plan)]
+    return [*figures, *await event_log(plan), await once(plan)]

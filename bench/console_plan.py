@@ -18,6 +18,8 @@ class ConsolePlan:
     """Typed into filters at the last size; half as many at the others."""
     watch_s: float
     """For each steady state."""
+    events: int
+    """In the event log."""
     once_nodes: int
     once_runs: int
 
@@ -40,9 +42,17 @@ FULL_PLAN = ConsolePlan(
     presses=20,
     letters=12,
     watch_s=10.0,
+    events=100_000,
     once_nodes=1000,
     once_runs=10,
 )
 QUICK_PLAN = ConsolePlan(
-    rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2
+    rows=(100,),
+    starts=1,
+    presses=4,
+    letters=2,
+    watch_s=1.0,
+    events=2000,
+    once_nodes=100,
+    once_runs=2,
 )

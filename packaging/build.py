@@ -34,8 +34,17 @@ OLDEST = (3, 11)
 
 def main() -> None:
     """Build what is asked for, and print the paths."""
-    parser = argparse.ArgumentParser(prog="./run package", description=__doc__)
-    parser.add_argument("--dist", type=Path, default=CHECKOUT / "dist", metavar="DIR")
+    parser = argparse.ArgumentParser(
+        prog="./run package",
+        description="Make the wheel, the source distribution and the .deb, and print their paths.",
+    )
+    parser.add_argument(
+        "--dist",
+        type=Path,
+        default=CHECKOUT / "dist",
+        metavar="DIR",
+        help="where to put them (default: dist)",
+    )
     parser.add_argument(
         "--fast", action="store_true", help="compress the .deb less, in a tenth of the time"
     )
@@ -52,9 +61,10 @@ def main() -> None:
 
 def build(work: Path, folder: Path, release: Release, *, is_fast: bool) -> Iterator[Path]:
     """Build in `work`, and yield what is in `folder` then."""
+    print("run: building; the .deb takes about half a minute", file=sys.stderr)
     source = work / "source"
     # a build leaves files beside the source
-    shutil.copytree(CHECKOUT, source, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copytree(CHECKOUT, source, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     with contextlib.chdir(source), contextlib.redirect_stdout(io.StringIO()):
         wheel = folder / build_meta.build_wheel(str(folder))
         archive = folder / build_meta.build_sdist(str(folder))

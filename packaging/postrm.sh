@@ -83,6 +83,7 @@ purge() {
     forget_registry
     remove_accounts "$made"
     rm -rf "$made" /var/lib/reversi /run/reversi /var/lib/private/reversi-alert /var/lib/reversi-alert
+    say "the gateway is gone: its tunnels have ended, and its nodes are forgotten"
 }
 
 if [ "$1" = purge ] && [ -e "$list" ]; then

@@ -33,6 +33,7 @@ from reversi_tui.settings.layers import (
 from reversi_tui.settings.preferences import (
     Layer,
     Preferences,
+    combined,
     keymap,
     parse_columns,
     parse_sort,
@@ -262,6 +263,7 @@ def run_console(args: Args, layout: Layout) -> int:
         ping=lambda: ping(control),
         every_s=every_s,
         preferences=preferences,
+        in_files=combined(files),
         remember=remember,
         save_view=partial(save_view, own_file(os.environ)),
     )

@@ -16,7 +16,8 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import WorkerFailed
 
-from reversi_tui.actions.table import WITHOUT_KEY, Action, key_name
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import WITHOUT_KEY, key_name
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source

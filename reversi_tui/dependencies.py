@@ -80,6 +80,8 @@ class Dependencies:
     CheckerError.
     """
     preferences: Preferences = field(default_factory=Preferences)
+    in_files: Preferences = field(default_factory=Preferences)
+    """What only the settings files say."""
     remember: Callable[[Preferences], str] = lambda _: ""
     """Saves the view for the next start, and blocks; returns why it could not, else an empty text.
     """

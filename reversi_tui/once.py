@@ -22,7 +22,7 @@ from reversi_tui.settings.preferences import Preferences
 from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
 
-FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
+FROM_BEHIND = frozenset({"day", "week", "month", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
 COLOURS = {
     Status.UP: "\x1b[32m",

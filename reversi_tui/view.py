@@ -11,6 +11,7 @@ from checker.rows.cells import target_text
 from checker.rows.claims import forget
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
+from reversi_tui.actions.followed import Followed
 from reversi_tui.rows.columns import BY_ID, SortValue
 from reversi_tui.rows.layout import Needs
 from reversi_tui.rows.report import Report
@@ -63,6 +64,10 @@ class View:
         self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
         self.named = ""
         """The name of the view that is shown; empty if it has no name."""
+        self.followed: Followed | None = None
+        """The last kill or reset."""
+        self.only: frozenset[Key] | None = None
+        """If not None, only these forwards can be shown."""
         self.moment = moment
         self.by_key: list[Key] = []
         self.by_node: dict[NodeName, list[Key]] = {}
@@ -121,6 +126,8 @@ class View:
         )
 
     def is_shown(self, row: Row, moment: Moment) -> bool:
+        if self.only is not None and row.key not in self.only:
+            return False
         return (not self.faults_only or moment.is_fault(row)) and self.filter.shows(row, moment)
 
     @property
@@ -211,8 +218,9 @@ class View:
         self.unfolded.clear()
         self.judge_all()
 
-    def look(self, wanted: Preferences) -> None:
-        """Set filter, faults only, groups and order at once."""
+    def look(self, wanted: Preferences, only: frozenset[Key] | None = None) -> None:
+        """Set filter, faults only, groups and order at once, for all forwards or only these."""
+        self.only = only
         self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
         self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
         self.unfolded.clear()

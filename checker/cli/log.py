@@ -66,7 +66,8 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
     events = past_events(state, wanted)
     first = next(events, None)
     if first is None:
-        if args.filter is not None and not args.follow:
+        ever = Wanted(limit=1, holds=also)
+        if also and not args.follow and next(past_events(state, ever), None) is None:
             raise NothingMatches(f"nothing matches the filter {args.filter!r}")
         for node in sorted(wanted.nodes):
             warn_of_unknown(layout, node)

@@ -14,7 +14,7 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import add_filter, confirm_many, refuse_neither
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout, refuse_missing
-from checker.control.applicant_list import applicants
+from checker.control.applicant_list import applicants, removed_before
 from checker.control.applicants import Named, accepted_line, named_by, question_lines
 from checker.control.enrolling import accept, matching, reject
 from checker.control.many_nodes import Failure
@@ -25,6 +25,8 @@ from checker.registry.lock import refuse_others
 
 WHO = "NAME[@FINGERPRINT]"
 COMPARE = "Compare each fingerprint with what the device shows: sh reversi-ID.sh status."
+SUCH = "tag:site-a or peer:203.0.113.7"
+"""What a filter of devices may say."""
 
 
 class NoFingerprint(InvalidValue):
@@ -47,7 +49,7 @@ def add_to(actions: Verbs) -> None:
         "reversi-checker node pending --filter tag:site-a --json",
         ending=COMPARE,
     )
-    add_filter(pending, "devices")
+    add_filter(pending, "devices", SUCH)
     pending.add_argument(
         "--rejected", action="store_true", help="those that were rejected in the last 24 hours"
     )
@@ -72,7 +74,7 @@ def add_accept(actions: Verbs) -> None:
         metavar=WHO,
         help="which devices; without a terminal, and with --yes, the fingerprint is required",
     )
-    add_filter(accepting, "devices")
+    add_filter(accepting, "devices", SUCH)
     accepting.add_argument(
         "--yes", action="store_true", help="do not ask about devices named with their fingerprint"
     )
@@ -91,7 +93,7 @@ def add_reject(actions: Verbs) -> None:
         ending="A device that was rejected can still be accepted, with its fingerprint.",
     )
     rejecting.add_argument("names", nargs="*", metavar=WHO, help="which devices")
-    add_filter(rejecting, "devices")
+    add_filter(rejecting, "devices", SUCH)
     add_yes(rejecting)
     add_dry_run(rejecting)
     add_json(rejecting)
@@ -130,6 +132,8 @@ def cmd_accept(args: argparse.Namespace, layout: Layout) -> ExitCode:
     named = chosen(args, layout, known)
     if not shows_fingerprints:
         named = named.proven
+    for one in removed_before(layout, named.applicants):
+        narrate(f"{one.name}: this device was a node before, which was removed")
     if args.dry_run:
         return rehearse(args, question_lines(named.applicants, known), named.failures)
     nodes: tuple[Node, ...] = ()

@@ -28,9 +28,19 @@ from checker.cli.pinned import pin_lines, pins_json
 from checker.cli.selection import add_filter, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
+from checker.control.applicant_list import waiting
 from checker.control.key_readings import named
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, Node, NodeName, Port, Unregistered, joined, printable
+from checker.model import (
+    Forward,
+    InvalidValue,
+    Node,
+    NodeName,
+    Port,
+    Unregistered,
+    joined,
+    printable,
+)
 from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
@@ -95,7 +105,7 @@ class Listed:
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
     listed = Listed(
-        nodes=tuple(registry.nodes.values()),
+        nodes=sorted(registry.nodes.values(), key=lambda node: node.name),
         broken=registry.broken_files,
         unregistered=unregistered_tunnels(layout, registry),
     )
@@ -190,8 +200,20 @@ def own_word(calls_itself: str) -> str:
     return f", calls itself {printable(calls_itself)}" if calls_itself else ""
 
 
+class StillWaits(InvalidValue):
+    """A device asks to become the node that was named."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not a node yet: its device waits to be accepted; see: reversi-checker node"
+            " pending"
+        )
+
+
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
+    if args.name not in registry.nodes and any(one.name == args.name for one in waiting(layout)):
+        raise StillWaits(args.name)
     node, broken = registry.node(args.name), registry.broken_file(args.name)
     client, pins = client_of(layout, node.name), pins_of(layout, node)
     if args.json:

@@ -5,38 +5,36 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from checker.cli.answers import say_json
 from checker.cli.common import existing_registry
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
-from checker.cli.report_lines import (
-    Line,
-    Reported,
-    below_sentence,
-    csv_text,
-    line_json,
-    lines_by_forward,
-    lines_by_node,
-    lines_by_tag,
-    text_rows,
-)
+from checker.cli.report_lines import below_sentence, csv_text, line_json, text_rows
 from checker.cli.selection import add_filter, matching_rows, refuse_both
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
+from checker.control.uptimes import Span, read_uptimes
 from checker.model import Forward, InvalidValue, parse_day
 from checker.output import aligned, say
 from checker.registry.nodes import Registry
-from checker.state.errors import StateMissing
-from checker.state.store import open_reader
+from checker.rows.uptimes import (
+    DAY_S,
+    Line,
+    Reported,
+    day_at,
+    lines_by_forward,
+    lines_by_node,
+    lines_by_tag,
+    start_of,
+)
 
 MOST_DAYS = 400
 """The state file keeps no older sums."""
 USUAL_DAYS = 30
-DAY_S = 86400
+FEW = 100
+"""Fewer nodes than these are looked up by name; else all days are read at once."""
 COLUMNS = {
     "forward": ("node", "port", "target"),
     "node": ("node", "forwards"),
@@ -54,7 +52,10 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker report --days 7 office",
         "reversi-checker report --since 2026-11-01 --until 2026-12-01 --by tag --csv",
         "reversi-checker report --target 99.5      # exit status 1 if one was up for less",
-        ending="Days are UTC days. Time during which no daemon ran is left out.",
+        ending=(
+            "Days are UTC days. Time during which no daemon ran is left out. Losses and outages are"
+            " counted from the events of the last 90 days."
+        ),
     )
     report.add_argument("node", metavar="NODE", nargs="*", help="only these nodes")
     add_filter(report)
@@ -87,20 +88,15 @@ def add_to(verbs: Verbs) -> None:
     report.set_defaults(command=cmd_report)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """The days of a report."""
-
-    since: str
-    until: str
-    """Not included."""
-
-
 def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    span = span_of(args, time.time())
+    now = time.time()
+    span = span_of(args, now)
     refuse_contradiction(args)
     registry = existing_registry(layout)
-    reported = uptimes(layout, asked_for(args, layout, registry), span)
+    asked = asked_for(args, layout, registry)
+    few = {forward.node for forward in asked}
+    nodes = few if len(few) < FEW or args.node else None
+    reported = read_uptimes(layout.state, asked, span, now, nodes=nodes)
     lines = lines_of(args.by, reported, registry)
     print_lines(args, lines, span)
     sentence = "" if args.target is None else below_sentence(lines, args.target)
@@ -153,23 +149,14 @@ def day_in(option: str, text: str, now: float) -> str:
         ) from error
 
 
-def day_at(at: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(max(0.0, at)))
-
-
-def start_of(day: str) -> float:
-    """The first second of a UTC day."""
-    from calendar import timegm  # slow to load
-
-    return timegm((int(day[:4]), int(day[5:7]), int(day[8:]), 0, 0, 0))
-
-
 def lines_of(by: str, reported: Sequence[Reported], registry: Registry) -> list[Line]:
     match by:
         case "node":
             return lines_by_node(reported)
         case "tag":
-            return lines_by_tag(reported, registry.nodes)
+            return lines_by_tag(
+                reported, {name: node.tags for name, node in registry.nodes.items()}
+            )
         case _:
             return lines_by_forward(reported)
 
@@ -199,21 +186,3 @@ def forwards_of(registry: Registry, nodes: Sequence[str]) -> list[Forward]:
     """The forwards of these nodes, or of all if none is named. Raises UnknownNode."""
     names = {registry.node(name).name for name in nodes}
     return [forward for forward in registry.forwards if not nodes or forward.node in names]
-
-
-def uptimes(layout: Layout, forwards: Iterable[Forward], span: Span) -> list[Reported]:
-    """The forwards with their days; without days before a state file exists. Raises StateError."""
-    try:
-        state = open_reader(layout.state)
-    except StateMissing:
-        return [(forward, ()) for forward in forwards]
-    with closing(state):
-        return [
-            (
-                forward,
-                state.uptime(
-                    forward.node, forward.port, since_day=span.since, until_day=span.until
-                ),
-            )
-            for forward in forwards
-        ]

@@ -1,129 +1,27 @@
-"""The lines of `report`: forwards, nodes or tags with their days, as text, JSON and CSV. Pure."""
+"""The lines of `report` as text, CSV and JSON. Pure."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from checker.model import Forward, Node, NodeName, Watched
+from checker.output import age
+from checker.rows.uptimes import UNTAGGED, Line, number, percentage, share
 
-Reported = tuple[Forward, tuple[Watched, ...]]
-UNTAGGED = "-"
-"""Stands for the nodes without a tag; no tag can have this name."""
-SUMS = ("UP", "WATCHED", "WORST DAY")
-CSV_SUMS = ("since", "until", "up_s", "watched_s", "up_percent", "worst_day", "worst_percent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """What is reported about, and its days."""
-
-    about: Mapping[str, Any]
-    """By column."""
-    days: tuple[Watched, ...]
-
-    @property
-    def share(self) -> float | None:
-        return share(self.days)
-
-    @property
-    def worst(self) -> Watched | None:
-        return min(self.days, key=lambda day: share([day]) or 0.0, default=None)
-
-    @property
-    def name(self) -> str:
-        """How a sentence names it."""
-        return ":".join(
-            str(self.about[key]) for key in ("node", "port", "tag") if key in self.about
-        )
-
-    def is_below(self, target: float | None) -> bool:
-        """Whether it was up for less than this percentage; not if nobody watched."""
-        part = self.share
-        return target is not None and part is not None and 100 * part < target
-
-
-def share(days: Iterable[Watched]) -> float | None:
-    """Which part of the watched time it was up, 0 to 1; None if nobody watched."""
-    found = tuple(days)
-    watched_s = sum(day.watched_s for day in found)
-    return sum(day.up_s for day in found) / watched_s if watched_s else None
-
-
-def percentage(part: float | None) -> str:
-    """Never rounded up to 100."""
-    return "-" if part is None else f"{number(part)} %"
-
-
-def number(part: float | None) -> str:
-    """The percentage without its sign; empty if unknown."""
-    return "" if part is None else f"{int(part * 10000) / 100:.2f}"
-
-
-def summed(days: Iterable[Watched]) -> tuple[Watched, ...]:
-    """One entry for each day, the oldest first."""
-    sums: dict[str, tuple[float, float]] = {}
-    for day in days:
-        up_s, watched_s = sums.get(day.day, (0.0, 0.0))
-        sums[day.day] = up_s + day.up_s, watched_s + day.watched_s
-    return tuple(
-        Watched(day=day, up_s=up_s, watched_s=watched_s)
-        for day, (up_s, watched_s) in sorted(sums.items())
-    )
-
-
-def lines_by_forward(reported: Iterable[Reported]) -> list[Line]:
-    return [
-        Line(
-            about={
-                "node": forward.node,
-                "port": forward.port,
-                "target": str(forward.target),
-            },
-            days=days,
-        )
-        for forward, days in reported
-    ]
-
-
-def lines_by_node(reported: Sequence[Reported]) -> list[Line]:
-    """The forwards of each node together."""
-    by_node: dict[NodeName, list[Reported]] = {}
-    for one in reported:
-        by_node.setdefault(one[0].node, []).append(one)
-    return [
-        Line(about={"node": node, "forwards": len(found)}, days=summed(all_days(found)))
-        for node, found in sorted(by_node.items())
-    ]
-
-
-def lines_by_tag(reported: Sequence[Reported], nodes: Mapping[NodeName, Node]) -> list[Line]:
-    """The forwards of each tag's nodes together: one with two tags counts for both. Untagged nodes
-    come last.
-    """
-    by_tag: dict[str, list[Reported]] = {}
-    for one in reported:
-        node = nodes.get(one[0].node)
-        for tag in (node.tags if node else ()) or (UNTAGGED,):
-            by_tag.setdefault(tag, []).append(one)
-    return [
-        Line(
-            about={
-                "tag": tag,
-                "nodes": len({forward.node for forward, _ in found}),
-                "forwards": len(found),
-            },
-            days=summed(all_days(found)),
-        )
-        for tag, found in sorted(by_tag.items(), key=lambda one: (one[0] == UNTAGGED, one[0]))
-    ]
-
-
-def all_days(reported: Iterable[Reported]) -> Iterable[Watched]:
-    return (day for _, days in reported for day in days)
+SUMS = ("UP", "WATCHED", "WORST DAY", "LOSSES", "LONGEST OUTAGE")
+CSV_SUMS = (
+    "since",
+    "until",
+    "up_s",
+    "watched_s",
+    "up_percent",
+    "worst_day",
+    "worst_percent",
+    "losses",
+    "longest_outage_s",
+)
 
 
 def text_rows(lines: Sequence[Line], columns: Sequence[str]) -> list[tuple[str, ...]]:
@@ -137,6 +35,8 @@ def text_rows(lines: Sequence[Line], columns: Sequence[str]) -> list[tuple[str, 
                 percentage(line.share),
                 f"{sum(day.watched_s for day in line.days) / 3600:.1f} h",
                 f"{worst.day} {percentage(share([worst]))}" if worst else "-",
+                str(line.losses) if worst else "-",
+                age(0.0, line.longest_s) if line.longest_s else "-",
             )
         )
     return rows
@@ -159,6 +59,8 @@ def csv_text(lines: Iterable[Line], columns: Sequence[str], since: str, until: s
                 number(line.share),
                 worst.day if worst else "",
                 number(share([worst])) if worst else "",
+                line.losses,
+                f"{line.longest_s:.0f}",
             )
         )
     return text.getvalue()
@@ -174,6 +76,8 @@ def line_json(line: Line, target: float | None) -> dict[str, Any]:
         **about,
         "up_s": round(sum(day.up_s for day in line.days), 1),
         "watched_s": round(sum(day.watched_s for day in line.days), 1),
+        "losses": line.losses,
+        "longest_outage_s": round(line.longest_s, 1),
         **({} if target is None else {"below": line.is_below(target)}),
         "days": [
             {"day": day.day, "up_s": round(day.up_s, 1), "watched_s": round(day.watched_s, 1)}

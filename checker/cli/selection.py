@@ -43,15 +43,14 @@ class Unconfirmed(CheckerError):
         )
 
 
-def add_filter(parser: argparse.ArgumentParser, what: str = "forwards") -> None:
-    """Declare `--filter`; `what` it chooses, in the plural."""
+def add_filter(
+    parser: argparse.ArgumentParser, what: str = "forwards", such: str = "'tag:site-a is:fault'"
+) -> None:
+    """Declare `--filter`; `what` it chooses, in the plural, and an example."""
     parser.add_argument(
         "--filter",
         metavar="TEXT",
-        help=(
-            f"only the {what} that match, as in 'tag:site-a is:fault'; docs/filter.md has the"
-            " language"
-        ),
+        help=(f"only the {what} that match, as in {such}; docs/filter.md has the language"),
     )
 
 

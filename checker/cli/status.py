@@ -106,7 +106,7 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         every_s=swept.every_s if swept else load_config(layout.config).policy.probe_every_s,
         tunnels=tuple(
             (forward, tunnel)
-            for forward, tunnel in joined(registry.forwards, seen)
+            for forward, tunnel in sorted(joined(registry.forwards, seen), key=node_of)
             if not nodes or forward.node in chosen
         ),
         unregistered=unregistered,
@@ -168,6 +168,11 @@ def status_rows(shown: Shown) -> list[Sequence[str]]:
         for row in (forward_row(one.forward, tunnel, shown) for one, tunnel in shown.unregistered)
     ]
     return [*broken, *tunnels, *unregistered]
+
+
+def node_of(seen: tuple[Forward, Tunnel]) -> NodeName:
+    """Whose forward it is. In the order of files, mast-2 would come before mast."""
+    return seen[0].node
 
 
 def forward_row(forward: Forward, tunnel: Tunnel, shown: Shown) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from checker.config.toml_file import ConfigError
 from checker.model import NAME_PATTERN, Applicant, InvalidValue, fingerprint
 from checker.registry.enrolments import Enrolments, read_enrolments
 from checker.registry.host_key_value import parse_host_key
+from checker.registry.reading import read_registry
 from checker.state.store import read_applicants
 
 
@@ -29,16 +30,31 @@ def true_ones(layout: Layout, found: Iterable[Applicant]) -> tuple[Applicant, ..
     if not sound:
         return ()
     try:
-        return still_asking(sound, read_enrolments(layout.enrolments))
+        there = read_enrolments(layout.enrolments)
+        asking = still_asking(sound, there)
+        if not any(there.accepted(one.fingerprint) for one in asking):
+            return asking
+        nodes = read_registry(layout.nodes).nodes.values()
     except ConfigError:
         return sound
+    keys = {key for node in nodes for key in node.public_keys}
+    return tuple(one for one in asking if one.public_key not in keys)
 
 
 def still_asking(found: Iterable[Applicant], there: Enrolments) -> tuple[Applicant, ...]:
-    """Leave out those that were accepted, or whose enrolment was ended."""
+    """Leave out those whose enrolment was ended. Those that were accepted may be nodes, or ask
+    again since their node was removed.
+    """
     known = {*there.found, *there.broken}
-    accepted = {print_ for one in there.found.values() for print_ in one.accepted}
-    return tuple(one for one in found if one.enrolment in known and one.fingerprint not in accepted)
+    return tuple(one for one in found if one.enrolment in known)
+
+
+def removed_before(layout: Layout, chosen: Iterable[Applicant]) -> tuple[Applicant, ...]:
+    """Those of the devices that wait that were accepted once: their nodes were removed since.
+    Raises ConfigError.
+    """
+    there = read_enrolments(layout.enrolments)
+    return tuple(one for one in chosen if there.accepted(one.fingerprint))
 
 
 def is_sound(one: Applicant) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 
 from checker.model import HOUR_S, Flaps, NodeName, Registration, Unregistered
 from checker.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
+from checker.rows.uptimes import MONTH, WEEK, first_day, share_of
 from checker.state.store import StateFile
+from checker.state.uptimes import sums_since
 
 CONNECTIONS_EVERY_S = 10.0
 HOURS_EVERY_S = 20.0
+DAYS_EVERY_S = 300.0
 
 
 class Background:
@@ -23,7 +26,9 @@ class Background:
         self.unregistered: dict[Key, Unregistered] = {}
         self.hour = 0
         """The last one read: Unix seconds // 3600."""
-        self.next_connections = self.next_hours = 0.0
+        self.days: dict[Key, tuple[Share, Share]] = {}
+        """Shares of the last 7 and 30 days."""
+        self.next_connections = self.next_hours = self.next_days = 0.0
         self.shown: dict[Key, Known] = {}
 
     def is_due(self, now: float) -> bool:
@@ -46,6 +51,9 @@ class Background:
         if clock >= self.next_hours or int(now // HOUR_S) != self.hour:
             self.read_hours(state, int(now // HOUR_S))
             self.next_hours = clock + HOURS_EVERY_S
+        if clock >= self.next_days:
+            self.read_days(state, now)
+            self.next_days = clock + DAYS_EVERY_S
         fresh = {key: self.known_now(key) for key in keys}
         changed = {
             key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)
@@ -70,13 +78,24 @@ class Background:
             }
         self.hour = hour
 
+    def read_days(self, state: StateFile, now: float) -> None:
+        """Read the sums of the last days; they move slowly."""
+        sums = sums_since(state, first_day(now, WEEK), first_day(now, MONTH))
+        self.days = {
+            (node, port): (rounded(up_s, watched_s), rounded(up_all_s, watched_all_s))
+            for node, port, up_s, watched_s, up_all_s, watched_all_s in sums
+        }
+
     def known_now(self, key: Key) -> Known:
         registration, flaps, hours = (
             self.registrations.get(key[0]),
             self.flaps.get(key[0]),
             self.hours.get(key, {}),
         )
+        week, month = self.days.get(key, (None, None))
         return Known(
+            week=week,
+            month=month,
             instance=registration.instance if registration else "",
             client=registration.client if registration else "",
             flaps=flaps.count if flaps else 0,
@@ -94,4 +113,10 @@ class Background:
         """Read everything again, from another state file."""
         self.hours.clear()
         self.hour = 0
-        self.next_connections = self.next_hours = 0.0
+        self.next_connections = self.next_hours = self.next_days = 0.0
+
+
+def rounded(up_s: float, watched_s: float) -> Share:
+    """The share, cut to a hundredth of a percent: what seldom changes is seldom reported."""
+    share = share_of(up_s, watched_s)
+    return None if share is None else int(share * 10000) / 10000

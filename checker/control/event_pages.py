@@ -6,12 +6,13 @@ nothing holds the daemon up, and whoever asked may stop it in between.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from checker.model import Event
+from checker.model import Event, EventKind
 from checker.rows.claims import AnyOf, Claim, Comparison, Not, Word
 from checker.rows.event_filter import Around, day_span, is_own, term_holds
 from checker.rows.fields import Field
@@ -21,23 +22,26 @@ from checker.state.schema import has_act
 from checker.state.store import StateFile
 
 PAGE = 500
+FIRST_PAGE = 100
+"""Enough for a screen: what is seen at once does not wait for a whole page."""
 STRIDE, SLOW_STRIDE = 20_000, 4_000
 """Ids read at a time; fewer if Python judges each event."""
-BOUNDS = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM event"
+BOUNDS = "SELECT coalesce((SELECT min(id) FROM event), 0), coalesce((SELECT max(id) FROM event), 0)"
+"""Two queries: min and max in one would read the whole table."""
 SELECT = "SELECT * FROM event WHERE id BETWEEN ? AND ?"
 OLDEST_FIRST, NEWEST_FIRST = "ORDER BY id", "ORDER BY id DESC"
 EVERYWHERE = ("kind", "node", "port", "actor", "text")
 """Where a word without a name is searched."""
-KIND, KIND_BEFORE = "coalesce(act, kind) LIKE ? ESCAPE '\\'", "kind LIKE ? ESCAPE '\\'"
-"""The second is for a file of an older product. LIKE ignores the case of ASCII, and events' texts
-are ASCII.
-"""
+KIND = "coalesce(act, kind) IN (SELECT value FROM json_each(?))"
+KIND_BEFORE = "kind IN (SELECT value FROM json_each(?))"
+"""The second is for a file of an older product."""
 LIKE = {
     "node": "coalesce(node, '') LIKE ? ESCAPE '\\'",
     "port": "coalesce(port, '') LIKE ? ESCAPE '\\'",
     "actor": "actor LIKE ? ESCAPE '\\'",
     "text": "text LIKE ? ESCAPE '\\'",
 }
+"""LIKE ignores the case of ASCII, and events' texts are ASCII."""
 AGE = {sign: f"? - at {sign} ?" for sign in ("<", ">", "<=", ">=", "=")}
 PORT = {sign: f"coalesce(port {sign} ?, 0)" for sign in AGE}
 ON_DAY = "at >= ? AND at < ?"
@@ -94,8 +98,25 @@ def word_clause(claim: Word, field: str, kind: str, now: float) -> Clause | None
     if field == "at":
         span = day_span(claim.text, now)
         return (ON_DAY, span) if span else None
-    text = kind if field == "kind" else LIKE[field]
-    return text, (pattern(claim.text, whole=claim.whole),)
+    if field == "kind":
+        return kind, (json.dumps(kinds_like(claim)),)
+    return LIKE[field], (pattern(claim.text, whole=claim.whole),)
+
+
+def kinds_like(claim: Word) -> list[str]:
+    """The kinds that have the word."""
+    names = [kind.value for kind in EventKind]
+    return [
+        name for name in names if claim.text == name or (not claim.whole and claim.text in name)
+    ]
+
+
+def searched(claim: Word) -> list[str]:
+    """The columns that can have the word; each costs time for every event."""
+    if claim.fields:
+        return [field.id for field in claim.fields]
+    can = {"kind": bool(kinds_like(claim)), "port": claim.text.isdigit()}
+    return [name for name in EVERYWHERE if can.get(name, True)]
 
 
 def bound_clause(sign: str, field: Field, bound: float, now: float) -> Clause:
@@ -110,8 +131,7 @@ def clause_of(claim: Claim, kind: str, now: float) -> Clause | None:
         case Not():
             return inverted(clause_of(claim.claim, kind, now))
         case Word() if claim.text.isascii() and all(map(is_own, claim.fields)):
-            names = [field.id for field in claim.fields] or EVERYWHERE
-            return any_of([word_clause(claim, name, kind, now) for name in names])
+            return any_of([word_clause(claim, name, kind, now) for name in searched(claim)])
         case Comparison() if all(is_own(field) for field, _ in claim.bounds):
             return any_of(
                 [bound_clause(claim.sign, field, bound, now) for field, bound in claim.bounds]

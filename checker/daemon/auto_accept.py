@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from checker.config.layout import Layout
 from checker.model import Applicant, CheckerError
-from checker.registry.accepting import accept
+from checker.registry.accepting import accept, failures_in
 from checker.registry.authorized_keys import gate_command
 from checker.registry.lock import is_ours
 from checker.state.ledger import Ledger
@@ -53,8 +53,8 @@ class AutoAccept:
         done = await asyncio.to_thread(
             accept, self.layout, due, gate_command(self.layout), by_itself=True
         )
-        for applicant, error in done.failed:
-            self.ledger.complain(f"{applicant.fingerprint} is not accepted: {error}")
+        for sentence in failures_in(done):
+            self.ledger.complain(sentence)
         if done.accepted:
             await self.read_registry()
 

@@ -94,6 +94,14 @@ def unknown(facts: Facts) -> str:
 
 
 def check_gateway(facts: Facts) -> Iterator[Finding]:
+    if facts.gateway.are_missing:
+        yield Finding(
+            name="gateway's ports",
+            ok=None,
+            sentence=f"{facts.layout.config} does not say where devices reach this gateway, which"
+            " each bundle must know",
+            mend="sudo reversi-checker init --gateway HOST:PORT",
+        )
     if not facts.gateway.are_checked:
         return
     own = [one.sentence for one in facts.gateway.unheard if one.is_own]

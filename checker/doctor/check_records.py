@@ -71,7 +71,7 @@ def check_registry(facts: Facts) -> Finding:
     problems = facts.registry.problems
     return finding(
         "registry",
-        f"the files of all {facts.registry.nodes} nodes are valid",
+        f"the files of all nodes ({facts.registry.nodes}) are valid",
         (
             bool(problems),
             "; ".join(problems),

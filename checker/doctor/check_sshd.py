@@ -177,7 +177,7 @@ def check_startups(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
     wanted = min(nodes, FLEET)
     yield finding(
         "logins at once",
-        f"MaxStartups {text} is enough for {nodes} nodes",
+        f"MaxStartups {text} is enough for {nodes} node{'' if nodes == 1 else 's'}",
         (
             int(first) < wanted,
             f"MaxStartups {text} drops logins at random when {nodes} nodes reconnect at once",

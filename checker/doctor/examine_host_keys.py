@@ -39,7 +39,9 @@ def gateway_facts(layout: Layout, config: Config, sshd: SshdFacts | None) -> Gat
     """Compare the gateway's addresses with the sockets here. If a port is not listened on, a host
     key that the address answers with shows that something passes the port on to sshd.
     """
-    if sshd is None or not sshd.effective or not config.gateway:
+    if not config.gateway:
+        return GatewayFacts(are_missing=layout.home is None)
+    if sshd is None or not sshd.effective:
         return GatewayFacts()
     silent = unheard_here(config.gateway, sshd.effective)
     elsewhere = [one.gateway for one in silent if not one.is_own]

@@ -227,6 +227,8 @@ class GatewayFacts:
     are_checked: bool = False
     """Whether there are any, and sshd said where it listens."""
     unheard: Sequence[Unheard] = ()
+    are_missing: bool = False
+    """Whether the settings of an installed gateway name none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

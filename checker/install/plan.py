@@ -253,11 +253,11 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
 
 
 def ignored_gateways(found: Found) -> Iterator[str]:
-    """Say that `--gateway` does not change an existing reversi.toml, which is the admin's."""
+    """Say that `--gateway` does not replace what reversi.toml names: that file is the admin's."""
     asked, known = found.choices.asked_gateways, ", ".join(found.choices.gateways)
     if asked and asked != found.choices.gateways:
         yield (
-            f"left as it is: gateway in {SYSTEM.config} says {known or 'nothing'}, not"
+            f"left as it is: gateway in {SYSTEM.config} says {known}, not"
             f" {', '.join(asked)}; edit that file to change it"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 DAEMON_USER = "reversi-checker"
@@ -133,13 +134,24 @@ def tmpfiles(tunnel_user: str, readers: str = "") -> bytes:
 
 def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> bytes:
     """Return the admin's settings file as it is first written."""
-    known = ", ".join(f'"{address}"' for address in gateways)
     gateway = (
-        f"gateway = [{known}]\n"
+        gateway_line(gateways)
         if gateways
-        else '# gateway = ["gateway.example.org:22"]    # how nodes reach this machine\n'
+        else '# gateway = ["gateway.example.org:22"]    # how nodes reach this machine'
     )
-    return f'tunnel_user = "{tunnel_user}"\noperators_group = "{operators}"\n{gateway}'.encode()
+    return f'tunnel_user = "{tunnel_user}"\noperators_group = "{operators}"\n{gateway}\n'.encode()
+
+
+def gateway_line(gateways: Sequence[str]) -> str:
+    known = ", ".join(f'"{address}"' for address in gateways)
+    return f"gateway = [{known}]"
+
+
+def with_gateways(text: str, gateways: Sequence[str]) -> str:
+    """Return settings that name no gateway, with these; the rest of the text stays."""
+    line = gateway_line(gateways)
+    text, count = re.subn(r"(?m)^#\s*gateway\s*=.*$", lambda _: line, text, count=1)
+    return text if count else f"{line}\n{text}"
 
 
 def ranges_out(ports: Iterable[int]) -> str:

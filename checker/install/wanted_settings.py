@@ -10,7 +10,7 @@ from checker.config.settings import Config, config_from, load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, read_toml
 from checker.install.shared_key import FleetWish, with_shared_key
 from checker.install.steps import OPERATORS, TUNNEL_USER, Choices
-from checker.install.unit_files import reversi_toml
+from checker.install.unit_files import reversi_toml, with_gateways
 
 NOTHING = FleetWish()
 
@@ -35,6 +35,11 @@ def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOT
         )
     content = edited_config(path, gateways, fleet) if fleet else None
     config = settings_of(path, content)
+    if gateways and not config.gateway:
+        content = with_gateways(
+            (content or beginning(path, MOST_BYTES)).decode(), gateways
+        ).encode()
+        config = settings_of(path, content)
     if fleet.tunnel_user not in ("", config.tunnel_user):
         raise ConfigError(
             path,

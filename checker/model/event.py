@@ -58,9 +58,8 @@ class Event:
 HOUR_S = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """Time to add to the daily totals of a forward."""
+class Watched(NamedTuple):
+    """Time to add to the daily totals of a forward. A tuple, as 150,000 are read at once."""
 
     day: str
     """YYYY-MM-DD, UTC."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +25,7 @@ from checker.model import (
     fingerprint,
     is_device_itself,
     parse_name,
+    printable,
 )
 from checker.registry.enrolment_pins import hand_on_pins
 from checker.registry.enrolments import (
@@ -33,7 +35,7 @@ from checker.registry.enrolments import (
     read_enrolments,
     write_enrolment,
 )
-from checker.registry.free_name import free_name
+from checker.registry.free_name import free_name, name_of_word
 from checker.registry.host_key_value import parse_device_key, parse_host_key
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
@@ -53,6 +55,10 @@ BEST_FIRST = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecds
 """Which of a device's host keys is pinned: OpenSSH's client prefers these types in this order."""
 
 
+MOST_REASONS = 5
+"""Different ones that are logged when devices were tried to be accepted."""
+
+
 class TakesNone(CheckerError):
     """The enrolment takes no device any more, or needs an operator for each."""
 
@@ -68,6 +74,19 @@ class Acceptance:
     failed: tuple[tuple[Applicant, CheckerError], ...] = ()
     used_up: tuple[str, ...] = ()
     """Ids of the enrolments whose last use was taken now."""
+
+
+def failures_in(done: Acceptance) -> list[str]:
+    """Return a sentence for each reason why devices were not accepted, with one of them as an
+    example: who asks with many keys must not fill the log.
+    """
+    reasons = Counter(str(error) for _, error in done.failed)
+    first = {str(error): one for one, error in reversed(done.failed)}
+    found = []
+    for why, count in reasons.most_common(MOST_REASONS):
+        more = f", and {count - 1} more" if count > 1 else ""
+        found.append(f"{printable(first[why].fingerprint)} is not accepted: {why}{more}")
+    return found
 
 
 def accept(
@@ -192,7 +211,8 @@ class Desk:
 
     def name_for(self, applicant: Applicant) -> NodeName:
         """Return the node's name. Raises NameTaken: an operator has agreed to that name only."""
-        if not self.is_taken(applicant.name):
+        is_usual = not self.by_itself or applicant.name == name_of_word(applicant.name)
+        if is_usual and not self.is_taken(applicant.name):
             return applicant.name
         if not self.by_itself:
             raise NameTaken(applicant.name)

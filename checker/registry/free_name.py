@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import lru_cache
 
 from checker.model import InvalidValue, NodeName
 from checker.registry.imported import name_like
@@ -20,12 +21,18 @@ def free_name(said: str, is_taken: Callable[[NodeName], bool]) -> NodeName:
     return next(name for name in names if not is_taken(name))
 
 
+@lru_cache(4096)  # a question about 1,000 devices compares each with each
 def name_of_word(said: str) -> NodeName:
-    """Return the name that a device gets for its word if nobody has it."""
+    """Return the name that a device gets for its word if nobody has it.
+
+    It has no dots, as strangers choose it: in the configuration that `ssh-config` prints,
+    github.com would hide that host, and office.20011 a port of node office.
+    """
     try:
-        return name_like(said)
+        name = name_like(said.replace(".", "-"))
     except InvalidValue:
         return NAMELESS
+    return NAMELESS if name == "localhost" else name
 
 
 def numbered(base: NodeName, number: int) -> NodeName:

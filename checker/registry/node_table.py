@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 from checker.model import (
@@ -33,6 +34,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 MOST_BYTES = 1 << 24
 """A longer file is not read; 25,000 nodes with RSA keys fit."""
+MOST_LINES = 65_535
+"""With text: a gateway has no more ports."""
+MOST_COLUMNS = 1000
+MOST_STRAY_CELLS = 5
+"""That are named of one line."""
 SWITCH = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -93,6 +99,8 @@ def read_table(content: bytes) -> Table:
     if not rows:
         return Table(problems=problems) if problems else refused("is empty")
     (number, heading), *lines = rows
+    if len(heading) > MOST_COLUMNS:
+        return refused(f"has {len(heading)} columns, so it is not a table of nodes")
     columns, faults = columns_of(heading)
     if faults:
         return Table(problems=tuple(Remark(line=number, text=fault) for fault in faults))
@@ -130,6 +138,9 @@ def rows_in(text: str) -> tuple[list[tuple[int, list[str]]], tuple[Remark, ...]]
             stripped = [cell.strip() for cell in cells]
             if any(stripped):
                 rows.append((start, stripped))
+            if len(rows) > MOST_LINES + 1:
+                why = f"has more than {MOST_LINES} nodes, and a gateway has fewer ports; split it"
+                return [], refused(why).problems
             start = reader.line_num + 1 + skipped
     except csv.Error as error:
         why = f"cannot be read as CSV ({error}); a quoted cell may lack its closing quote"
@@ -143,11 +154,15 @@ def node_in(
     """Read one line: a node, or each of its faults."""
     named = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
     line = Line(number, named)
+    stray = (
+        cell
+        for at, cell in enumerate(cells)
+        if cell and (at >= len(columns) or columns[at] is None)
+    )
     line.faults += [
         f"{cell[:80]!r} is under no heading; there are {len(columns)} columns, so a note"
         " with the separator in it needs quotes"
-        for at, cell in enumerate(cells)
-        if cell and (at >= len(columns) or columns[at] is None)
+        for cell in islice(stray, MOST_STRAY_CELLS)
     ]
     name = line.parsed(Column("name"), parse_name, None)
     if name is None and not line.cells.get(Column("name")):

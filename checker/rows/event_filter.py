@@ -187,6 +187,33 @@ def needs_rows(wanted: Filter) -> bool:
     return any(asks_rows(term.claim) for term in wanted.terms)
 
 
+def narrows(before: Filter, after: Filter) -> bool:
+    """Whether the first filter shows all that the second shows, as far as that is easily seen: one
+    more letter of a word, or one more term.
+    """
+    if not before.terms:
+        return True
+    if needs_rows(before) or len(after.terms) < len(before.terms):
+        return False
+    at = len(before.terms) - 1
+    last, longer = before.terms[at], after.terms[at]
+    if before.terms[:at] != after.terms[:at] or last.inverted or longer.inverted:
+        return False
+    return last == longer or extends(last.claim, longer.claim)
+
+
+def extends(claim: Claim, longer: Claim) -> bool:
+    """Whether it is the same word with more letters."""
+    return (
+        isinstance(claim, Word)
+        and isinstance(longer, Word)
+        and claim.fields == longer.fields
+        and all(field.id in OWN for field in claim.fields)
+        and not (claim.whole or longer.whole)
+        and claim.text in longer.text
+    )
+
+
 def event_mistake(text: str, rows: Sequence[Row], moment: Moment) -> str:
     """What is wrong with a filter over events, in a sentence; empty if nothing is."""
     return next(unknown_kinds(text), "") or mistake(text, rows, moment, of_events=True)

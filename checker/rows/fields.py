@@ -10,6 +10,8 @@ from checker.nearest import did_you_mean
 from checker.rows import cells
 from checker.rows.hours import overall, strip_text
 from checker.rows.row import HOURS, STALE, Moment, Row
+from checker.rows.trend import trend_text
+from checker.rows.uptimes import number
 
 AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
@@ -152,6 +154,28 @@ FIELDS = (
         whole=lambda _: True,
     ),
     Field(id="note", title="note", text=lambda row, _: cells.safe(row.note, 200)),
+    Field(
+        id="week",
+        title="7 d",
+        units=PERCENT,
+        searched=False,
+        text=lambda row, _: number(row.known.week),
+        number=lambda row, _: cells.percentage(row.known.week),
+    ),
+    Field(
+        id="month",
+        title="30 d",
+        units=PERCENT,
+        searched=False,
+        text=lambda row, _: number(row.known.month),
+        number=lambda row, _: cells.percentage(row.known.month),
+    ),
+    Field(
+        id="trend",
+        title="trend",
+        searched=False,
+        text=lambda row, _: trend_text(row.known.trend),
+    ),
     Field(
         id="pub",
         title="published",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from checker.model import (
     Applicant,
@@ -22,7 +23,7 @@ Key = tuple[NodeName, Port]
 NO_PORT = Port(-1)
 """The port in the key of a broken file's row."""
 Share = float | None
-"""The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
+"""The share of a time that a forward was up, 0.0 to 1.0; None: no daemon watched."""
 FUTURE = "future"
 """For the age of what lies in the future, after the clock was set back."""
 HOURS = 24
@@ -46,6 +47,14 @@ class Known:
     """False: it is down, and never was up."""
     hours: tuple[Share, ...] = ()
     """The last HOURS hours, the present one last; empty until read."""
+    week: Share = None
+    """The last 7 days."""
+    month: Share = None
+    """The last 30 days."""
+    trend: Sequence[float] = field(default=(), compare=False)
+    """The last latencies in ms, the newest last, NaN without an answer; it grows in place. Only a
+    running console keeps them.
+    """
 
 
 NOTHING_MORE = Known()

@@ -95,9 +95,12 @@ def decide(
     if key in known.other_keys:
         return Refused(why="each device needs a key of its own: this one belongs to an enrolment")
     node = known.by_key.get(key)
-    if node is not None:
-        return about_node(node, fingerprint(key), known)
     applicant = known.applicants.get(fingerprint(key))
+    if node is not None:
+        is_read = fingerprint(key) in known.accepted  # after the registry was
+        if not is_read and applicant is not None and not applicant.is_rejected:
+            return Answered(answer=wait(applicant, enrolment, known))
+        return about_node(node, fingerprint(key), known)
     if applicant is not None and applicant.is_rejected:
         return Answered(answer=Rejected(), put=heard(applicant, now))
     closed = enrolment.why_closed(now)

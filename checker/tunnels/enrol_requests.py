@@ -38,6 +38,8 @@ from checker.wire import (
 
 TOLD_A_MINUTE = 20
 """Rate of events about new devices: whoever invents some must not fill the log."""
+PUT_OFF_TOLD_EVERY_S = 60.0
+"""Shortest time between two events about devices of one enrolment that must ask later."""
 AGAIN_AFTER_S = 30.0
 """Until a device that could not be accepted by itself is tried again."""
 
@@ -63,6 +65,8 @@ class EnrolRequests:
         self.answering: frozenset[str] = frozenset()
         """Ids of the enrolments whose key opens anything."""
         self.told_at: tuple[float, ...] = ()
+        self.put_off_at: dict[str, float] = {}
+        """When an event said last that devices must ask later, by enrolment; monotonic."""
         self.tried_at: dict[str, float] = {}
         """When an applicant was last tried to be accepted by itself, by fingerprint; monotonic."""
 
@@ -86,12 +90,24 @@ class EnrolRequests:
         now, peer = time.time(), printable(asked.peer.partition(" ")[0])
         decision = decide(enrolment, request, self.known(now), peer=peer, now=now)
         if isinstance(decision, Refused):
-            return self.refuse(asked, decision.why, decision.exit_status)
+            return self.refused(asked, decision, enrolment)
         if decision.put is not None:
             self.applicants.put(decision.put)
             if decision.is_new:
                 self.log_newcomer(decision.put, enrolment)
         return Reply(answer=render_enrol_answer(decision.answer))
+
+    def refused(self, asked: Asked, decision: Refused, enrolment: Enrolment) -> Reply:
+        """Refuse, and log it; of the many that must only ask later, one a minute."""
+        if decision.exit_status == TRY_LATER:
+            now = time.monotonic()
+            if (
+                now - self.put_off_at.get(enrolment.id, -PUT_OFF_TOLD_EVERY_S)
+                < PUT_OFF_TOLD_EVERY_S
+            ):
+                return refusal(decision.why, TRY_LATER)
+            self.put_off_at[enrolment.id] = now
+        return self.refuse(asked, decision.why, decision.exit_status)
 
     def known(self, now: float) -> Known:
         """Return what decides about a device that asks at `now` (Unix seconds)."""

@@ -31,7 +31,7 @@ from checker.model import (
     parse_port,
     printable,
 )
-from checker.registry.accepting import accept
+from checker.registry.accepting import accept, failures_in
 from checker.registry.authorized_keys import gate_command, present_keys, write_keys
 from checker.registry.changes import use_new_key
 from checker.registry.kept_rights import key_lines
@@ -129,9 +129,8 @@ def accept_by_itself(layout: Layout, id_: str) -> None:
     for applicant, node in done.accepted:
         text = f"enrolment {id_} accepted {applicant.fingerprint} as node {node.name}"
         journal.write(f"reversi: {text}", logging.INFO)
-    for applicant, error in done.failed:
-        text = f"enrolment {id_} did not accept {printable(applicant.fingerprint)}: {error}"
-        journal.write(f"reversi: {text}", logging.WARNING)
+    for sentence in failures_in(done):
+        journal.write(f"reversi: enrolment {id_}: {sentence}", logging.WARNING)
 
 
 def follow_registry(layout: Layout) -> None:

@@ -103,7 +103,7 @@ enrol_install() {
     register || exit 2
     outlive_session
     restart_service || fail "the service did not start; fix that and run install again"
-    say "installed, and asks until it is accepted; see: sh $installed status"
+    say "installed: asks until it is accepted, then starts its tunnel; see: sh $installed status"
 }
 
 first_question() {

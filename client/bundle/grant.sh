@@ -50,7 +50,7 @@ become() { # KEY, in as_node: the file with the device's key
 leave_if_up() {
     node=$(twin)
     [ -n "$node" ] && as_node "$node" node_is_up || return 0
-    say "the tunnel of $node is up: this enrolment is over"
+    say "the tunnel of $node is up: this device is enrolled"
     leave up
 }
 

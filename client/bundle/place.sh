@@ -141,7 +141,7 @@ register() {
 }
 
 other_jobs() {
-    crontab -l 2>/dev/null | while IFS= read -r line; do
+    crontab -l 2>/dev/null | while IFS= read -r line || [ -n "$line" ]; do
         case $line in *"boot # $service") ;; *) printf '%s\n' "$line" ;; esac
     done
 }

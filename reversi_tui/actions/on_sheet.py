@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 
-from reversi_tui.actions.table import Action, key_name
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import key_name
 
 PARTS = ("act", "row", "command")
 """First parts of the ids of actions that are about a row."""

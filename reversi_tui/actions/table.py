@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.view_actions import VIEW_ACTIONS
 from reversi_tui.settings.preferences import Command
 from reversi_tui.settings.views import NamedView, summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """Something that a key does."""
-
-    id: str
-    key: str
-    """Textual's name for it; several are separated by commas; empty: no key."""
-    title: str
-    tip: str
-    of_app: str = ""
-    """The app's own method for it; empty: the main screen does it, by the action's id."""
-    dangerous: bool = False
-    """It ends a process, or does worse: it asks first."""
-    changes: bool = False
-    """It changes something: off in a read-only console."""
-    shown: bool = False
-    """Shown in the footer."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(key for key in self.key.split(",") if key)
-
-    @property
-    def call(self) -> str:
-        """What a binding of Textual's calls."""
-        return f"app.{self.of_app}" if self.of_app else f"call({self.id!r})"
-
 
 SECTIONS = {
     "act": "Act",
@@ -187,6 +160,12 @@ ACTIONS = (
         tip="Freeze the table, or let it go on",
     ),
     Action(
+        id="view.uptime",
+        key="u",
+        title="Uptime",
+        tip="Show how much of the time each forward was up, worst first; by tag, as CSV",
+    ),
+    Action(
         id="view.log",
         key="l",
         title="Log",
@@ -206,60 +185,19 @@ ACTIONS = (
         title="Its events",
         tip="Open the event log with what happened to the row's node",
     ),
-    Action(
-        id="view.save",
-        key="V",
-        title="Save view",
-        tip="Save what is shown as a named view, with a digit for its key",
-    ),
-    Action(
-        id="view.counts",
-        key="number_sign",
-        title="Counts",
-        tip="Count the rows by tag or by any other column; enter filters",
-    ),
-    Action(
-        id="view.write",
-        key="W",
-        title="Write",
-        tip="Write the rows shown to a file: csv, json, md or svg",
-    ),
-    Action(
-        id="view.copy",
-        key="Y",
-        title="Copy rows",
-        tip="Copy the marked rows, or all rows shown, as a table in Markdown",
-    ),
-    Action(
-        id="view.theme",
-        key="t",
-        title="Theme",
-        tip="Choose the colours: the terminal's own, dark, light, none",
-    ),
-    Action(
-        id="view.sort_next",
-        key="greater_than_sign",
-        title="Sort by next",
-        tip="Sort by the next column",
-    ),
-    Action(
-        id="view.sort_back",
-        key="less_than_sign",
-        title="Sort by previous",
-        tip="Sort by the previous column",
-    ),
-    Action(
-        id="view.reverse",
-        key="O",
-        title="Reverse",
-        tip="Reverse the order",
-    ),
+    *VIEW_ACTIONS,
     Action(
         id="find.jump",
         key="j",
         title="Jump",
         shown=True,
         tip="Jump to a node by typing its name",
+    ),
+    Action(
+        id="find.news",
+        key="i",
+        title="News",
+        tip="Go to what the last news is about: new faults, or what a colleague did",
     ),
     Action(
         id="act.disable",

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.control.event_pages import EventPages, Page, Superseded
+from checker.control.event_pages import FIRST_PAGE, EventPages, Page, Superseded
 from checker.model import Event
 from checker.output import event_line
-from checker.rows.event_filter import Around
+from checker.rows.event_filter import Around, RowsOf, narrows, shows
 from checker.rows.filter import parse_filter
+from checker.rows.row import Moment, Row
 from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.source import file_identity
@@ -34,7 +35,9 @@ class Question:
     way: Way
     text: str
     """The filter."""
-    around: Around
+    rows: Sequence[Row]
+    """The present rows, if the filter asks for what they are."""
+    moment: Moment
     anchor: tuple[int, int] = (0, 0)
     """The first and the last id that are known already."""
 
@@ -70,6 +73,10 @@ class EventReader:
         self.asked: Question | None = None
         self.current: Question | None = None
         """The last one answered: new events are judged by it."""
+        self.around = Around(rows=RowsOf(), moment=Moment(now=0.0, every_s=1.0))
+        """What the current question's filter may need beside an event."""
+        self.found: tuple[Event, ...] | None = None
+        """All events that the last filter shows; None: there are more than were read."""
         self.seen_id = 0
         """The newest id that was looked at."""
         self.token = -1
@@ -110,7 +117,7 @@ class EventReader:
         is_another = self.reopen()
         assert self.state is not None
         if is_another and self.current is not None:
-            number, self.current = self.current.number, None
+            number, self.current, self.found = self.current.number, None, None
             self.trouble = ""
             self.post(News(number=number, is_another_file=True))
         if question is not None:
@@ -129,33 +136,50 @@ class EventReader:
         return before is not None and before[:2] != identity[:2]
 
     def answer(self, state: StateFile, question: Question) -> None:
-        pages = EventPages(state, parse_filter(question.text), question.around, self.is_over)
+        around = Around(rows=RowsOf(question.rows), moment=question.moment)
+        pages = EventPages(state, parse_filter(question.text), around, self.is_over)
         first, last = question.anchor
         match question.way:
             case Way.NEWEST:
-                _, newest = pages.bounds()
-                page = pages.before(newest + 1)
-                self.seen_id = newest
+                page = self.newest(pages, question, around)
             case Way.OLDEST:
-                page = pages.after(0, until=self.seen_id or None)
+                page = pages.after(0, FIRST_PAGE, until=self.seen_id or None)
             case Way.OLDER:
                 page = pages.before(first)
             case Way.NEWER:
                 page = pages.after(last, until=self.seen_id or None)
-        self.current, self.trouble = question, ""
+        self.current, self.around, self.trouble = question, around, ""
         self.post(Answer(question=question, page=page))
+
+    def newest(self, pages: EventPages, question: Question, around: Around) -> Page:
+        """The newest events. One more letter searches only what is found already, and what came
+        since.
+        """
+        wanted, before = parse_filter(question.text), self.current
+        _, newest = pages.bounds()
+        if before and self.found is not None and narrows(parse_filter(before.text), wanted):
+            old = [event for event in self.found if shows(wanted, event, around)]
+            new = pages.after(self.seen_id, until=newest)
+            page = Page(events=(*old, *new.events), is_last=True)
+            self.seen_id = newest if new.is_last else new.events[-1].id
+        else:
+            page = pages.before(newest + 1, FIRST_PAGE)
+            self.seen_id = newest
+        self.found = page.events if page.is_last else None
+        return page
 
     def look(self, state: StateFile, question: Question) -> None:
         """Report the events that were written since the last look."""
         token = state.changed_token()
         if token == self.token and not self.trouble:
             return
-        pages = EventPages(state, parse_filter(question.text), question.around, self.is_over)
+        pages = EventPages(state, parse_filter(question.text), self.around, self.is_over)
         _, newest = pages.bounds()
         while self.seen_id < newest:
             page = pages.after(self.seen_id, until=newest)
             self.seen_id = newest if page.is_last else page.events[-1].id
             if page.events:
+                self.found = None  # those are not in it
                 self.post(News(number=question.number, events=page.events))
         self.token = token
         if self.trouble:
@@ -177,13 +201,14 @@ class EventReader:
         self.state = None
 
 
-def write_events(state: Path, text: str, around: Around, folder: Path, stamp: str) -> str:
+def write_events(state: Path, question: Question, folder: Path, stamp: str) -> str:
     """Write all events that the filter shows to a new file in the folder, and return a sentence
     about it. Raises StateError, OSError; then there is no file.
     """
+    around = Around(rows=RowsOf(question.rows), moment=question.moment)
     store = open_reader(state)
     try:
-        pages = EventPages(store, parse_filter(text), around)
+        pages = EventPages(store, parse_filter(question.text), around)
         path, handle = new_file(folder, f"reversi-events-{stamp}")
         count = 0
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Machine, Status, Tunnel, seen_at
+from checker.model import CheckerError, Event, Machine, Status, Tunnel, seen_at
 from checker.registry.reading import node_path
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
@@ -24,8 +24,10 @@ from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
+from reversi_tui.reader.deeds import DeedReader
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
+from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report
 from reversi_tui.rows.uptime import DAYS
 
@@ -62,8 +64,10 @@ class Source:
         """Forwards that are down and were up before."""
         self.registered = Registered(self.layout)
         self.background = Background()
+        self.trends = Trends()
         self.muting = MuteReader(self.layout.mutes)
         self.applying = ApplicantReader(self.layout)
+        self.deeds = DeedReader()
         self.disk_free_bytes: int | None = None
         self.on_ipv6: frozenset[int] = frozenset()
         self.next_ping = self.next_open = self.next_listing = 0.0
@@ -111,13 +115,15 @@ class Source:
             machine=self.machine,
             on_ipv6=self.on_ipv6,
         )
-        if not changed and keys is None and health == self.health:
+        deeds = self.poll_deeds()
+        if not changed and keys is None and health == self.health and not deeds:
             return None
         self.health = health
         return Report(
             changed=tuple(self.row(key) for key in changed if self.has(key)),
             keys=keys,
             health=health,
+            deeds=deeds,
         )
 
     def keys(self) -> frozenset[Key]:
@@ -156,6 +162,9 @@ class Source:
         if key in self.applying.rows:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
+        trend = self.trends.of(key)
+        if trend:
+            known = replace(known, trend=trend)
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)
@@ -217,6 +226,16 @@ class Source:
             self.trouble = str(error)
             return set()
 
+    def poll_deeds(self) -> tuple[Event, ...]:
+        """The events that were written since the last report."""
+        if self.state is None:
+            return ()
+        try:
+            return self.deeds.poll(self.state, self.token)
+        except StateError as error:
+            self.trouble = str(error)
+            return ()
+
     def poll_mutes(self) -> set[Key]:
         """Keys of all rows if the mutes changed, or one ended."""
         return set(self.keys()) if self.muting.poll(self.now()) else set()
@@ -263,6 +282,7 @@ class Source:
             for tunnel in tunnels
             if self.seen.get((tunnel.node, tunnel.port)) != tunnel
         }
+        self.trends.take(changed.values(), self.seen)
         self.seen.update(changed)
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
         self.token, self.trouble = token, ""

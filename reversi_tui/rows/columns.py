@@ -10,8 +10,9 @@ from checker.rows.cells import SYMBOLS
 from checker.rows.fields import Field, UnknownColumn
 from checker.rows.hours import overall
 from checker.rows.row import HOURS, WORST_FIRST, Moment, Row
+from checker.rows.trend import SAMPLES
 from reversi_tui.rows import sort_values
-from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle
+from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle, cut_start
 from reversi_tui.rows.sort_values import SortValue
 
 __all__ = [
@@ -252,6 +253,37 @@ COLUMNS = (
         wide=True,
         tip="The admin's note about the node",
         sort_value=lambda row: sort_values.worded(row.note),
+    ),
+    Column(
+        field=fields.BY_ID["week"],
+        least=6,
+        most=6,
+        importance=20,
+        right=True,
+        wide=True,
+        tip="Up in the last 7 days, in percent",
+        sort_value=lambda row: sort_values.known(row.known.week),
+    ),
+    Column(
+        field=fields.BY_ID["month"],
+        least=6,
+        most=6,
+        importance=21,
+        right=True,
+        wide=True,
+        tip="Up in the last 30 days, in percent",
+        sort_value=lambda row: sort_values.known(row.known.month),
+    ),
+    Column(
+        field=fields.BY_ID["trend"],
+        least=12,
+        most=SAMPLES,
+        importance=22,
+        largest_first=True,
+        wide=True,
+        tip="The last 60 latencies as small bars",
+        cutter=cut_start,
+        sort_value=lambda row: sort_values.known(row.seen.latency_ms),
     ),
 )
 BY_ID = {column.id: column for column in COLUMNS}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checker.rows.cells import counted, safe
+from checker.model import Status
+from checker.rows.cells import safe
 from checker.rows.fields import BY_ID, Field
 from checker.rows.grammar import number_in
-from checker.rows.row import Moment, Row
+from checker.rows.row import STALE, WORST_FIRST, Key, Moment, Row
 from reversi_tui.rows.columns import COLUMNS
 
 BOUNDS = {
@@ -17,6 +19,8 @@ BOUNDS = {
     "since": ("1h", "1d", "7d"),
     "probe": ("1m", "10m", "1h"),
     "day": ("50%", "90%", "99%", "100%"),
+    "week": ("90%", "99%", "99.9%", "100%"),
+    "month": ("90%", "99%", "99.9%", "100%"),
     "flaps": ("1", "3", "10"),
     "kills": ("1", "3", "10"),
     "bytes": ("1M", "1G", "100G"),
@@ -34,25 +38,46 @@ MOST_LETTERS = 190
 FAULTLESS = 99
 
 
+State = tuple[bool, int, str, bool]
+"""Whether a row is shut, its badness, its word, and whether it is a fault: sorted worst first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """The rows that have one value in a column."""
 
     label: str
-    filter_text: str
     rows: tuple[Row, ...]
+    range_filter: str = ""
+    """The filter for a range of numbers; empty: it is one value."""
 
-    def words(self, moment: Moment) -> str:
+    def words(self, states: Mapping[Key, State]) -> str:
         """The number of rows by status, worst first."""
-        return counted(self.rows, moment)
+        found = Counter(states[row.key] for row in self.rows)
+        return " ".join(f"{count} {state[2]}" for state, count in sorted(found.items()))
 
-    def badness(self, moment: Moment) -> tuple[int, int]:
+    def badness(self, states: Mapping[Key, State]) -> tuple[int, int]:
         """The lowest is the worst: the worst fault first, then the most faults."""
-        faults = [moment.badness(row) for row in self.rows if moment.is_fault(row)]
+        found = (states[row.key] for row in self.rows)
+        faults = [badness for _, badness, _, is_fault in found if is_fault]
         return min(faults, default=FAULTLESS), -len(faults)
 
 
-def counts_by(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ...]:
+def states_of(rows: Iterable[Row], moment: Moment) -> dict[Key, State]:
+    """Each row's state: made once, as a row may have many tags."""
+    found = {}
+    for row in rows:
+        word = moment.word(row)
+        is_stale, status = word == STALE, row.seen.status
+        badness = -1 if is_stale else WORST_FIRST[status]
+        is_fault = not row.barred and (is_stale or status is not Status.UP)
+        found[row.key] = (row.is_shut, badness, word, is_fault)
+    return found
+
+
+def counts_by(
+    name: str, rows: Sequence[Row], moment: Moment, states: Mapping[Key, State]
+) -> tuple[Count, ...]:
     """The values of the column among these rows: ranges in their order, tags with the worst first,
     all else with the most rows first.
     """
@@ -62,15 +87,11 @@ def counts_by(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ..
     for row in rows:
         for value in values_of(name, row, moment) or (NONE,):
             found.setdefault(value, []).append(row)
-    values = list(found)
-    counts = [
-        Count(label=value, filter_text=filter_for(name, value, values), rows=tuple(members))
-        for value, members in found.items()
-    ]
+    counts = [Count(label=value, rows=tuple(members)) for value, members in found.items()]
     by_name = sorted(counts, key=lambda count: (-len(count.rows), count.label == NONE, count.label))
     if name != "tags":
         return tuple(by_name)
-    return tuple(sorted(by_name, key=lambda count: count.badness(moment)))
+    return tuple(sorted(by_name, key=lambda count: count.badness(states)))
 
 
 def values_of(name: str, row: Row, moment: Moment) -> Sequence[str]:
@@ -78,6 +99,11 @@ def values_of(name: str, row: Row, moment: Moment) -> Sequence[str]:
     if name == "peer":
         return tuple(filter(None, (safe(row.seen.peer).rpartition(":")[0],)))
     return tuple(filter(None, BY_ID[name].found(row, moment)))
+
+
+def filter_of(count: Count, name: str, counts: Sequence[Count]) -> str:
+    """The filter for the rows of one of the counts by this column."""
+    return count.range_filter or filter_for(name, count.label, [each.label for each in counts])
 
 
 def filter_for(name: str, value: str, values: Sequence[str]) -> str:
@@ -109,14 +135,14 @@ def in_ranges(name: str, rows: Iterable[Row], moment: Moment) -> tuple[Count, ..
     counts = [
         Count(
             label=range_label(texts, place),
-            filter_text=range_filter(name, texts, place),
+            range_filter=range_filter(name, texts, place),
             rows=tuple(found[place]),
         )
         for place in places
     ]
     unknown = found.get(None, ())
     if unknown:
-        counts.append(Count(label=NONE, filter_text=f"!{name}:>=0", rows=tuple(unknown)))
+        counts.append(Count(label=NONE, range_filter=f"!{name}:>=0", rows=tuple(unknown)))
     return tuple(counts)
 
 

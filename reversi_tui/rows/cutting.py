@@ -14,6 +14,11 @@ def cut_end(text: str, width: int) -> str:
     return text[: max(0, width - 1)] + MARK
 
 
+def cut_start(text: str, width: int) -> str:
+    """Keep the end: the newest of a line of bars."""
+    return text[-width:] if width > 0 else ""
+
+
 def cut_middle(text: str, width: int, tail: int = 0) -> str:
     """Keep beginning and end: names of a fleet often differ only at their end. The end gets `tail`
     cells, or two in five.

@@ -30,16 +30,16 @@ class Faults:
     rang_at: float = float("-inf")
     """Of a clock that never goes back."""
 
-    def judge(self, rows: Iterable[Row], moment: Moment) -> bool:
-        """Look at these rows again; whether one became a fault."""
-        came = False
+    def judge(self, rows: Iterable[Row], moment: Moment) -> tuple[Row, ...]:
+        """Look at these rows again; those that became a fault."""
+        came: list[Row] = []
         for row in rows:
             if not is_alarming(row, moment):
                 self.now.discard(row.key)
             elif row.key not in self.now:
                 self.now.add(row.key)
-                came = True
-        return came
+                came.append(row)
+        return tuple(came)
 
     def may_ring(self, clock_s: float) -> bool:
         """Whether the last ring is long enough ago; if so, this is one."""

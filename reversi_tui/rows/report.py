@@ -77,6 +77,8 @@ class Report:
     keys: frozenset[Key] | None = None
     """Keys of all rows; None: the same as before."""
     health: Health
+    deeds: tuple[Event, ...] = ()
+    """Events that were written meanwhile, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Tally:
 
     def take(self, changed: Iterable[Key], gone: Iterable[Key], moment: Moment) -> None:
         """Count rows that changed, and no longer those that are gone."""
+        self.looked = self.looked or moment
         for key in gone:
             self.forget(key)
         for key in changed:
@@ -52,15 +53,20 @@ class Tally:
     def count(self, key: Key, moment: Moment) -> None:
         row = self.rows[key]
         self.set_word(key, moment.word(row))
-        (self.unregistered.add if row.unregistered else self.unregistered.discard)(key)
-        (self.muted.add if row.mute is not None else self.muted.discard)(key)
+        if row.unregistered is not (key in self.unregistered):
+            self.unregistered ^= {key}
+        if (row.mute is not None) is not (key in self.muted):
+            self.muted ^= {key}
         at = moment.turns_at(row)
         if at is not None:
             heapq.heappush(self.turns, (at, key))
 
     def set_word(self, key: Key, word: str | None) -> None:
-        before = self.words.pop(key, None)
+        before = self.words.get(key)
+        if before == word:
+            return
         if before is not None:
+            del self.words[key]
             self.counts[before] -= 1
         if word is not None:
             self.words[key] = word

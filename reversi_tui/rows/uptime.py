@@ -9,8 +9,10 @@ from itertools import groupby
 from checker.model import Watched
 from checker.rows.hours import FULL, NEVER_UP, NOBODY, Level, levels
 from checker.rows.row import Share
+from checker.rows.uptimes import MONTH, share_of
+from checker.rows.uptimes import share as share_of_days
 
-DAYS = 30
+DAYS = MONTH
 EIGHTHS = "▁▂▃▄▅▆▇█"
 AXIS = 5
 """Cells of the percentages left of the bars."""
@@ -39,7 +41,7 @@ def last_days(
     days: Sequence[Watched], today: str, count: int = DAYS
 ) -> tuple[tuple[str, Share], ...]:
     """The last days up to today (YYYY-MM-DD) with their shares, watched or not."""
-    by_day = {day.day: day.up_s / day.watched_s for day in days if day.watched_s > 0}
+    by_day = {day.day: share_of(day.up_s, day.watched_s) for day in days}
     last = date.fromisoformat(today)
     names = [(last - timedelta(days=ago)).isoformat() for ago in reversed(range(count))]
     return tuple((name, by_day.get(name)) for name in names)
@@ -89,7 +91,7 @@ def days_text(days: Sequence[Watched], today: str) -> str:
     if not watched:
         return f"no daemon watched in the last {DAYS} days"
     inside = [day for day in days if day.day >= shown[0][0] and day.watched_s > 0]
-    whole = sum(day.up_s for day in inside) / sum(day.watched_s for day in inside)
+    whole = share_of_days(inside) or 0.0
     share, worst = min(watched)
     missing = (
         f"; no daemon watched on {DAYS - len(watched)} of {DAYS} days"

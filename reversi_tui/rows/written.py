@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from checker.rows.cells import kills_value, percentage, pid_value, port_value
+from checker.rows.cells import kills_value, percentage, pid_value, port_value, safe
 from checker.rows.fields import BY_ID
 from checker.rows.hours import overall
 from checker.rows.row import Moment, Row
@@ -58,6 +58,8 @@ VALUES: dict[str, tuple[str, Callable[[Row, Moment], Value]]] = {
     "status": ("status", lambda row, moment: moment.word(row)),
     "probe": ("probed_at", lambda row, _: when(row.seen.probed_at)),
     "day": ("up_percent", lambda row, _: rounded(percentage(overall(row.known.hours)))),
+    "week": ("week_percent", lambda row, _: rounded(percentage(row.known.week))),
+    "month": ("month_percent", lambda row, _: rounded(percentage(row.known.month))),
     "answer": ("detail", BY_ID["answer"].text),
     "latency": ("latency_ms", lambda row, _: rounded(row.seen.latency_ms)),
     "pid": ("pid", lambda row, _: whole(pid_value(row))),
@@ -83,7 +85,7 @@ def name_of(column: Column) -> str:
 def value_of(column: Column, row: Row, moment: Moment) -> Value:
     """The value as a program wants it: a number in the unit of its name, None if unknown."""
     if column.id == "node":
-        return row.seen.node
+        return safe(row.seen.node)
     if column.id in VALUES:
         return VALUES[column.id][1](row, moment)
     return column.text(row, moment) or None

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from checker.control.client import ANSWER_WITHIN_S
 from checker.model import CheckerError, Outcome
 from checker.rows.row import Row
+from reversi_tui.actions.followed import FOLLOWED, Followed
 from reversi_tui.actions.node_changes import Changed
 from reversi_tui.actions.plans import Deed, Plan, aim, plan, still, subject, subjects
 from reversi_tui.actions.progress import AT_ONCE, Progress
@@ -88,9 +89,22 @@ class ActionRunner:
         longest_s = ANSWER_WITHIN_S if deed.verb else None
         progress = Progress(deed=deed, total=len(planned.rows), longest_s=longest_s)
         self.running.append(progress)
+        self.follow(planned)
         self.given_up[id(progress)] = asyncio.Event()
         desk.start(self.carry_out(planned, progress), group="acts")
         self.watch()
+
+    def follow(self, planned: Plan) -> None:
+        """Follow what becomes of the targets, together with those of the same deed before that
+        are not back yet.
+        """
+        view, deed = self.desk.view, planned.deed
+        if deed not in FOLLOWED:
+            return
+        before = view.followed
+        if before is None or before.deed is not deed or before.over_at is not None:
+            view.followed = before = Followed(deed=deed)
+        before.add(planned.rows)
 
     async def carry_out(self, planned: Plan, progress: Progress) -> None:
         """Report each outcome as it comes, and at the end how many of several were done. One that
@@ -123,6 +137,8 @@ class ActionRunner:
             done, outcome = await self.outcome_or_not(planned, row, progress)
             progress.done, progress.failed = progress.done + done, progress.failed + (not done)
             del progress.under_way[row.key], under_way[row.key]
+            if deed in FOLLOWED and (followed := self.desk.view.followed):
+                followed.acted(row.key, self.desk.dependencies.now(), done=done)
             is_quiet = progress.total > 1
             self.desk.screen.post_message(
                 Acted((row.key,), f"{name}: {deed} {outcome}", is_quiet=is_quiet)

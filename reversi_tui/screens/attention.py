@@ -6,6 +6,7 @@ import time
 from os import uname
 
 from checker.model import printable
+from checker.rows.row import Row
 from reversi_tui.rows.faults import Faults, title
 from reversi_tui.rows.report import Report
 from reversi_tui.screens.desk import Desk
@@ -23,18 +24,20 @@ class Attention:
         self.shown = ""
         self.rings = 0
 
-    def follow(self, report: Report) -> None:
-        """Look at the rows that changed."""
+    def follow(self, report: Report) -> tuple[Row, ...]:
+        """Look at the rows that changed; those that became faults while the console ran."""
         if report.keys is not None:
             self.faults.now &= report.keys
         came = self.faults.judge(report.changed, self.desk.moment())
-        self.tell(came=came and self.has_begun)
+        new = came if self.has_begun else ()
+        self.tell(came=bool(new))
         self.has_begun |= report.health.registry_read
+        return new
 
     def look_again(self) -> None:
         """Look at all rows: some may be stale by now."""
         came = self.faults.judge(self.desk.view.rows.values(), self.desk.moment())
-        self.tell(came=came and self.has_begun)
+        self.tell(came=bool(came) and self.has_begun)
 
     def tell(self, *, came: bool) -> None:
         wanted = self.desk.dependencies.preferences

@@ -13,8 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from checker.rows.row import Key
 from reversi_tui.rows.columns import BY_ID
-from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, narrowed
+from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed, states_of
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.columns import FRAME, Lister
@@ -29,8 +30,10 @@ LABELS = (10, 28)
 """Least and most cells of a value."""
 
 
-class CountsBy(ModalScreen[str | None]):
-    """Returns the filter of the chosen value, or None. The arrows change the column."""
+class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
+    """Returns the filter of the chosen value, or an empty text and the rows to mark; None after
+    escape. The arrows change the column.
+    """
 
     DEFAULT_CSS = """
     CountsBy { align: center middle; background: transparent !important; }
@@ -44,6 +47,7 @@ class CountsBy(ModalScreen[str | None]):
             id="counts.previous",
             tooltip="Count by the previous column",
         ),
+        Binding("space", "mark", "Mark", id="counts.mark", tooltip="Mark its rows"),
         Binding("escape,q", "leave", "Close", id="counts.leave", tooltip="Close this"),
     ]
 
@@ -60,7 +64,7 @@ class CountsBy(ModalScreen[str | None]):
             yield Line(id="chooser-keys")
 
     def on_mount(self) -> None:
-        keys = "enter filter  ← → other columns  esc close"
+        keys = "enter filter  space mark  ← → other columns  esc close"
         self.query_one("#chooser-keys", Line).show(Text(self.told(keys)))
         self.list.focus()
         self.renew()
@@ -76,7 +80,8 @@ class CountsBy(ModalScreen[str | None]):
         """Count again by the present column."""
         view, moment = self.desk.view, self.desk.moment()
         rows = [view.rows[key] for key in view.by_key if key in view.shown]
-        self.counts = counts_by(self.column, rows, moment)
+        states = states_of(rows, moment)
+        self.counts = counts_by(self.column, rows, moment, states)
         title = (
             f"{len(rows):,} row{'' if len(rows) == 1 else 's'} by {BY_ID[self.column].title}:"
             f" {len(self.counts):,} value{'' if len(self.counts) == 1 else 's'}"
@@ -89,7 +94,7 @@ class CountsBy(ModalScreen[str | None]):
         lines = [
             self.told(
                 f"{in_cell(count.label, label, cut_middle)} {len(count.rows):>{NUMBER},} "
-                f"{bar(len(count.rows), most, BAR):<{BAR}} {count.words(moment)}"
+                f"{bar(len(count.rows), most, BAR):<{BAR}} {count.words(states)}"
             )
             for count in shown
         ]
@@ -109,7 +114,13 @@ class CountsBy(ModalScreen[str | None]):
         self.renew()
 
     def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
-        _ = self.dismiss(self.counts[selected.option_index].filter_text)
+        count = self.counts[selected.option_index]
+        _ = self.dismiss((filter_of(count, self.column, self.counts), frozenset()))
+
+    def action_mark(self) -> None:
+        if self.counts:
+            count = self.counts[min(self.list.at, len(self.counts) - 1)]
+            _ = self.dismiss(("", frozenset(row.key for row in count.rows)))
 
     def action_leave(self) -> None:
         _ = self.dismiss(None)
@@ -130,10 +141,12 @@ class Counting:
         def turned(column: str) -> None:
             self.column = column
 
-        def chosen(text: str | None) -> None:
-            if text is not None:
+        def chosen(answer: tuple[str, frozenset[Key]] | None) -> None:
+            text, keys = answer or ("", frozenset())
+            if text:
                 wanted = narrowed(self.desk.view.filter_text, text)
                 self.table_view.filter(wanted, final=True)
-                self.desk.voice.renew()
+            self.desk.view.mark(keys, marked=True)
+            self.desk.voice.renew()
 
         self.desk.push(CountsBy(self.desk, self.column, turned), chosen)

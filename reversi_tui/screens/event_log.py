@@ -17,12 +17,12 @@ from textual.screen import Screen
 from checker.config.layout import Layout
 from checker.model import CheckerError, Event, printable
 from checker.output import sentence_of
-from checker.rows.event_filter import Around, RowsOf, event_mistake, needs_rows
+from checker.rows.event_filter import event_mistake, needs_rows
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.messages import Typed
 from reversi_tui.reader.events import Answer, EventReader, News, Question, write_events
-from reversi_tui.rows.event_text import MEDIUM, MINE, PRESETS, heading, preset_of, whole
+from reversi_tui.rows.event_text import MINE, PRESETS, heading, preset_of, whole
 from reversi_tui.rows.event_window import Way, Window
 from reversi_tui.screens.node_editor import folder
 from reversi_tui.terminal.threads import detached
@@ -30,6 +30,8 @@ from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.event_list import EventList
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.looks import Looks
+
+KEY_NAMES = rf"(?:^| )(?:/|w|1-{MINE}|[1-{MINE}]|enter|esc|end|home)(?= )"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +94,11 @@ class EventLog(Screen[Event | None]):
         self.waiting: Way | None = None
         """The page that is being read."""
         self.is_read = False
-        """Whether the first page of this filter is there."""
+        """Whether a first page is there; that of an earlier filter stays until the next one."""
         self.trouble = ""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
+        self.bar.placeholder = "text   !text   kind:kill   actor:ada   at:<1d   ↑ earlier ones"
 
     def compose(self) -> ComposeResult:
         yield Line(id="events-title")
@@ -123,21 +126,23 @@ class EventLog(Screen[Event | None]):
 
     def use(self, text: str) -> None:
         """Show the events of this filter, the newest of them last."""
-        self.text, self.is_read = text, False
+        self.text = text
         self.number += 1
         self.ask(Way.NEWEST)
 
     def ask(self, way: Way) -> None:
         self.waiting = way
-        rows = self.around.rows() if needs_rows(parse_filter(self.text)) else ()
-        self.reader.ask(
-            Question(
-                number=self.number,
-                way=way,
-                text=self.text,
-                around=Around(rows=RowsOf(rows), moment=self.around.moment()),
-                anchor=self.window.anchor,
-            )
+        self.reader.ask(self.question(way))
+
+    def question(self, way: Way) -> Question:
+        asks_rows = needs_rows(parse_filter(self.text))
+        return Question(
+            number=self.number,
+            way=way,
+            text=self.text,
+            rows=self.around.rows() if asks_rows else (),
+            moment=self.around.moment(),
+            anchor=self.window.anchor,
         )
 
     def on_read(self, message: Read) -> None:
@@ -194,9 +199,10 @@ class EventLog(Screen[Event | None]):
     def title_text(self) -> Text:
         name = preset_of(self.text)
         text = Text("Event log: ", style="bold").append(name or printable(self.text, 200))
-        count = len(self.window.events)
-        more = "+" if self.window.has_older or self.window.has_newer else ""
-        text.append(f"  {count:,}{more} event{'' if count == 1 and not more else 's'}  ")
+        count, window = len(self.window.events), self.window
+        if self.is_read and not (window.has_older or window.has_newer):
+            text.append(f"  {count:,} event{'' if count == 1 else 's'}")
+        text.append("  ")
         if self.window.unseen:
             return text.append(f"{self.window.unseen:,} new ↓", style="bold")
         return text.append("following" if self.window.follows and self.is_read else "")
@@ -264,10 +270,9 @@ class EventLog(Screen[Event | None]):
 
     async def action_write(self) -> None:
         """Write all events that the filter shows, not only those in memory."""
-        moment, text = self.around.moment(), self.text
-        around = Around(rows=RowsOf(self.around.rows()), moment=moment)
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment.now))
-        write = partial(write_events, self.around.layout.state, text, around, folder(), stamp)
+        question = self.question(Way.OLDEST)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(question.moment.now))
+        write = partial(write_events, self.around.layout.state, question, folder(), stamp)
         self.say("writing ...")
         try:
             self.say(await detached(write, name="write events"))
@@ -279,9 +284,15 @@ class EventLog(Screen[Event | None]):
 
 
 def keys_text(width: int) -> Text:
-    """The keys of this screen, as many as fit."""
-    presets = [f"{number} {name}" for number, name in enumerate(PRESETS, start=1)]
-    mine = f"{MINE} {'mine' if width < MEDIUM else 'this console'}"
-    keys = ["/ filter", "w write", " ".join([*presets, mine]), "enter row", "esc close"]
-    text = "  ".join(["end follow", "home oldest", *keys] if width >= MEDIUM + 10 else keys)
-    return Text(text)
+    """The keys of this screen: the longest line that fits."""
+    presets = " ".join(f"{number} {name}" for number, name in enumerate(PRESETS, start=1))
+    usual = f"/ filter  w write  {presets} {MINE} {{}}  enter row  esc close"
+    lines = (
+        "end follow  home oldest  " + usual.format("this console"),
+        usual.format("this console"),
+        usual.format("mine"),
+        f"esc close  enter row  / filter  w write  1-{MINE} presets",
+    )
+    text = Text(next((line for line in lines if len(line) <= width), lines[-1]))
+    text.highlight_regex(KEY_NAMES, "bold")
+    return text

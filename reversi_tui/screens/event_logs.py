@@ -8,8 +8,8 @@ from checker.model import Event
 from checker.rows.row import Key
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.event_log import EventLog, Surroundings
+from reversi_tui.screens.going import go_to
 from reversi_tui.screens.table_view import TableView
-from reversi_tui.view import FOLD
 
 
 class EventLogs:
@@ -53,23 +53,5 @@ class EventLogs:
     def chosen(self, event: Event | None) -> None:
         """Select the event's row; if the view hides it, show all rows."""
         key = None if event is None else self.row_of(event)
-        if key is None:
-            return
-        view, table = self.desk.view, self.desk.table
-        before = table.cursor_place
-        shown = self.shown(key)
-        if shown is None:
-            view.set_filter("")
-            view.set_faults_only(False)
-            self.desk.voice.say("the filter is cleared, so that the row is shown")
-            shown = self.shown(key)
-        if shown is not None:
-            table.cursor = shown
-            self.table_view.changed(before)
-            table.select(view.places[shown])
-            self.desk.voice.renew()
-
-    def shown(self, key: Key) -> Key | None:
-        """The row, or the one that it is folded into, if the view shows it."""
-        places, folded = self.desk.view.places, (key[0], FOLD)
-        return key if key in places else folded if folded in places else None
+        if key is not None:
+            go_to(self.desk, self.table_view, key)

@@ -39,6 +39,9 @@ FILTERS = (
     ("since:<1h", "an age: s m h d; also probe:>5m"),
     ("bytes:>2G", "a size: k M G T"),
     ("day:<99%", "up for less of the last 24 hours"),
+    ("node:=barn", "a whole value"),
+    ("kind:kill", "in the event log; also actor:ada, text:x"),
+    ("at:<1d", "in the event log; also at:yesterday, at:2026-11-26"),
 )
 MARKS = (
     ("node*", "not in the registry: it came by the shared key"),

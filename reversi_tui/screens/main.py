@@ -19,8 +19,9 @@ from textual.screen import Screen
 from checker.control.all_rows import no_nodes
 from checker.model import printable
 from checker.rows.row import Key, Moment, Row, age_text
+from reversi_tui.actions.action import Action
 from reversi_tui.actions.plans import Deed, left
-from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
+from reversi_tui.actions.table import ACTIONS, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
@@ -33,9 +34,11 @@ from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.event_logs import EventLogs
+from reversi_tui.screens.following import Following
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
+from reversi_tui.screens.newsroom import Newsroom
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.reacher import Reacher
@@ -43,6 +46,7 @@ from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
@@ -90,6 +94,7 @@ class Main(Screen[None]):
         self.named_views = NamedViews(self.desk, self.table_view)
         self.writer = Writer(self.desk, self.table_view)
         self.counting = Counting(self.desk, self.table_view)
+        self.following = Following(self.desk, self.table_view, Line(id="followed"))
         self.row_detail = RowDetail(self.desk, self.action_call)
         self.beside = Beside(self.desk, self.row_detail)
         self.table.moved = self.cursor_moved
@@ -101,8 +106,10 @@ class Main(Screen[None]):
         self.editor = NodeEditor(self.desk)
         self.muter = Muter(self.desk)
         self.attention = Attention(self.desk)
+        self.newsroom = Newsroom(self.desk, self.table_view)
         self.labels = LabelEditor(self.desk)
         self.enroller = Enroller(self.desk)
+        self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
         self.ticks = 0
@@ -169,6 +176,7 @@ class Main(Screen[None]):
             "act.tags": self.labels.tags,
             "find.filter": view.open_filter,
             "find.jump": view.open_jump,
+            "find.news": self.newsroom.jump,
             "view.faults": view.switch_faults,
             "view.groups": view.switch_groups,
             "view.unfold": partial(view.unfold, True),
@@ -178,6 +186,7 @@ class Main(Screen[None]):
             "view.theme": view.choose_theme,
             "view.save": self.named_views.save,
             "view.write": self.writer.write,
+            "view.follow": self.following.switch,
             "view.counts": self.counting.open,
             "view.copy": self.writer.copy,
             "view.sort": view.choose_sort,
@@ -185,6 +194,7 @@ class Main(Screen[None]):
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
             "view.beside": self.beside.switch,
+            "view.uptime": self.uptimes.open,
             "view.pause": self.pause,
             "view.log": self.switch_log,
             "view.log_sheet": self.event_logs.open,
@@ -215,6 +225,7 @@ class Main(Screen[None]):
             yield self.beside.pane
         yield self.log_pane
         yield self.progress
+        yield self.following.line
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar
@@ -223,7 +234,7 @@ class Main(Screen[None]):
 
     def on_mount(self) -> None:
         self.table.focus()
-        self.progress.display = False
+        self.progress.display = self.following.line.display = False
         self.beside.fit()
         remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
         if remarks:
@@ -238,6 +249,7 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
+        self.following.renew()
         if self.sentence and self.is_old(self.said_at):
             self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
@@ -288,7 +300,7 @@ class Main(Screen[None]):
             read_only=self.dependencies.acts.read_only,
         )
         columns, editing = self.table.columns, self.filter_bar.display
-        view.named = self.named_views.current()
+        view.named = self.following.name() or self.named_views.current()
         drawn = {
             "#gateway": gateway.fitted(width),
             "#counts": counts_line(
@@ -372,11 +384,12 @@ class Main(Screen[None]):
             self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
+        self.following.renew()
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
             self.beside.follow(frozenset(row.key for row in report.changed))
-            self.attention.follow(report)
+            self.newsroom.follow(report, self.attention.follow(report))
 
     def say_what_left(self, before: Row | None) -> None:
         """If the selected row left the view by itself, say so until the next key."""
@@ -413,7 +426,7 @@ class Main(Screen[None]):
         if self.query_one("#said", Banner).shown:
             self.passing = ""
             self.say("")
-        else:
+        elif not self.following.clear():
             self.table_view.clear()
 
     def on_typed(self, message: Typed) -> None:
@@ -435,4 +448,6 @@ class Main(Screen[None]):
         self.beside.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
+        self.newsroom.acted(message.keys)
         self.acting.acted(message)
+        self.following.renew()

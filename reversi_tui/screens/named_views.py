@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checker.model import CheckerError, InvalidValue
-from reversi_tui.actions.table import MOVES, Action, key_name, of_view
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import MOVES, key_name, of_view
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
@@ -54,9 +55,12 @@ class NamedViews:
         wanted = desk.dependencies.preferences
         self.views, self.remarks = with_keys_free(wanted.views, keys_taken(desk.actions, wanted))
         begun = next((view for view in self.views if view.name == self.current()), None)
-        self.columns_before: tuple[str, ...] | None = () if begun and begun.columns else None
+        files = desk.dependencies.in_files
+        self.columns_before = files.columns if begun and begun.columns else None
         """The columns before a view changed them; None: no view did."""
-        self.sort_before: Order | None = ("node", False) if begun and begun.sort else None
+        self.sort_before: Order | None = None
+        if begun and begun.sort:
+            self.sort_before = (files.sort_by, files.backwards)
 
     def as_view(self) -> NamedView:
         """What is shown now, as a view without a name."""

@@ -56,28 +56,35 @@ class Choose(ModalScreen[str | None]):
         Binding("escape", "leave", "Close", id="choose.leave", tooltip="Choose nothing"),
     ]
 
+    KEYS: ClassVar[str] = "↑ ↓ or a letter   enter choose   esc close"
+    FRAME_CLASSES: ClassVar[str] = "dialog"
+
     def __init__(self, title: str, choices: Sequence[tuple[str, str]], *, chosen: str = "") -> None:
         """`choices` are ids and titles; the cursor begins at `chosen`."""
         super().__init__()
         self.heading, self.choices, self.chosen = title, tuple(choices), chosen
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes=self.FRAME_CLASSES):
             yield Line(id="choose-title")
             yield Options(
-                *(Option(Text(title)) for _, title in self.choices), markup=False, compact=True
+                *(Option(self.entry(title)) for _, title in self.choices),
+                markup=False,
+                compact=True,
             )
             yield Line(id="choose-keys").add_class("quiet")
 
     def on_mount(self) -> None:
         self.query_one("#choose-title", Line).show(Text(self.heading, style="bold"))
-        self.query_one("#choose-keys", Line).show(
-            Text("↑ ↓ or a letter   enter choose   esc close")
-        )
+        self.query_one("#choose-keys", Line).show(Text(self.KEYS))
         ids = [name for name, _ in self.choices]
         if ids:
             self.list.highlighted = ids.index(self.chosen) if self.chosen in ids else 0
         self.list.focus()
+
+    def entry(self, title: str) -> Text:
+        """A choice as the list shows it."""
+        return Text(title)
 
     @property
     def list(self) -> Options:

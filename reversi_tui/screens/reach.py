@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from reversi_tui.actions.reach import Place, Way
 from reversi_tui.screens.picking import Choose
 from reversi_tui.terminal.process_group import shown
-from reversi_tui.widgets.line import Line
 
 
 class Reach(Choose):
@@ -20,18 +19,17 @@ class Reach(Choose):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run_it", "Run", id="reach.run", tooltip="Run the command"),
     ]
+    KEYS: ClassVar[str] = "enter copies the command   r runs it (on the gateway)   esc close"
+    FRAME_CLASSES: ClassVar[str] = "dialog wide"
 
     def __init__(self, title: str, ways: Sequence[Way]) -> None:
-        super().__init__(title, [(way.id, entry(way)) for way in ways])
+        super().__init__(title, [(way.id, told(way)) for way in ways])
         self.runs = False
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        for dialog in self.query(".dialog"):
-            dialog.add_class("wide")
-        self.query_one("#choose-keys", Line).show(
-            Text("enter copies the command   r runs it (on the gateway)   esc close")
-        )
+    def entry(self, title: str) -> Text:
+        """The title in bold, and the command below."""
+        first, _, command = title.partition("\n")
+        return Text.assemble((first, "bold"), f"\n{command}")
 
     def action_run_it(self) -> None:
         """Run the way under the cursor, instead of copying it."""
@@ -39,7 +37,7 @@ class Reach(Choose):
         self.list.action_select()
 
 
-def entry(way: Way) -> str:
+def told(way: Way) -> str:
     """Its title and place, and its command below."""
     where = "" if way.place is Place.HERE else f" ({way.place})"
     return f"{way.title}{where}\n  {shown(way.argv)}"

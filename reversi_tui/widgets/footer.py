@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from reversi_tui.actions.table import Action, key_name
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import key_name
 
 
 def keys_line(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:

@@ -205,7 +205,12 @@ class TunnelTable(ScrollView, can_focus=True):
         text = place.column.text(row, moment)
         if place.column.id == "node" and self.is_below_fold(row.key):
             return f" {text}"
-        if not self.under_way or place.column.id not in ("status", "answer"):
+        if place.column.id not in ("status", "answer"):
+            return text
+        followed = self.view.followed
+        if followed and self.view.only is not None and place.column.id == "answer":
+            text = followed.text_of(row.key, row, moment) or text
+        if not self.under_way:
             return text
         deed = next(
             filter(None, (self.under_way.get(each.key) for each in row.members or (row,))), None

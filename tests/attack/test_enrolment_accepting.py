@@ -121,6 +121,14 @@ def test_forged_applicants_become_only_as_many_new_nodes_as_the_enrolment_has_us
     assert len(nodes(layout)) == 3
 
 
+def test_a_forged_name_hides_no_host_of_the_operators(layout: Layout) -> None:
+    forge(layout, auto(10, name="github.com", said="x.y"), auto(11, name="localhost", said="lab"))
+
+    settle(layout, "+auto")
+
+    assert nodes(layout) == {"x-y", "lab"}
+
+
 def test_a_taken_name_is_numbered_and_a_path_names_nothing(layout: Layout) -> None:
     forge(layout, auto(10, name="barn", said="../barn"), auto(11, name="broken", said="broken"))
 
@@ -199,6 +207,19 @@ def test_a_table_of_another_shape_holds_nobody(layout: Layout) -> None:
 
     assert applicants(layout) == ()
     assert settle(layout, "+auto") == ()
+
+
+def test_many_that_cannot_be_accepted_fill_no_log(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(layout, *(auto(number) for number in range(200, 300)))
+
+    settle(layout, "+auto")
+
+    said = capsys.readouterr().err.splitlines()
+    assert len([line for line in said if "accepted SHA256:" in line]) == 3
+    (refused,) = [line for line in said if "is not accepted" in line]
+    assert refused.endswith("takes no device: all of its 3 uses are taken, and 96 more")
 
 
 def test_two_admins_at_once_make_one_node(layout: Layout) -> None:

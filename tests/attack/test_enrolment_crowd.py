@@ -18,7 +18,6 @@ from checker.model import MOST_APPLICANTS, NAME_PATTERN, fingerprint
 from checker.registry.reading import read_registry
 from checker.state.store import read_applicants
 from checker.tunnels.enrol_requests import TOLD_A_MINUTE
-from checker.tunnels.gateway import REFUSALS
 from checker.wire import MALFORMED, NOT_YOURS, TRY_LATER, Asked, Enrol, render_enrol
 from tests.attack.test_flood import SLOW, Other
 from tests.attack.thief import as_runner, say
@@ -59,6 +58,7 @@ HOSTILE = (
         "office.next",
         "barn",
     ),
+    *("github.com", "localhost", "office.20011", "127.0.0.1", "gw.example.org"),
     *("check", "hold", "null", "路由器", "оffice", "é" * 64, "a" * 64, "-2", "enrol:", "SHA256:x"),
 )
 UNPRINTABLE = ("a\x1b[2J", "a\nb", "a\x7fb", "a\u202eb", "a\u200bb", "a\x85b", "a\tb", "")
@@ -187,8 +187,9 @@ def test_hostile_names_are_names_of_new_nodes_and_harm_no_terminal(
     assert not registry.broken
     key_file = gateway.layout.authorized_keys.read_text().splitlines()
     assert all(re.fullmatch(r"restrict,.* reversi:[+a-z0-9.-]+", line) for line in key_file)
-    for form in ((), ("--names",)):
-        assert gateway.ok("ssh-config", *form).isascii()
+    hosts = gateway.ok("ssh-config", "--names").splitlines()
+    assert len(hosts) > len(HOSTILE)
+    assert not [host for host in hosts if "." in host or host == "localhost"]
 
 
 def test_a_registered_key_under_any_name_changes_nothing(gateway: Gateway, bundle: Device) -> None:
@@ -324,7 +325,7 @@ def test_all_places_are_taken_and_the_fleet_does_not_notice(
     assert sum(path.stat().st_size for path in gateway.layout.state.parent.glob("state.db*")) < (
         16 << 20
     )
-    assert events_about(gateway) - told <= TOLD_A_MINUTE * 3 + REFUSALS.burst + 60
+    assert events_about(gateway) - told <= TOLD_A_MINUTE * 4
 
     filtered = gateway.run("node", "reject", "--filter", "peer:198.51.7.1", "--yes")
     assert filtered.returncode == 0, filtered.stderr

@@ -16,10 +16,16 @@ import reversi_tui
 from reversi_tui.app import Console
 from reversi_tui.screens.event_log import EventLog
 from reversi_tui.screens.main import Main
+from reversi_tui.screens.uptime import Uptime
 from reversi_tui.widgets.event_list import EventList
+from reversi_tui.widgets.lines import Lines
 from reversi_tui.widgets.table import TunnelTable
 
-FOCUSED: dict[type[DOMNode], type[DOMNode]] = {Main: TunnelTable, EventLog: EventList}
+FOCUSED: dict[type[DOMNode], type[DOMNode]] = {
+    Main: TunnelTable,
+    EventLog: EventList,
+    Uptime: Lines,
+}
 """What has the focus on a screen, with keys of its own."""
 
 

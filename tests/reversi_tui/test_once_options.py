@@ -11,6 +11,7 @@ import pytest
 from checker.model import Flaps, Hour, NodeName, Port, ProcessId, Registration
 from checker.state.rows import Batch
 from reversi_tui.exit_codes import ExitCode
+from tests.reversi_tui.console.past import home_with_a_past
 from tests.reversi_tui.console.states import SEEN, fresh_home, labelled, write
 from tests.reversi_tui.scripted import Captured, all_up, once, words
 
@@ -23,6 +24,21 @@ def test_the_columns_are_those_that_were_asked_for_in_that_order(
     _, lines, _ = once(tmp_path, capsys, "--columns", "status,node", "--filter", "attic")
 
     assert [words(line) for line in lines] == [["status", "node"], ["• up", "attic"]]
+
+
+def test_the_last_7_and_30_days_are_columns_to_choose_to_sort_and_to_filter_by(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    home_with_a_past(tmp_path, 3)
+    shown = ("--columns", "node,week,month", "--sort", "week")
+
+    _, lines, _ = once(tmp_path, capsys, *shown, "--filter", "week:<100")
+
+    assert [words(line) for line in lines] == [
+        ["node", "7 d", "30 d"],
+        ["delft-door-02", "99.40", "99.86"],
+        ["cork-door-01", "99.70", "99.93"],
+    ]
 
 
 def test_wide_has_what_the_node_s_client_said_and_how_often_it_was_lost(

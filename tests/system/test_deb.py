@@ -223,7 +223,10 @@ def test_purge_leaves_nothing_and_ends_the_tunnels(world: World, etc: dict[str, 
     for file, text in OF_A_DEVICE.items():
         server.write(f"/etc/{file}", text)
 
-    assert "garage.service goes on" in server.type(PURGE)
+    said = server.type(PURGE)
+
+    assert "garage.service goes on" in said
+    assert "the gateway is gone: its tunnels have ended" in said
 
     world.tunnel.ended()
     after = server.etc()

@@ -215,4 +215,5 @@ def test_a_filter_takes_the_events_of_the_rows_that_it_shows(checker: Run, layou
         "a port of the past",
         "the gateway",
     ]
+    assert texts(checker, "--filter", "node:office", "--grep", "no such text") == []
     assert "nothing matches the filter 'node:zzz'" in checker("log", "--filter", "node:zzz")[2]

@@ -304,3 +304,16 @@ def test_names_or_a_filter_are_needed_and_not_both(asked: Layout, checker: Run, 
     assert "nothing is named; give NAME" in checker("node", verb)[2]
     assert "not both" in checker("node", verb, "cam", "--filter", "x")[2]
     assert "says nothing" in checker("node", "reject", "--filter", " ")[2]
+
+
+def test_a_device_that_was_a_node_before_is_told_from_others(asked: Layout, checker: Run) -> None:
+    write_enrolment(asked, replace(FIELD, accepted=(CAM.fingerprint,)))
+    assert "cam  " in checker("node", "pending")[1]
+
+    code, _, err = checker("node", "accept", word(CAM), word(BARN))
+
+    assert (code, err) == (
+        ExitCode.OK,
+        "cam: this device was a node before, which was removed\n",
+    )
+    assert registered(asked, "cam").public_key == CAM.public_key

@@ -12,14 +12,24 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
-from checker.cli.report_lines import percentage, share
 from checker.config.layout import Layout, home_layout
-from checker.model import Forward, NodeName, Port, Watched, parse_expect, parse_target
+from checker.model import (
+    Event,
+    EventKind,
+    Forward,
+    NodeName,
+    Port,
+    Watched,
+    parse_expect,
+    parse_target,
+)
+from checker.rows.uptimes import percentage, share
 from checker.state.rows import Batch
 from checker.state.store import open_store
 from tests.registry_samples import register
 
 NOW = 1_795_500_000.0
+LOST_AT = NOW - 4 * 86400
 TODAY, EARLIER, LONG_AGO = "2026-11-24", "2026-11-20", "2026-10-01"
 
 
@@ -36,11 +46,19 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
             uptime=[
                 (NodeName("attic"), Port(20010), Watched(day=day, up_s=up, watched_s=of))
                 for day, up, of in days
-            ]
+            ],
+            events=[
+                status("up -> hung: no answer", at=LOST_AT),
+                status("down -> up: SSH-2.0", at=LOST_AT + 2700),
+            ],
         )
     )
     store.close()
     return layout
+
+
+def status(text: str, *, at: float) -> Event:
+    return Event(at=at, kind=EventKind.STATUS, text=text, node=NodeName("attic"), port=Port(20010))
 
 
 def forward(node: str, port: int) -> Forward:
@@ -62,7 +80,7 @@ def test_each_forward_has_its_share_and_its_worst_day(
     assert report(gateway) is ExitCode.OK
 
     headings, attic, barn = capsys.readouterr().out.splitlines()
-    assert headings.endswith("WORST DAY")
+    assert headings.endswith("WORST DAY           LOSSES  LONGEST OUTAGE")
     assert attic.split() == [
         "attic",
         "20010",
@@ -74,8 +92,10 @@ def test_each_forward_has_its_share_and_its_worst_day(
         EARLIER,
         "25.00",
         "%",
+        "1",
+        "45m",
     ]
-    assert barn.split() == ["barn", "20011", "127.0.0.1:22", "-", "0.0", "h", "-"]
+    assert barn.split() == ["barn", "20011", "127.0.0.1:22", "-", "0.0", "h", "-", "-", "-"]
 
 
 def test_json_has_each_day(gateway: Layout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,6 +204,8 @@ def test_csv_has_a_header_and_a_line_for_each_forward(
         "up_percent": "74.99",
         "worst_day": EARLIER,
         "worst_percent": "25.00",
+        "losses": "1",
+        "longest_outage_s": "2700",
     }
     assert (barn["up_percent"], barn["worst_day"], barn["watched_s"]) == ("", "", "0.0")
 
@@ -229,7 +251,7 @@ def test_without_a_state_file_nothing_was_watched(
     gateway.state.unlink()
 
     assert report(gateway, "attic") is ExitCode.OK
-    assert capsys.readouterr().out.splitlines()[1].split()[3:] == ["-", "0.0", "h", "-"]
+    assert capsys.readouterr().out.splitlines()[1].split()[3:] == ["-", "0.0", "h", *"---"]
 
 
 def test_less_than_always_is_never_shown_as_100_percent() -> None:

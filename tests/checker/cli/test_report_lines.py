@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checker.cli.report_lines import (
-    Line,
-    Reported,
-    below_sentence,
-    line_json,
-    lines_by_node,
-    lines_by_tag,
-)
-from checker.model import Forward, Node, NodeName, Port, Watched
-from tests.strategies import FORWARD, node
+from checker.cli.report_lines import below_sentence, line_json
+from checker.model import Forward, NodeName, Port, Watched
+from checker.rows.uptimes import Line, Reported, lines_by_node, lines_by_tag
+from tests.strategies import FORWARD
 
 DAY, NEXT = "2026-11-20", "2026-11-21"
 
@@ -26,21 +20,17 @@ def forward(name: str, port: int = 20010) -> Forward:
     return replace(FORWARD, node=NodeName(name), port=Port(port))
 
 
-REPORTED: list[Reported] = [
-    (forward("attic"), (watched(100.0), watched(90.0, NEXT))),
-    (forward("attic", 20011), (watched(50.0, NEXT),)),
-    (forward("barn"), (watched(80.0),)),
-    (forward("cellar"), ()),
+def reported(of: Forward, *days: Watched) -> Reported:
+    return Reported(forward=of, days=days)
+
+
+REPORTED = [
+    reported(forward("attic"), watched(100.0), watched(90.0, NEXT)),
+    reported(forward("attic", 20011), watched(50.0, NEXT)),
+    reported(forward("barn"), watched(80.0)),
+    reported(forward("cellar")),
 ]
-
-
-def tagged(name: str, *tags: str) -> Node:
-    return replace(node(), name=NodeName(name), tags=tags)
-
-
-NODES = {
-    one.name: one for one in (tagged("attic", "a", "b"), tagged("barn", "b"), tagged("cellar"))
-}
+TAGS = {NodeName("attic"): ("a", "b"), NodeName("barn"): ("b",), NodeName("cellar"): ()}
 
 
 def test_a_node_sums_up_its_forwards_day_by_day() -> None:
@@ -52,7 +42,7 @@ def test_a_node_sums_up_its_forwards_day_by_day() -> None:
 
 
 def test_a_node_with_two_tags_counts_for_both_and_one_without_comes_last() -> None:
-    lines = lines_by_tag(REPORTED, NODES)
+    lines = lines_by_tag(REPORTED, TAGS)
 
     assert [line.about for line in lines] == [
         {"tag": "a", "nodes": 1, "forwards": 2},
@@ -69,7 +59,7 @@ def test_a_node_that_is_not_registered_is_untagged() -> None:
 
 
 def test_json_has_null_for_no_tag_and_says_what_is_below_only_with_a_target() -> None:
-    a, _, untagged = lines_by_tag(REPORTED, NODES)
+    a, _, untagged = lines_by_tag(REPORTED, TAGS)
 
     assert line_json(untagged, None)["tag"] is None
     assert "below" not in line_json(a, None)

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
+from checker.registry.changes import add
 from checker.registry.enrolments import write_enrolment
+from checker.registry.lock import locked
 from checker.registry.reading import read_registry
 from checker.state.rows import Sweep
-from tests.checker.cli.homes import UP, Run, write_state
+from tests.checker.cli.homes import COMMAND, UP, Run, write_state
 from tests.enrolled import FIELD, applicant
-from tests.strategies import NOW
+from tests.strategies import NOW, node
 
 
 def test_status_without_a_state_file_shows_what_is_registered(checker: Run, office: Layout) -> None:
@@ -80,6 +82,10 @@ def test_the_last_line_says_that_devices_wait(checker: Run, office: Layout) -> N
     assert checker("status")[2] == ("2 devices wait to be accepted: reversi-checker node pending\n")
     assert json.loads(checker("status", "--json")[1])["pending"] == 2
     assert checker("status", "office")[2] == ""
+    assert (
+        f"{asked[0].name} is not a node yet: its device"
+        in checker("node", "show", asked[0].name)[2]
+    )
 
     write_state(office, dropped=[asked[0].fingerprint])
     assert checker("status")[2].startswith("1 device waits to be accepted")
@@ -120,3 +126,13 @@ def test_a_copied_node_file_has_its_own_row(checker: Run, office: Layout) -> Non
     assert "only node disable and node remove work on it" in err
     assert checker("node", "remove", "office-old")[0] == ExitCode.OK
     assert list(read_registry(office.nodes).nodes) == ["office"]
+
+
+def test_a_node_comes_before_its_namesake_with_a_number(checker: Run, office: Layout) -> None:
+    with locked(office):
+        add(office, node("office-2", number=2, ports=(20011,)), COMMAND)
+
+    names = [tunnel["node"] for tunnel in json.loads(checker("status", "--json")[1])["tunnels"]]
+    listed = [one["name"] for one in json.loads(checker("node", "list", "--json")[1])["nodes"]]
+
+    assert names == listed == ["office", "office-2"]

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.control.applicant_list import applicants, waiting
+from checker.control.applicant_list import applicants, removed_before, waiting
+from checker.registry.authorized_keys import gate_command
+from checker.registry.changes import add
 from checker.registry.enrolments import enrolment_path, write_enrolment
+from checker.registry.lock import locked
 from checker.state.rows import Batch
 from checker.state.store import open_store
 from tests.enrolled import applicant, enrolment
-from tests.strategies import public_key
+from tests.strategies import node, public_key
 
 
 def home(folder: Path) -> Layout:
@@ -38,8 +41,20 @@ def test_who_was_rejected_does_not_wait(tmp_path: Path) -> None:
 def test_who_was_accepted_while_no_daemon_ran_does_not_wait(tmp_path: Path) -> None:
     layout = home(tmp_path)
     write_enrolment(layout, enrolment(accepted=(applicant(1).fingerprint,)))
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
 
     assert [one.name for one in waiting(layout)] == ["device-2"]
+
+
+def test_who_asks_again_as_its_node_was_removed_waits_and_can_be_told_from_others(
+    tmp_path: Path,
+) -> None:
+    layout = home(tmp_path)
+    write_enrolment(layout, enrolment(accepted=(applicant(1).fingerprint,)))
+
+    assert [one.name for one in waiting(layout)] == ["device-1", "device-2"]
+    assert removed_before(layout, waiting(layout)) == (applicant(1),)
 
 
 def test_the_devices_of_an_ended_enrolment_do_not_wait(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from checker.control import event_pages
 from checker.control.event_pages import (
+    BOUNDS,
     NEWEST_FIRST,
     OLDEST_FIRST,
     EventPages,
@@ -110,7 +111,16 @@ def test_a_page_is_found_by_its_ids_without_sorting(
             for row in db.execute(f"EXPLAIN QUERY PLAN {statement(wanted, order)}", values)
         ]
 
-    assert plan == ["SEARCH event USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]
+    assert plan[0] == "SEARCH event USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+    assert not any("SCAN event" in step or "TEMP B-TREE" in step for step in plan)
+
+
+def test_the_ends_of_the_log_are_found_without_reading_it(state: StateFile) -> None:
+    with state.using() as db:
+        plan = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {BOUNDS}")]
+
+    assert plan.count("SEARCH event") == 2
+    assert not any("SCAN event" in step for step in plan)
 
 
 @pytest.mark.parametrize(

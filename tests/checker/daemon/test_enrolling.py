@@ -244,5 +244,6 @@ def test_who_floods_fills_neither_memory_nor_log(served: Served) -> None:
 
     assert sum("enrol: wait" in answer for _, answer, _ in heard) == 10
     assert {status for status, _, _ in heard} == {"0", "75"}
+    wait_until(lambda: len(told(layout, "have no answer yet")) == 1)
     wait_until(lambda: len(waiting(layout, "flood")) == 10)
     assert "enrol: wait" in asked(layout, "flood", render_enrol(Enrol("x", public_key(8000))))[1]

@@ -155,3 +155,11 @@ def test_an_include_inside_a_match_block_is_named_before_what_follows_from_it() 
     assert found.ok is False
     assert "inside the block of line 1" in found.sentence
     assert found.mend.startswith("sudo sed -i '2d;1i Include")
+
+
+def test_settings_that_name_no_gateway_are_mentioned() -> None:
+    found = the(changed(WELL, {"gateway": GatewayFacts(are_missing=True)}), "gateway's ports")
+
+    assert found.ok is None
+    assert "does not say where devices reach this gateway" in found.sentence
+    assert found.mend == "sudo reversi-checker init --gateway HOST:PORT"

@@ -31,7 +31,7 @@ def test_the_settings_of_the_admin_take_precedence(tmp_path: Path) -> None:
         'tunnel_user = "tunnels"\nports = "50000-50009"\n'
     )
 
-    found = survey(root=tmp_path, python=PYTHON, gateways=("ignored:22",), force=False)
+    found = survey(root=tmp_path, python=PYTHON, gateways=(), force=False)
 
     assert (found.choices.tunnel_user, found.choices.operators, found.choices.ports) == (
         "tunnels",
@@ -39,6 +39,28 @@ def test_the_settings_of_the_admin_take_precedence(tmp_path: Path) -> None:
         PortRanges((range(50000, 50010),)),
     )
     assert found.choices.gateways == ()
+
+
+@pytest.mark.parametrize(
+    ("present", "after"),
+    [
+        ('# gateway = ["x:22"]    # mine\n{}', 'gateway = ["a:22"]\n{}'),
+        ("{}[shared_key]\n", 'gateway = ["a:22"]\n{}[shared_key]\n'),
+        ('gateway = "x:22"\n{}', ""),
+    ],
+    ids=["template", "without", "named"],
+)
+def test_a_gateway_is_added_to_settings_that_name_none(
+    tmp_path: Path, present: str, after: str
+) -> None:
+    rest = 'tunnel_user = "tunnels" # mine\n'
+    (tmp_path / "etc/reversi").mkdir(parents=True)
+    (tmp_path / "etc/reversi/reversi.toml").write_text(present.format(rest))
+
+    found = choices(tmp_path, ("a:22",))
+
+    assert found.gateways == (("a:22",) if after else ("x:22",))
+    assert (found.config or b"").decode() == after.format(rest)
 
 
 def test_the_first_init_takes_an_old_fleet_with_its_account_and_its_ports(tmp_path: Path) -> None:

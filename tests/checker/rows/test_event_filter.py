@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Event, EventKind, NodeName, Port
-from checker.rows.event_filter import Around, RowsOf, event_mistake, needs_rows, shows
+from checker.rows.event_filter import Around, RowsOf, event_mistake, narrows, needs_rows, shows
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
 from checker.rows.row import Moment
@@ -82,6 +82,29 @@ def test_all_terms_must_hold_of_an_event_or_of_its_rows(text: str, numbers: list
 )
 def test_rows_are_asked_only_if_the_filter_names_what_they_have(text: str, asked: bool) -> None:
     assert needs_rows(parse_filter(text)) is asked
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", "x", True),
+        ("kil", "kill", True),
+        ("kil", "skil", True),
+        ("kill", "kil", False),
+        ("kind:k actor:a", "kind:k actor:ad", True),
+        ("kind:k actor:a", "kind:ki actor:a", False),
+        ("kill", "kill barn", True),
+        ("!kil", "!kill", False),
+        ("node:=bar", "node:=barn", False),
+        ("at:2", "at:20", False),
+        ("tag:a", "tag:a x", False),
+        ("k|l", "k|li", False),
+        ("/k/", "/k/ x", True),
+    ],
+)
+def test_a_filter_narrows_another_if_it_only_adds(before: str, after: str, expected: bool) -> None:
+    assert narrows(parse_filter(before), parse_filter(after)) is expected
+    assert not expected or set(found(after)) <= set(found(before))
 
 
 @pytest.mark.parametrize(

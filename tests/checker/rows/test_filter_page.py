@@ -8,23 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from checker.model import NodeName, Status
+from checker.model import NodeName, Port, Status
+from checker.rows.event_filter import RowsOf, event_mistake, shows
 from checker.rows.fields import FIELDS
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
 from checker.rows.states import STATES
 from tests.checker.rows.samples import MOMENT, OTHER, ROW
+from tests.checker.rows.test_event_filter import AROUND as USUAL
+from tests.checker.rows.test_event_filter import EVENTS, NOON
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "filter.md").read_text(encoding="utf-8")
 CODE = re.compile(r"`([^`]+)`")
 
 
-def examples(page: str) -> list[str]:
-    """The filters in the first column of the page's tables."""
-    tables = re.findall(
-        r"^\| you (?:write|type) \|.*\n\|---\|---\|\n((?:\|.*\n)+)", page, re.MULTILINE
-    )
+def examples(page: str, title: str = "you (?:write|type)") -> list[str]:
+    """The filters in the first column of the page's tables with this title."""
+    tables = re.findall(rf"^\| {title} \|.*\n\|---\|---\|\n((?:\|.*\n)+)", page, re.MULTILINE)
     firsts = (re.split(r"(?<!\\)\|", line)[1] for table in tables for line in table.splitlines())
     return [code.replace("\\|", "|") for first in firsts for code in CODE.findall(first)]
 
@@ -32,6 +33,16 @@ def examples(page: str) -> list[str]:
 BARN = replace(OTHER, seen=replace(OTHER.seen, node=NodeName("barn-gate-1"), detail="port 80"))
 PLAIN = replace(
     OTHER, tags=(), seen=replace(OTHER.seen, node=NodeName("x.example"), latency_ms=9e9)
+)
+HAPPENED = (
+    *EVENTS,
+    replace(EVENTS[2], port=Port(20011), text="a key that is not registered", at=NOON - 99),
+)
+AROUND = replace(
+    USUAL,
+    rows=RowsOf(
+        (ROW, replace(OTHER, seen=replace(OTHER.seen, probed_at=NOON, status=Status.DOWN)))
+    ),
 )
 LATE = replace(ROW.seen, bytes_total=2_000_000_000, probed_at=MOMENT.now - 999)
 ROWS = (
@@ -53,6 +64,15 @@ def test_a_documented_filter_shows_some_rows_and_hides_others(text: str) -> None
 
     assert not mistake(text, ROWS, MOMENT)
     assert 0 < len(shown) < len(ROWS)
+
+
+@pytest.mark.parametrize("text", examples(PAGE, "for events"))
+def test_a_documented_filter_shows_some_events_and_hides_others(text: str) -> None:
+    found = parse_filter(text)
+    shown = [event for event in HAPPENED if shows(found, event, AROUND)]
+
+    assert not event_mistake(text, (ROW, OTHER), AROUND.moment)
+    assert 0 < len(shown) < len(HAPPENED)
 
 
 def test_the_page_has_examples_of_every_kind() -> None:

@@ -239,7 +239,7 @@ def test_time_watched_on_a_day_adds_up(store: StateFile) -> None:
     nothing = Watched(day="2023-11-15", up_s=0.0, watched_s=0.0)
 
     store.write(Batch(uptime=[(OFFICE, PORT, day), (OFFICE, PORT, day), (OFFICE, PORT, nothing)]))
-    store.write(Batch(uptime=[(OFFICE, PORT, replace(day, up_s=0.0))]))
+    store.write(Batch(uptime=[(OFFICE, PORT, day._replace(up_s=0.0))]))
 
     assert store.uptime(OFFICE, PORT, since_day="2023-11-14") == (
         Watched(day="2023-11-14", up_s=20.0, watched_s=60.0),

@@ -336,3 +336,21 @@ def test_of_many_rejected_ones_the_first_heard_are_forgotten() -> None:
     assert {one.fingerprint for one in over(known(*many), {"field"}, NOW)} == {
         one.fingerprint for one in many[-2:]
     }
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("github.com", "github-com"), ("office.20011", "office-20011"), ("LocalHost", "device")],
+)
+def test_a_device_cannot_take_the_name_of_another_host(word: str, name: str) -> None:
+    assert free_name(word, lambda _: False) == name
+
+
+def test_a_device_that_was_accepted_just_now_waits_until_that_was_read() -> None:
+    """The daemon reads the registry first, and then who was accepted."""
+    waits = applicant(3)
+    there = known(waits, by_key={BARN.public_key: BARN}, names=("barn",))
+
+    decision = decide(FIELD, asked(3), there, peer=HERE, now=NOW)
+
+    assert decision == Answered(answer=Wait(LEAST_WAIT_S, waits.name, waits.fingerprint))

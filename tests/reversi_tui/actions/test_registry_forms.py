@@ -127,7 +127,7 @@ WRONG = [
     (Act.EXPIRE, {"day": "tomorrow"}, "day", "is not a day"),
     (Act.EXPIRE, {"day": ""}, "day", "is not a day"),
     (Act.REKEY, {"output": "x.toml"}, "output", "ends in .sh"),
-    (Act.REKEY, {"type": "dsa"}, "type", "no type of key"),
+    (Act.REKEY, {"type": "dsa"}, "type", "not a type of key"),
     (Act.REKEY, {"now": ""}, "now", "neither yes nor no"),
     (Act.PUBLISH, {}, "public_port", "not a port"),
     (Act.PUBLISH, {"public_port": "20012"}, "", "node shed"),

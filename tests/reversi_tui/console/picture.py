@@ -98,16 +98,26 @@ def showcase(home: Path) -> Layout:
     return layout
 
 
+BAD_DAYS = {
+    ("attic", 20010): [1.0, 1.0, 0.999, 1.0],
+    ("attic", 20110): [1.0],
+    ("barn", 20011): [1.0, 0.97, 1.0, 1.0, 0.9, 0.55, 0.2, 0.0, 0.6, 1.0],
+    ("cellar", 20012): [0.7, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+    ("dock", 20013): [1.0, 0.98],
+}
+"""Shares of the days, the newest first, again and again."""
+
+
 def days() -> tuple[tuple[NodeName, Port, Watched], ...]:
-    """A month of the barn's, with a bad week in it."""
+    """A month, with a bad week of the barn's in it."""
     spent = [time.strftime("%Y-%m-%d", time.gmtime(NOW - ago * 86400)) for ago in range(28)]
-    shares = [1.0, 0.97, 1.0, 1.0, 0.9, 0.55, 0.2, 0.0, 0.6, 1.0]
     return tuple(
         (
-            NodeName("barn"),
-            Port(20011),
+            NodeName(node),
+            Port(port),
             Watched(day=day, up_s=864.0 * shares[at % len(shares)] * 100, watched_s=86400.0),
         )
+        for (node, port), shares in BAD_DAYS.items()
         for at, day in enumerate(spent)
     )
 

@@ -247,7 +247,7 @@ async def test_escape_stops_acts_on_many_and_no_more_than_sixteen_are_begun(
         await pilot.press("escape")
         await shows(pilot, "probe 0/47, stopping, 16 under way")
         acts.gate.set()
-        await shows(pilot, "47 forwards: probe done for 16 of 47, 31 not started; L shows each")
+        await shows(pilot, "47 forwards: probe done for 16 of 47, 31 not started; ")
         assert not app.main.desk.pending
 
     assert len(acts.done) == 16

@@ -81,6 +81,8 @@ def test_a_quick_run_prints_every_figure_beside_the_datatables(tmp_path: Path) -
     assert run.returncode == 0, told
     for what in WHATS:
         assert f"\n| console, 100 rows: {what}" in out
+    for what in ("first rows", "a letter of a filter"):
+        assert f"\n| event log, 2,000 events: {what} |" in out
     assert "\n| `--once --json`, 100 nodes |" in out
     assert out.count("| DataTable: ") == len(WHATS)
     assert not list(tmp_path.rglob("*"))

@@ -50,4 +50,17 @@ async def test_marked_rows_get_a_tag_and_are_counted_by_it(tmp_path: Path) -> No
         )
         await pilot.press("number_sign")
         await shows(pilot, "bakery")
-        await pilot.press("enter")
+        await pilot.press("escape")
+
+
+async def test_space_marks_the_rows_of_a_value(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    for node in ("barn", "attic"):
+        labelled(layout, node)
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await pilot.press("number_sign", "down", "space")
+        await shows(pilot, "2 marked")
+        assert {node for node, _ in app.main.view.marks} == {"attic", "barn"}
+        assert len(nodes(app)) == 7

@@ -63,7 +63,7 @@ async def test_the_reason_of_a_disabled_node_is_asked_for_and_shown_in_its_row(
         assert read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
         await pilot.press("y")
         await shows(pilot, "cellar: disable done: disabled: stolen yesterday")
-        await shows(pilot, "- disabled stolen yesterday")
+        await shows(pilot, "disabled stolen yesterday")
         await pilot.press("/", *"stolen")
         await until(pilot, lambda: nodes(app) == ["cellar"])
 

@@ -195,6 +195,8 @@ async def test_deeds_on_all_rows_leave_those_that_wait_out(tmp_path: Path) -> No
 
     async with running(app, count=ALL) as pilot:
         await pilot.press("a", "p")
+        await shows(pilot, f"Probe these {len(FORWARDS)} forwards?")
+        await pilot.press(*str(len(FORWARDS)), "enter")
         await until(pilot, lambda: len(acts.done) == len(FORWARDS))
         assert not {"cam-1", "mast"}.intersection(aim.node for _, aim in acts.done)
 

@@ -68,11 +68,11 @@ async def test_pages_are_read_as_the_cursor_comes_near(tmp_path: Path) -> None:
 
     async with running(app, (80, 24)) as pilot:
         await pilot.press("v")
-        await until(pilot, lambda: app.screen is not app.main and len(ids(app)) == 500)
+        await until(pilot, lambda: app.screen is not app.main and len(ids(app)) == 600)
         await pilot.press("home")
         await until(pilot, lambda: ids(app)[0] == 1)
-        log_of(app).list.select(499)
-        await until(pilot, lambda: len(ids(app)) == 1000)
+        log_of(app).list.select(599)
+        await until(pilot, lambda: len(ids(app)) == 1100)
         await pilot.press("end")
         await until(pilot, lambda: ids(app)[-1] == 3002 and log_of(app).window.follows)
 
@@ -223,3 +223,19 @@ async def test_no_text_of_an_event_has_markup_and_every_size_shows_it(
         await pilot.press("v")
         await shows(pilot, "[a]: [bold]\\x1b]0;x\\x07\\xe9")
         assert Status.REFUSED in text(app)
+
+
+async def test_an_ascii_terminal_gets_only_ascii(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    layout = demo_home(tmp_path)
+    write(layout, Batch(events=(event(1, node=NodeName("a-long-name-of-a-node-of-ours")),)))
+    app = console(layout)
+
+    async with running(app, (80, 24)) as pilot:
+        await pilot.press("v", "up")
+        await shows(pilot, "number 1")
+        write(layout, Batch(events=some(2, 3)))
+        await shows(pilot, "2 new")
+        assert all(line.isascii() for line in lines(app)), text(app)

@@ -63,8 +63,7 @@ async def test_a_node_is_renamed_after_the_dry_runs_question(
         await pilot.press("m", "down", "enter", *"vault", "enter", "y")
         await until(pilot, lambda: NodeName("vault") in read_registry(layout.nodes).nodes)
         await shows(pilot, "vault: rename done")
-        await until(pilot, lambda: app.main.table.selected)
-        assert app.main.table.selected.seen.node == "vault"
+        await until(pilot, lambda: app.main.table.cursor == (NodeName("vault"), 20012))
 
 
 async def test_a_forward_and_the_labels_of_its_node_are_set_in_one_form(

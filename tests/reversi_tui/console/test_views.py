@@ -8,8 +8,9 @@ from pathlib import Path
 
 from checker.model import NodeName
 from reversi_tui.app import Console
+from reversi_tui.settings.preferences import Preferences
 from reversi_tui.settings.view_file import save_view
-from reversi_tui.settings.views import NamedView
+from reversi_tui.settings.views import SHIPPED, NamedView
 from tests.reversi_tui.console.screen import lines, nodes, running, shows, text, until
 from tests.reversi_tui.console.states import console, demo_home, dependencies
 
@@ -74,6 +75,21 @@ async def test_bad_views_are_said_at_the_start(tmp_path: Path) -> None:
 
     async with running(app) as pilot:
         await shows(pilot, "view 2: is bad; view 'mine' has no key: 'k' is for act.kill")
+
+
+async def test_a_view_of_the_last_run_gives_way_to_what_the_files_say(tmp_path: Path) -> None:
+    versions = next(view for view in SHIPPED if view.name == "versions")
+    given = dependencies(
+        demo_home(tmp_path), sort_by="client", backwards=False, columns=versions.columns
+    )
+    in_files = Preferences(sort_by="port", backwards=True, columns=("node", "port"))
+    app = Console(replace(given, in_files=in_files))
+
+    async with running(app) as pilot:
+        assert " versions: 7 " in lines(app)[1]
+        await pilot.press("1")
+        await until(pilot, lambda: nodes(app)[0] == "garage")
+        assert app.main.table.choice.columns == ("node", "port")
 
 
 async def test_a_view_keeps_the_selected_row_if_it_has_it(tmp_path: Path) -> None:

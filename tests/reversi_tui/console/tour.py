@@ -84,8 +84,8 @@ STEPS = (
         text=(
             "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"
             " marked rows. For more than five targets, or to end a tunnel that is up, type the"
-            " count. `d` disables a node (ends its tunnel; its key opens nothing), `e` enables it"
-            " again."
+            " count. `d` disables a node (ends its tunnel; its key opens nothing) and takes a"
+            " reason, `e` enables it again."
         ),
     ),
     Step(
@@ -94,8 +94,20 @@ STEPS = (
         keys=("p", "l"),
         awaited="probe done",
         text=(
-            "`l` shows what this console did, each action with its outcome; `L` shows all of"
-            " it. The gateway's own events have the same, with your name: `reversi-checker log`."
+            "`l` shows what this console did, each action with its outcome. The gateway's own"
+            " events have the same, with your name."
+        ),
+    ),
+    Step(
+        name="7-events",
+        title="See what happened",
+        keys=("v",),
+        awaited="following",
+        text=(
+            "`v` opens the event log and follows it: `2` shows kills, `3` refusals, `4` what people"
+            " did, `5` all that this console did. `/` filters, as in `kind:kill at:<1d`; enter goes"
+            " to the event's row, `w` writes what is shown to a file. `E` on a row opens the log of"
+            " its node. `reversi-checker log` takes the same filters."
         ),
     ),
     Step(
@@ -106,7 +118,8 @@ STEPS = (
         size=(110, 24),
         text=(
             "`n` opens the form for a new node; errors appear below their field. `b` builds the"
-            " script that installs a node's tunnel on its device."
+            " script that installs a node's tunnel on its device. `m` changes the node: target,"
+            " name, key, expiry, public port; it asks with what the command's `--dry-run` says."
         ),
     ),
     Step(
@@ -116,9 +129,45 @@ STEPS = (
         awaited="PAUSED",
         text=(
             "`z` freezes the table while you read, and says how much has changed meanwhile. `s`"
-            " opens a shell on the node through its tunnel and comes back afterwards; `y` copies"
-            " that command. `x` runs one of your own commands, `t` changes the colours, `:`"
-            " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
+            " opens a shell on the node through its tunnel and comes back afterwards, `S` as a"
+            " user you name; `y` shows the commands that reach the node, and enter copies one. `x`"
+            " runs one of your own commands, `t` changes the colours, `:` finds any action by its"
+            " name, `?` lists all keys, `q` quits; it touches no tunnel."
+        ),
+    ),
+    Step(
+        name="10-views",
+        title="See what you look for",
+        keys=("6",),
+        awaited="versions",
+        text=(
+            "A digit shows a view: `1` all rows, `2` the faults with the worst first, `3` what"
+            " flaps, `4` what is slow, `5` what is out on purpose, `6` the devices' programs by"
+            " version. `V` saves what you see now as a view of your own. `W` writes the rows to a"
+            " file (csv, json, md, svg), `Y` copies them as a table."
+        ),
+    ),
+    Step(
+        name="11-counts",
+        title="Count",
+        keys=("number_sign", "right"),
+        awaited="by status",
+        text=(
+            "`#` counts the rows by tag, the worst on top; the arrows count by another column."
+            " Enter shows just those rows, space marks them. After a kill or a reset, `F` shows"
+            " just its targets, and when each is up again."
+        ),
+    ),
+    Step(
+        name="12-uptime",
+        title="How the week went",
+        keys=("u",),
+        awaited="Uptime by",
+        text=(
+            "`u` shows how much of the time each forward was up, worst first: in percent of the"
+            " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
+            " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
+            " enter goes to the row."
         ),
     ),
 )
@@ -145,7 +194,7 @@ def told(keys: tuple[str, ...]) -> list[str]:
         if typing and len(key) == 1:
             words[-1] += key
             continue
-        words.append({"slash": "/"}.get(key, key))
+        words.append({"slash": "/", "number_sign": "#"}.get(key, key))
         typing = key in ("slash", "tab", "n")
         if typing:
             words.append("")

@@ -9,11 +9,12 @@ from types import MappingProxyType
 import pytest
 
 from checker.config.layout import Layout
-from checker.model import Flaps, Hour, Node, NodeName, Port, Registration, Unregistered
+from checker.model import Flaps, Hour, Node, NodeName, Port, Registration, Unregistered, Watched
 from checker.registry.file_stamps import signs
 from checker.registry.snapshot import write_copy
 from checker.rows.from_registry import barred_words
 from checker.rows.row import HOURS, Row
+from checker.rows.uptimes import first_day
 from checker.state.rows import Batch
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
@@ -62,6 +63,23 @@ def test_the_last_hours_have_their_places_and_move_on_with_the_clock(tmp_path: P
     now[0] += 3600
     moved = again(source)[ATTIC].known.hours
     assert (moved[-3], moved[-2], moved[-1], moved[0]) == (1.0, 0.5, None, None)
+    source.close()
+
+
+def test_the_last_7_and_30_days_are_shares_of_the_time_watched(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    ago = {0: (90.0, 100.0), 6: (100.0, 100.0), 7: (0.0, 50.0), 29: (0.0, 50.0), 30: (0.0, 900.0)}
+    days = [
+        (*ATTIC, Watched(day=first_day(NOW, back + 1), up_s=up_s, watched_s=watched_s))
+        for back, (up_s, watched_s) in ago.items()
+    ]
+    write(layout, Batch(uptime=days))
+    source = reading(layout, [NOW])
+
+    found = rows(source)
+
+    assert (found[ATTIC].known.week, found[ATTIC].known.month) == (0.95, 0.6333)
+    assert found[NodeName("barn"), Port(20011)].known.week is None
     source.close()
 
 

@@ -35,7 +35,9 @@ def row(
     seen = replace(
         tunnel("attic", port, status, pid=pid, detail=detail), kills=3, bytes_total=1_240_000_000
     )
-    known = Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(0.0, 1.0))
+    known = Known(
+        instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(0.0, 1.0), week=0.9998
+    )
     return Row(forward=forward("attic", port), seen=seen, known=known)
 
 
@@ -196,6 +198,8 @@ def test_ages_are_numbers_of_seconds_for_a_filter() -> None:
         "flaps": 2,
         "kills": 3,
         "bytes": 1_240_000_000,
+        "week": 99.98,
+        "month": None,
     }
 
 

@@ -10,7 +10,16 @@ from checker.model import Status
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
 from checker.rows.row import Known, Moment, Row
-from reversi_tui.rows.counts import COUNTED, NONE, bar, counts_by, filter_for, narrowed
+from reversi_tui.rows.counts import (
+    COUNTED,
+    NONE,
+    bar,
+    counts_by,
+    filter_for,
+    filter_of,
+    narrowed,
+    states_of,
+)
 from tests.reversi_tui.console.states import EVERY_S, NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
@@ -42,22 +51,36 @@ ROWS = (
 )
 
 
+STATES = states_of(ROWS, MOMENT)
+
+
 @pytest.mark.parametrize("name", COUNTED)
 def test_the_filter_of_each_count_shows_just_its_rows(name: str) -> None:
-    counts = counts_by(name, ROWS, MOMENT)
+    counts = counts_by(name, ROWS, MOMENT, STATES)
 
     assert {each.key for count in counts for each in count.rows} == {each.key for each in ROWS}
     for count in counts:
-        wanted = parse_filter(count.filter_text)
+        text = filter_of(count, name, counts)
+        wanted = parse_filter(text)
         found = [each.key for each in ROWS if wanted.shows(each, MOMENT)]
-        assert found == [each.key for each in count.rows], count.filter_text
-        assert not mistake(count.filter_text, ROWS, MOMENT)
+        assert found == [each.key for each in count.rows], text
+        assert not mistake(text, ROWS, MOMENT)
+
+
+def test_states_are_those_of_the_moment() -> None:
+    for each in ROWS:
+        assert STATES[each.key] == (
+            each.is_shut,
+            MOMENT.badness(each),
+            MOMENT.word(each),
+            MOMENT.is_fault(each),
+        )
 
 
 def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> None:
-    counts = counts_by("tags", ROWS, MOMENT)
+    counts = counts_by("tags", ROWS, MOMENT, STATES)
 
-    assert [(count.label, count.words(MOMENT)) for count in counts] == [
+    assert [(count.label, count.words(STATES)) for count in counts] == [
         (NONE, "1 stale"),
         ("basel", "1 hung 1 up"),
         ("bern", "1 down"),
@@ -67,7 +90,7 @@ def test_tags_have_the_worst_first_and_a_row_counts_for_each_of_its_tags() -> No
 
 
 def test_other_columns_have_the_most_first() -> None:
-    counts = counts_by("status", ROWS, MOMENT)
+    counts = counts_by("status", ROWS, MOMENT, STATES)
 
     assert [(count.label, len(count.rows)) for count in counts] == [
         ("up", 3),
@@ -78,9 +101,9 @@ def test_other_columns_have_the_most_first() -> None:
 
 
 def test_numbers_are_counted_in_ranges() -> None:
-    counts = counts_by("latency", ROWS, MOMENT)
+    counts = counts_by("latency", ROWS, MOMENT, STATES)
 
-    assert [(count.label, count.filter_text, len(count.rows)) for count in counts] == [
+    assert [(count.label, count.range_filter, len(count.rows)) for count in counts] == [
         ("<20ms", "latency:<20ms", 1),
         ("20ms to <200ms", "latency:>=20ms latency:<200ms", 2),
         (">=1s", "latency:>=1s", 1),

@@ -138,6 +138,9 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "expect",
         "tags",
         "note",
+        "week",
+        "month",
+        "trend",
     ]
 
 
