@@ -20,9 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.console_events import event_figures, write_past
-from bench.console_figures import Measured, Wide, once_figure, size_figures, wide_figure
+from bench.console_figures import (
+    Measured,
+    Wide,
+    once_figure,
+    sheet_figure,
+    size_figures,
+    wide_figure,
+)
 from bench.console_home import make_home, names
-from bench.console_keys import all_keys, answered, paged
+from bench.console_keys import all_keys, answered, paged, sheets
 from bench.console_plan import ConsolePlan
 from bench.console_pty import Paint, Spell, Terminal, terminal, watch
 from bench.cpu import memory_of
@@ -34,6 +41,7 @@ from demo.processes import DemoFailed, end_all, environment, program, tied
 from demo.stage import temporary_home
 
 WIDE = (200, 50)
+USUAL = (120, 40)
 SEEN_ROW = 3
 """The row that changes: it is on the first page of any terminal."""
 
@@ -230,6 +238,14 @@ async def measure_wide(setting: Setting, plan: ConsolePlan) -> Wide:
     return Wide(console=found[0], beside=found[1])
 
 
+async def measure_sheet(setting: Setting, plan: ConsolePlan) -> tuple[Paint, ...]:
+    """Measure the sheet of a row, which the DataTable does not have, in a usual terminal."""
+    async with terminal(setting.commands[0], setting.fresh(), USUAL) as opened:
+        await first_rows(opened, setting)
+        await opened.settled()
+        return await sheets(opened, max(2, plan.presses // 2))
+
+
 def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
     """Return how long a command runs. Raises DemoFailed."""
     began = time.monotonic()
@@ -280,4 +296,5 @@ async def console(scale: Scale) -> list[Figure]:
             figures += size_figures(rows, *await measure(setting, plan))
             if rows == plan.rows[-1]:
                 figures.append(wide_figure(rows, WIDE, await measure_wide(setting, plan)))
+                figures.append(sheet_figure(rows, USUAL, await measure_sheet(setting, plan)))
     return [*figures, *await event_log(plan), await once(plan)]

@@ -14,6 +14,8 @@ from bench.figures import Figure, times
 FIRST_ROWS_S = 1.0
 KEY_MS = 50.0
 ONE_ROW_BYTES = 1500
+MOVE_BYTES = 600
+SHEET_MS = 50.0
 IDLE_SHARE = 1.0
 ONCE_MS = 150.0
 SWEPT = "idle CPU, sweeps go on"
@@ -152,6 +154,13 @@ def byte_figures(pair: Pair) -> Iterator[Figure]:
         f"<= {ONE_ROW_BYTES:,}",
         met=size_of(console.changed) <= ONE_ROW_BYTES,
     )
+    yield pair.figure(
+        "bytes for one move of the cursor",
+        lambda one: size_text(one.keys["down"]),
+        lambda one: size_of(one.keys["down"]),
+        f"<= {MOVE_BYTES:,}",
+        met=size_of(console.keys["down"]) <= MOVE_BYTES,
+    )
     for what, key in (("a page scrolled", "page down"), ("a sort", "sort by the next column")):
         yield pair.figure(
             f"bytes for {what}",
@@ -187,6 +196,16 @@ def wide_figure(rows: int, size: tuple[int, int], wide: Wide) -> Figure:
             f"DataTable: {size_text(wide.beside)}; {key_text(wide.beside)};"
             f" {times(size_of(wide.beside), size_of(wide.console))}"
         ),
+    )
+
+
+def sheet_figure(rows: int, size: tuple[int, int], opened: Sequence[Paint]) -> Figure:
+    return Figure(
+        what=f"console, {rows:,} rows: the sheet of a row opened at {size[0]}x{size[1]}",
+        measured=f"{key_text(opened)}; {size_text(opened)}",
+        beside="the DataTable has none",
+        target=f"p50 <= {SHEET_MS:g} ms",
+        met=statistics.median(painted_ms(opened)) <= SHEET_MS,
     )
 
 

@@ -9,13 +9,14 @@ from bench.console_home import PLACES
 from bench.console_pty import Paint, Terminal
 from demo.processes import DemoFailed
 
-DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ESCAPE = (
+DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ENTER, ESCAPE = (
     b"\x1b[B",
     b"\x1b[A",
     b"\x1b[6~",
     b"\x1b[5~",
     b">",
     b"/",
+    b"\r",
     b"\x1b",
 )
 IN_SIGHT = 10
@@ -46,6 +47,15 @@ async def moved(terminal: Terminal, presses: int) -> tuple[Paint, ...]:
     """Move the cursor a few rows down and up again, so that nothing scrolls."""
     turn = min(IN_SIGHT, presses // 2)
     return await each(terminal, list(islice(cycle([DOWN] * turn + [UP] * turn), presses)), "down")
+
+
+async def sheets(terminal: Terminal, presses: int) -> tuple[Paint, ...]:
+    """Open the sheet of a row and close it again; return what opening it painted."""
+    answers = []
+    for _ in range(presses):
+        answers.append(await terminal.press(ENTER))
+        await terminal.press(ESCAPE)
+    return answered(answers, "enter")
 
 
 async def filtered(terminal: Terminal, count: int) -> tuple[Paint, ...]:

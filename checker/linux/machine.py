@@ -32,6 +32,7 @@ def usage_of(pid: int) -> Usage | None:
         process = psutil.Process(pid)
         with process.oneshot():
             times, memory = process.cpu_times(), process.memory_info().rss
+            began_at = process.create_time()
         try:
             descriptors, limit = process.num_fds(), process.rlimit(psutil.RLIMIT_NOFILE)[0]
         except psutil.AccessDenied:
@@ -43,4 +44,5 @@ def usage_of(pid: int) -> Usage | None:
         memory=memory,
         descriptors=descriptors,
         most_descriptors=limit,
+        began_at=began_at,
     )

@@ -51,6 +51,8 @@ class Usage:
     """None if we may not look."""
     most_descriptors: int | None
     """Its own limit; None if we may not look."""
+    began_at: float | None = None
+    """Unix seconds; None: unknown."""
 
 
 def room_for(machine: Machine) -> int:

@@ -67,9 +67,12 @@ def title(planned: Plan) -> str:
     return f"{deed} this {unit}?" if count == 1 else f"{deed} these {count} {unit}s?"
 
 
-def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
+def question(
+    planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = (), *, apart: int = 0
+) -> str:
     """The question, which names each target; `hidden` of them the filter does not show, `beside`
-    end with them (all rows of their nodes, to disable these).
+    end with them (all rows of their nodes, to disable these). `apart` other rows are marked, and
+    not asked about.
     """
     is_disabling = planned.deed is Deed.DISABLE
     about = ending(planned, beside, moment) if is_disabling else targets(planned, moment)
@@ -79,6 +82,9 @@ def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Ro
         parts.append(f"The same process holds these, which end with it: {names}.")
     if hidden:
         parts.append(f"The filter hides {hidden} of these marked rows.")
+    if apart:
+        rows = "The marked row is" if apart == 1 else f"The {apart:,} marked rows are"
+        parts.append(f"{rows} left alone: this is about the sheet's row only.")
     if planned.left_out:
         parts.append("Left out:\n" + "\n".join(planned.left_out))
     return "\n\n".join(part for part in parts if part)

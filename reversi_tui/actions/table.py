@@ -147,6 +147,12 @@ ACTIONS = (
         tip="Show more columns where there is room: flaps, kills, bytes, client, tags",
     ),
     Action(
+        id="view.beside",
+        key="backslash",
+        title="Side pane",
+        tip="Show the row's sheet beside the table, from 160 columns, or hide it",
+    ),
+    Action(
         id="view.pause",
         key="z",
         title="Pause",
@@ -316,6 +322,8 @@ MOVES = {
     "table.first": "home",
     "table.last": "end",
     "app.leave": "ctrl+c,ctrl+q",
+    "sheet.previous": "left_square_bracket",
+    "sheet.next": "right_square_bracket",
 }
 """Ids and keys of actions that are bound elsewhere; the operator may change these keys too."""
 
@@ -331,6 +339,14 @@ def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         (keys_of("table.up", "table.down"), "One row up or down"),
         (keys_of("table.page_up", "table.page_down"), "One page up or down"),
         (keys_of("table.first", "table.last"), "The first row, the last row"),
+        (
+            keys_of("sheet.previous", "sheet.next"),
+            "In a row's sheet: the row before, the row after",
+        ),
+        (
+            "1-5, ← →",
+            "In a row's sheet: state, events, history, registry, raw; other keys act on it",
+        ),
         (keys_of("app.leave"), "Quit the console, from any screen"),
     )
 
@@ -380,6 +396,9 @@ KEY_NAMES = {
     "left": "←",
     "right": "→",
     "escape": "esc",
+    "backslash": "\\",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 
 

@@ -18,6 +18,8 @@ from checker.registry.snapshot import copied_nodes
 from checker.rows.from_registry import barred_words, broken_row
 from checker.rows.row import Key, Row
 
+MOST_SHOWN = 65536
+"""Bytes of a node's file that its sheet shows."""
 POLL_EVERY_S = 0.25
 STAMP_SHARE = 400
 """Polling the registry's files may take one part in so many of our time."""
@@ -116,3 +118,12 @@ def changed_at(folder: Path) -> int:
         return folder.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def text_of(path: Path) -> str:
+    """The text of a node's file; empty if there is none, or we may not read it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_SHOWN).decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
 from checker.model import CheckerError, Event, Machine, Status, Tunnel, seen_at
+from checker.registry.reading import node_path
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
 from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
@@ -25,7 +26,7 @@ from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
 from reversi_tui.reader.mutes import MuteReader
-from reversi_tui.reader.registry import POLL_EVERY_S, Registered
+from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report
 from reversi_tui.rows.uptime import DAYS
@@ -335,6 +336,7 @@ class Source:
                 days=state.uptime(node, port, since_day=since),
                 usage=self.read_usage(session.pid) if session else None,
                 last=last_seen(state, node, port) if is_lost(tunnel) else None,
+                registry=text_of(node_path(self.layout, node)),
             )
         finally:
             state.close()

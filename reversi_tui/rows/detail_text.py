@@ -12,10 +12,7 @@ from checker.output import clock
 from checker.rows.cells import (
     answer_text,
     bytes_text,
-    bytes_value,
-    kills_value,
     named,
-    reason,
     safe,
     status_text,
     stranger,
@@ -66,11 +63,9 @@ def meaning(row: Row, moment: Moment) -> str:
     return STATUS_MEANING[row.seen.status]
 
 
-def decided(row: Row, moment: Moment) -> list[tuple[str, str]]:
-    """What the registry says about the row."""
+def decided(row: Row) -> list[tuple[str, str]]:
+    """What the registry says about the forward."""
     forward = row.forward
-    if row.members:
-        return [("forwards", "\n".join(member_text(member, moment) for member in row.members))]
     if forward is None:
         return [("target", NOT_KNOWN), ("expect", NOT_KNOWN)]
     return [
@@ -115,50 +110,6 @@ def held_text(row: Row) -> str:
         return f"{row.seen.session.pid} (start {row.seen.session.start_ticks})"
     found = stranger(row)
     return f"none: the port is held by {found}" if found else "no known process holds the port"
-
-
-def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
-    """Names and texts, in the order of the sheet, without the status."""
-    seen, known, now = row.seen, row.known, moment.now
-    public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
-    through = bytes_value(row)
-    own = [
-        *([("found", safe(reason(row), 256))] if seen.detail and not row.why_barred else []),
-        ("answer", safe(seen.answer, 512) or "none"),
-        ("port", f"{seen.port}{public}"),
-    ]
-    return [
-        *(
-            [(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))]
-            if row.barred and not row.is_shut
-            else []
-        ),
-        *([("because", safe(row.why_barred, 256))] if row.why_barred else []),
-        *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
-        *([("muted", mute_text(row.mute))] if row.mute else []),
-        ("node", safe(seen.node)),
-        *([("device", f"calls itself {safe(row.calls_itself)}")] if row.calls_itself else []),
-        *([("tags", safe(" ".join(row.tags), 600))] if row.tags else []),
-        *([("note", safe(row.note, 200))] if row.note else []),
-        *([] if row.members else own),
-        *decided(row, moment),
-        ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
-        ("sshd", held_text(row)),
-        ("peer", safe(seen.peer, 128) or NOT_KNOWN),
-        ("instance", safe(known.instance, 128) or NOT_KNOWN),
-        ("client", safe(known.client, 128) or NOT_KNOWN),
-        (
-            "bytes",
-            NOT_KNOWN if through is None else f"{bytes_text(through)} through this connection",
-        ),
-        ("since", instant(seen.since, now)),
-        ("probed", instant(seen.probed_at, now) + (", STALE" if moment.is_stale(row) else "")),
-        ("asked", f"{instant(seen.checked_at, now)}, by the node"),
-        ("failures", f"{seen.failures} in a row, {seen.strikes} towards a kill"),
-        ("kills", f"{kills_value(row):.0f}"),
-        ("flaps", f"{known.flaps} lately"),
-        ("verdict", f"{seen.verdict} s"),
-    ]
 
 
 def mute_text(mute: Mute) -> str:

@@ -93,3 +93,5 @@ class Past:
     """What its sshd process uses; None: unknown."""
     last: LastSeen | None = None
     """Of a forward that is down; None: it is not."""
+    registry: str = ""
+    """The text of its node's registry file; empty: it cannot be read, or there is none."""

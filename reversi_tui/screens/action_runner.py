@@ -53,15 +53,16 @@ class ActionRunner:
 
     def ask(self, planned: Plan) -> None:
         desk, view, rows = self.desk, self.desk.view, planned.rows
-        hidden = sum(row.key not in view.shown for row in rows)
+        hidden = 0 if desk.opened() else sum(row.key not in view.shown for row in rows)
         nodes, moment = {row.seen.node for row in rows}, desk.moment()
         of_nodes = (view.rows[key] for node in nodes for key in view.by_node.get(node, ()))
         others = beside(planned, of_nodes)
         over = desk.dependencies.preferences.confirm_over
+        apart = view.marks - {row.key for row in rows} if desk.opened() else ()
         is_disabling = planned.deed is Deed.DISABLE
         confirm = Confirm(
             title(planned),
-            question(planned, moment, hidden, others),
+            question(planned, moment, hidden, others, apart=len(apart)),
             yes=planned.deed,
             lock=lock_for(planned, moment, others, over=over),
             reason="Why (rows and log show it)" if is_disabling else "",
@@ -83,7 +84,7 @@ class ActionRunner:
     def begin(self, planned: Plan) -> None:
         desk, deed = self.desk, planned.deed
         desk.pending.update((row.key, deed) for row in planned.rows)
-        desk.view.mark([row.key for row in planned.rows], marked=False)
+        desk.unmark(planned.rows)
         desk.voice.note(f"{subjects(planned)}: {deed} is under way")
         longest_s = ANSWER_WITHIN_S if deed.verb else None
         progress = Progress(deed=deed, total=len(planned.rows), longest_s=longest_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -70,6 +70,8 @@ class Desk:
     under_way: dict[Key, Deed]
     """What of it was begun."""
     moment: Callable[[], Moment]
+    opened: Callable[[], Key | None] = lambda: None
+    """The key of the row whose sheet is open; keys act on it, and on no marked row."""
 
     @property
     def app(self) -> App[Any]:
@@ -121,21 +123,37 @@ class Desk:
 
     def selected(self, to: str) -> Row | None:
         """The row under the cursor; if there is none, say that there is nothing `to` do."""
-        row = self.table.selected
+        row = self.row
         if row is None:
             self.voice.say(nothing_selected(to))
         return row
 
+    @property
+    def row(self) -> Row | None:
+        """The row of the open sheet, else the one under the cursor."""
+        key = self.opened()
+        return self.table.selected if key is None else self.feed.newest(key)
+
     def under_cursor(self) -> tuple[Row, ...]:
         """The forwards of the row under the cursor."""
-        row = self.table.selected
+        row = self.row
         return () if row is None else row.members or (row,)
+
+    def chosen(self) -> tuple[Row, ...]:
+        """The marked forwards, else those under the cursor; in a sheet only those of its row."""
+        marked = self.view.marked() if self.opened() is None else ()
+        return marked or self.under_cursor()
+
+    def unmark(self, rows: Sequence[Row]) -> None:
+        """Unmark rows after an act on them; in a sheet, which acts on no marked row, leave them."""
+        if self.opened() is None:
+            self.view.mark([row.key for row in rows], marked=False)
 
     def targets(self) -> tuple[Row, ...]:
         """The marked forwards, else those under the cursor; devices that wait to be accepted only
         if there is nothing else among them.
         """
-        rows = self.view.marked() or self.under_cursor()
+        rows = self.chosen()
         return tuple(row for row in rows if row.applicant is None) or rows
 
     def of_node(self, row: Row) -> tuple[Row, ...]:

@@ -1,174 +1,193 @@
-"""The detail sheet of a row: fields, the last 24 hours and 30 days, and its node's events."""
+"""The sheet of a row: its tabs, the keys that act on the row, and what came of them."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 
-from checker.model import Applicant, Event, Usage, Watched, printable
-from checker.model.last_seen import LastSeen
-from checker.rows.cells import status_text
-from checker.rows.row import HOURS, Moment, Row
-from reversi_tui.rows.detail_text import (
-    LABEL,
-    cloned,
-    event_text,
-    fields,
-    hanging,
-    hour_labels,
-    hours_text,
-    last_fields,
-    meaning,
-    title,
-    usage_text,
-)
+from checker.model import printable
+from checker.rows.row import Moment, Row
+from reversi_tui.rows.detail_text import title
+from reversi_tui.rows.dossier import Dossier, Paper
 from reversi_tui.rows.palette import Palette
-from reversi_tui.rows.pending_text import fields_of, meaning_of
-from reversi_tui.rows.uptime import DAYS, days_chart, days_text, in_ascii, runs
+from reversi_tui.rows.sheet_tabs import TABS, Tab, tab_text, tabs_line
+from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.widgets.line import Line
+from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.widgets.page import Page
 
-LEAST_HEIGHT = 20
-"""A sheet with fewer lines gets bars one line high."""
+WIDEST, EDGES = 110, 4
+"""Cells of the widest sheet, and of its borders and margins, as in the style sheet."""
+Call = Callable[[str], Awaitable[None]]
+"""Carries out the action of that id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
-    """What is read about a row only while its sheet is open."""
-
-    events: tuple[Event, ...] = ()
-    """Its node's events, the newest last."""
-    days: tuple[Watched, ...] = ()
-    usage: Usage | None = None
-    """What the row's sshd process uses."""
-    last: LastSeen | None = None
-    """What was last seen of it, if it is down."""
-    ssh: str = ""
-    """The command that logs in to the node, or why there is none."""
-    trouble: str = ""
-    """Why the rest could not be read."""
+async def nothing(_: str) -> None:
+    """Carry out no action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """The size and the styles of the sheet."""
+class Doors:
+    """What the sheet asks of the main screen."""
 
-    width: int
-    height: int
-    palette: Palette
-
-
-def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> None:
-    text.append(f"{name:<{LABEL}}", style="bold").append(
-        f"{hanging(value, paper.width)}\n", style=style
-    )
+    acts: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the actions that work on a row, by their keys."""
+    call: Call = nothing
+    walk: Callable[[int], None] = lambda _: None
+    """Goes so many rows on."""
+    keys: Callable[[int], Text] = lambda _: Text()
+    """The line of keys for a width."""
 
 
-def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
-    """The sheet's text; without a dossier, the rest is still being read."""
-    if row.applicant is not None and not row.members:
-        return pending(row, row.applicant, moment, dossier, paper)
-    text, word = Text(), status_text(row, moment)
-    style = paper.palette.warning if row.is_shut else paper.palette.status[row.seen.status]
-    text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=style)
-    text.append(f": {hanging(meaning(row, moment), paper.width - len(word) - 2)}\n")
-    for name, value in fields(row, moment):
-        field(text, name, value, paper, paper.palette.warning if name == row.barred else "")
-    if dossier:
-        for name, value in last_fields(dossier.last, moment.now) if dossier.last else ():
-            field(text, name, value, paper)
-        clones = cloned(dossier.events, moment.now)
-        if clones:
-            field(text, "clones", clones, paper, paper.palette.warning)
-        if dossier.usage:
-            field(text, "uses", usage_text(dossier.usage), paper)
-        field(text, "ssh", printable(dossier.ssh, 400), paper)
-    add_hours(text, row, moment, paper)
-    if dossier is None:
-        return text.append("\nreading the rest...")
-    if dossier.trouble:
-        return text.append(
-            f"\n{hanging(printable(dossier.trouble, 400), paper.width, 0)}",
-            style=paper.palette.warning,
-        )
-    add_days(text, dossier, moment, paper)
-    return add_events(text, dossier, paper)
-
-
-def pending(
-    row: Row, applicant: Applicant, moment: Moment, dossier: Dossier | None, paper: Paper
-) -> Text:
-    """The sheet's text for a device that waits to be accepted."""
-    text, word = Text(), status_text(row, moment)
-    text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=paper.palette.warning)
-    text.append(f": {hanging(meaning_of(applicant), paper.width - len(word) - 2)}\n")
-    for name, value in fields_of(row, applicant, moment):
-        field(text, name, value, paper)
-    return add_events(text, dossier, paper) if dossier else text
-
-
-def headed(text: Text, heading: str, sentence: str, paper: Paper) -> None:
-    """A heading, and the sentence after it."""
-    lines, end = hanging(f"{heading}: {sentence}", paper.width, 0), len(heading) + 1
-    text.append(f"\n{lines[:end]}", style="bold").append(f"{lines[end:]}\n")
-
-
-def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
-    headed(text, f"last {HOURS} hours", hours_text(row.known.hours), paper)
-    for level, length in runs(row.known.hours):
-        text.append(level.value * length, style=paper.palette.levels[level])
-    text.append(f"\n{hour_labels(moment.now)}\n", style=paper.palette.dim)
-
-
-def add_days(text: Text, dossier: Dossier, moment: Moment, paper: Paper) -> None:
-    today = time.strftime("%Y-%m-%d", time.gmtime(moment.now))
-    headed(text, f"last {DAYS} days", days_text(dossier.days, today), paper)
-    height = 3 if paper.height >= LEAST_HEIGHT else 1
-    text.append("\n".join(days_chart(dossier.days, today, paper.width, height=height))).append("\n")
-
-
-def add_events(text: Text, dossier: Dossier, paper: Paper) -> Text:
-    text.append("\nlast events, newest first\n", style="bold")
-    lines = [hanging(event_text(event), paper.width, 2) for event in reversed(dossier.events)]
-    return text.append("\n".join(lines) or "none")
+CLOSED = Doors()
 
 
 class Detail(Sheet):
-    """One row, kept fresh by the main screen."""
+    """One row, kept fresh by the main screen. Keys that act on a row act on this one."""
 
-    def __init__(self, row: Row, palette: Palette, *, ascii_only: bool = False) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "right,tab",
+            "turn(1)",
+            "Next tab",
+            id="sheet.tab_next",
+            tooltip="The next tab",
+            show=False,
+        ),
+        Binding(
+            "left,shift+tab",
+            "turn(-1)",
+            "Previous tab",
+            id="sheet.tab_back",
+            tooltip="The previous tab",
+            show=False,
+        ),
+        *(
+            Binding(
+                str(number),
+                f"tab({tab.value!r})",
+                tab.value,
+                id=f"sheet.{tab}",
+                tooltip=f"The tab {tab}",
+                show=False,
+            )
+            for number, tab in enumerate(TABS, 1)
+        ),
+        Binding(
+            "left_square_bracket",
+            "walk(-1)",
+            "Previous row",
+            id="sheet.previous",
+            tooltip="The sheet of the previous row",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket",
+            "walk(1)",
+            "Next row",
+            id="sheet.next",
+            tooltip="The sheet of the next row",
+            show=False,
+        ),
+    ]
+
+    AUTO_FOCUS: ClassVar[str | None] = "#sheet-page"
+
+    def __init__(
+        self, row: Row, palette: Palette, *, ascii_only: bool = False, doors: Doors = CLOSED
+    ) -> None:
         super().__init__(title(row))
         self.key = row.key
-        self.row, self.palette, self.ascii_only = row, palette, ascii_only
+        self.row, self.palette, self.ascii_only, self.doors = row, palette, ascii_only, doors
+        self.tab = Tab.STATE
+        self.place = ""
+        """Which of the rows shown it is."""
+        self.is_gone = False
         self.moment: Moment | None = None
         self.dossier: Dossier | None = None
 
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="sheet"):
+            yield Line(id="sheet-title")
+            yield Line(id="sheet-tabs")
+            yield Page(id="sheet-page")
+            yield Banner(id="sheet-said")
+            yield Line(id="sheet-keys")
+
     def on_mount(self) -> None:
-        super().on_mount()
         self.paint()
+
+    @property
+    def page(self) -> Page:
+        return self.query_one("#sheet-page", Page)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.paint)
 
+    async def on_key(self, event: events.Key) -> None:
+        """A key of an action on a row acts on this row."""
+        action = self.doors.acts.get(event.key)
+        if action:
+            event.stop()
+            event.prevent_default()
+            await self.doors.call(action)
+
+    def action_walk(self, step: int) -> None:
+        self.doors.walk(step)
+
+    def action_turn(self, step: int) -> None:
+        self.action_tab(TABS[(TABS.index(self.tab) + step) % len(TABS)])
+
+    def action_tab(self, name: str) -> None:
+        self.tab = Tab(name)
+        self.paint()
+        self.page.scroll_home(animate=False)
+
+    def show_row(self, row: Row, place: str, moment: Moment) -> None:
+        """Become the sheet of another row."""
+        self.key, self.row, self.dossier, self.is_gone = row.key, row, None, False
+        self.place, self.moment = place, moment
+        self.paint()
+        self.page.scroll_home(animate=False)
+
     def renew(self, row: Row | None, moment: Moment, dossier: Dossier | None = None) -> None:
         """Show what is known now; a row that is gone stays as it was."""
+        self.is_gone = row is None
         self.row, self.moment = row or self.row, moment
         self.dossier = dossier or self.dossier
         self.paint()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence above the keys; an empty one takes it away."""
+        if self.is_whole:
+            self.query_one("#sheet-said", Banner).show(printable(sentence, 800))
 
     def paint(self) -> None:
         """Write the text for the present size; the scroll bar's cell stays free."""
         if self.moment is None or not (self.is_mounted and self.is_whole):
             return
-        paper = Paper(
-            width=max(30, self.query_one("#sheet-title", Line).size.width - 1),
-            height=self.size.height,
-            palette=self.palette,
-        )
-        text = described(self.row, self.moment, self.dossier, paper)
-        self.show(plain(text) if self.ascii_only else text)
+        # before the first layout a widget has no size; the sheet's is known all the same
+        laid_out = self.query_one("#sheet-title", Line).size.width
+        width = max(30, (laid_out or min(WIDEST, self.size.width) - EDGES) - 1)
+        paper = Paper(width=width, height=self.size.height, palette=self.palette)
+        heading = Text(title(self.row), style="bold")
+        if self.is_gone:
+            heading.append("  gone; this is what was known last", style=self.palette.warning)
+        elif self.place:
+            heading.append(f"  {self.place}", style=f"not bold {self.palette.dim}")
+        self.query_one("#sheet-title", Line).show(heading)
+        self.query_one("#sheet-tabs", Line).show(tabs_line(self.tab, paper))
+        self.query_one("#sheet-keys", Line).show(self.doors.keys(width + 1))
+        text = tab_text(self.tab, self.row, self.moment, self.dossier, paper)
+        self.shown = plain(text) if self.ascii_only else text
+        self.page.show(self.shown)
 
 
 def plain(text: Text) -> Text:

@@ -70,7 +70,7 @@ class Enroller:
         desk, view = self.desk, self.desk.view
         if desk.is_off(f"act.{answer}"):
             return
-        rows = [row for row in self.chosen_rows() if row.applicant is not None]
+        rows = [row for row in desk.chosen() if row.applicant is not None]
         chosen = applicants_of(rows)
         if not chosen:
             desk.voice.say(NOBODY)
@@ -103,12 +103,9 @@ class Enroller:
         now, before = row and row.applicant, asked.applicant
         return bool(now and before and now.fingerprint == before.fingerprint)
 
-    def chosen_rows(self) -> tuple[Row, ...]:
-        return self.desk.view.marked() or self.desk.under_cursor()
-
     def begin(self, answer: Answer, rows: Sequence[Row], chosen: Sequence[Applicant]) -> None:
         desk = self.desk
-        desk.view.mark([row.key for row in rows], marked=False)
+        desk.unmark(rows)
         desk.voice.note(f"{subject(chosen)}: {answer} is under way")
         desk.voice.renew()
         desk.start(self.answer(answer, chosen), group="acts")

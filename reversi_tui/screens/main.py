@@ -13,6 +13,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
 
 from checker.control.all_rows import no_nodes
@@ -28,6 +29,7 @@ from reversi_tui.rows.emptiness import why_empty
 from reversi_tui.rows.report import Report, clock_went_back, silence
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
+from reversi_tui.screens.beside import Beside
 from reversi_tui.screens.counts import Counting
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.enroller import Enroller
@@ -93,7 +95,9 @@ class Main(Screen[None]):
         self.writer = Writer(self.desk, self.table_view)
         self.counting = Counting(self.desk, self.table_view)
         self.following = Following(self.desk, self.table_view, Line(id="followed"))
-        self.row_detail = RowDetail(self.desk)
+        self.row_detail = RowDetail(self.desk, self.action_call)
+        self.beside = Beside(self.desk, self.row_detail)
+        self.table.moved = self.cursor_moved
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
         self.programs = ProgramRunner(self.desk)
@@ -133,6 +137,7 @@ class Main(Screen[None]):
             pending={},
             under_way=under_way,
             moment=self.moment,
+            opened=lambda: self.row_detail.key,
         )
 
     def moment(self) -> Moment:
@@ -188,6 +193,7 @@ class Main(Screen[None]):
             "view.sort_next": partial(view.sort_by_next, 1),
             "view.sort_back": partial(view.sort_by_next, -1),
             "view.reverse": view.reverse,
+            "view.beside": self.beside.switch,
             "view.uptime": self.uptimes.open,
             "view.pause": self.pause,
             "view.log": self.switch_log,
@@ -214,18 +220,23 @@ class Main(Screen[None]):
         yield Line(id="paused")
         yield Banner(id="trouble")
         yield Line(id="heading")
-        yield self.table
+        with Horizontal(id="middle"):
+            yield self.table
+            yield self.beside.pane
         yield self.log_pane
         yield self.progress
         yield self.following.line
+        yield Banner(id="news")
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar
+        yield self.beside.line
         yield Line(id="keys")
 
     def on_mount(self) -> None:
         self.table.focus()
         self.progress.display = self.following.line.display = False
+        self.beside.fit()
         remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
         if remarks:
             self.note("; ".join(remarks))
@@ -233,6 +244,7 @@ class Main(Screen[None]):
         self.set_interval(CLOCK_EVERY_S, self.tick)
 
     def on_resize(self) -> None:
+        self.beside.fit()
         self.call_after_refresh(self.renew)
 
     def tick(self) -> None:
@@ -260,6 +272,7 @@ class Main(Screen[None]):
         at = f"{time.strftime('%H:%M', time.localtime(self.said_at))} " if sentence else ""
         self.sentence = printable(f"{at}{sentence}", 800)
         self.show_said()
+        self.row_detail.say(sentence)
 
     def say_until_key(self, sentence: str) -> None:
         """Show a sentence below the last message, until the next key."""
@@ -314,6 +327,7 @@ class Main(Screen[None]):
         self.show_pause()
         self.table.repaint_changed()
         self.row_detail.renew()
+        self.beside.renew()
 
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
@@ -375,6 +389,7 @@ class Main(Screen[None]):
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
+            self.beside.follow(frozenset(row.key for row in report.changed))
             self.newsroom.follow(report, self.attention.follow(report))
 
     def say_what_left(self, before: Row | None) -> None:
@@ -391,6 +406,7 @@ class Main(Screen[None]):
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.passing and not clears:
             self.say_until_key("")
+        self.row_detail.say("")
 
     def switch_log(self) -> None:
         """Show the log of this console below the table, or hide it."""
@@ -424,8 +440,13 @@ class Main(Screen[None]):
     def on_tunnel_table_opened(self) -> None:
         self.row_detail.open()
 
+    def cursor_moved(self) -> None:
+        self.row_detail.follow_cursor()
+        self.beside.renew()
+
     def on_past_read(self, message: PastRead) -> None:
         self.row_detail.show_past(message)
+        self.beside.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
         self.newsroom.acted(message.keys)

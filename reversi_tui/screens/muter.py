@@ -95,7 +95,7 @@ class Muter:
         except CheckerError as error:
             desk.voice.note(f"{subject(rows)}: not done: {error}")
             return
-        desk.view.mark([row.key for row in rows], marked=False)
+        desk.unmark(rows)
         desk.voice.note("; ".join(filter(None, (said, note))))
         desk.voice.renew()
         desk.reader.wake()

@@ -27,6 +27,8 @@ class Sheet(ModalScreen[None]):
         ),
     ]
 
+    AUTO_FOCUS: ClassVar[str | None] = "#sheet-scroll"
+
     def __init__(self, title: str) -> None:
         super().__init__()
         self.heading = title
@@ -42,12 +44,11 @@ class Sheet(ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one("#sheet-title", Line).show(Text(self.heading, style="bold"))
         self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
-        self.query_one("#sheet-scroll").focus()
 
     @property
     def is_whole(self) -> bool:
         """Whether its parts are there; while it opens or closes they are not."""
-        return bool(self.query("#sheet-title")) and bool(self.query("#sheet-text"))
+        return bool(self.query("#sheet-title")) and bool(self.query("#sheet-text, #sheet-page"))
 
     def show(self, text: Text, *, at_end: bool = False) -> None:
         """Show this text, if it is new; `at_end` shows its last lines."""

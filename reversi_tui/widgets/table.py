@@ -120,6 +120,8 @@ class TunnelTable(ScrollView, can_focus=True):
             choice,
             looks,
         )
+        self.moved: Callable[[], None] = lambda: None
+        """Called after the cursor was put on a row, so that all is painted in one go."""
         self.cursor: Key | None = None
         self.awaited: NodeName | None = None
         """A node that was just added: the cursor goes to it once it has a row."""
@@ -341,6 +343,7 @@ class TunnelTable(ScrollView, can_focus=True):
         self.cursor, self.last_place = self.view.order[place], place
         self.show_place(place)
         self.repaint_changed()
+        self.moved()
 
     def show_place(self, place: int) -> None:
         top, height = round(self.scroll_y), max(1, self.size.height)

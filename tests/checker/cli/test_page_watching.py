@@ -49,7 +49,7 @@ def office(layout: Layout) -> Layout:
 
 
 def test_each_command_of_the_page_works(checker: Run, office: Layout) -> None:
-    assert len(LINES) == 15
+    assert len(LINES) == 16
     for line in LINES:
         program, *words = shlex.split(line)
         assert program == "reversi-checker"

@@ -6,6 +6,8 @@ import os
 import resource
 from pathlib import Path
 
+import psutil
+
 from checker.linux.machine import read_machine, usage_of
 
 
@@ -25,6 +27,7 @@ def test_a_process_uses_what_the_kernel_says() -> None:
     assert used is not None
     assert used.cpu_s > 0
     assert used.memory > 1 << 20
+    assert used.began_at == psutil.Process().create_time()
     assert used.descriptors == len(list(Path("/proc/self/fd").iterdir()))
     assert used.most_descriptors == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 

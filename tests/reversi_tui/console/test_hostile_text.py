@@ -32,9 +32,11 @@ from reversi_tui.__main__ import main
 from reversi_tui.app import Console
 from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.rows.detail_text import title
+from reversi_tui.rows.dossier import Dossier, Paper
 from reversi_tui.rows.palette import palette
+from reversi_tui.rows.sheet_tabs import described
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.detail import Detail, Dossier, Paper, described
+from reversi_tui.screens.detail import Detail
 from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import terminal
 from tests.reversi_tui.console.screen import shows, text, until

@@ -18,9 +18,10 @@ import reversi_tui
 from checker.model import Event, EventKind, NodeName, Port, Status, Watched
 from checker.rows.row import Known, Moment, Row
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
+from reversi_tui.rows.dossier import Dossier
 from reversi_tui.rows.palette import palette
 from reversi_tui.screens.columns import ColumnsChooser, Lister
-from reversi_tui.screens.detail import Detail, Dossier
+from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.help import Help
 from reversi_tui.screens.sorting import SortBy
 from reversi_tui.widgets.themes import THEMES
@@ -229,7 +230,7 @@ async def test_the_detail_shows_everything_at_every_size(size: tuple[int, int]) 
         await pilot.pause()
         assert "attic port 20010" in text(host)
         assert "! hung" in text(host)
-        await pilot.press("end")
+        await pilot.press("2")
         await seen(host, pilot, "event-300")
         assert detail.shown.plain.index("event-100") < detail.shown.plain.index("event-300")
         assert all(len(line) <= size[0] for line in lines(host))
@@ -258,7 +259,7 @@ async def test_a_detail_is_written_again_for_another_size() -> None:
         assert all(len(line) <= 60 for line in lines(host))
 
 
-@pytest.mark.parametrize("part", ["#sheet-title", "#sheet-text"])
+@pytest.mark.parametrize("part", ["#sheet-title", "#sheet-text, #sheet-page"])
 async def test_a_sheet_that_closes_takes_no_more_news(part: str) -> None:
     detail, keys = Detail(ROW, palette("terminal")), Help((), palette("terminal"))
     for sheet in (detail, keys):

@@ -57,9 +57,10 @@ STEPS = (
         awaited="worst day",
         size=(110, 46),
         text=(
-            "Enter shows everything known about a row: what the last probe found, who holds the"
-            " port, the last 24 hours, the last 30 days, the command that logs in to the node,"
-            " and the last events."
+            "Enter opens the sheet of a row: what the last probe found, who holds the port, its"
+            " settings and failures, the last 24 hours and 30 days, and the last events. `1` to `5`"
+            " turn its tabs, `[` and `]` go to the row before and after, and keys such as `k` and"
+            " `s` act on the sheet's row. From 160 columns `\\` shows the sheet beside the table."
         ),
     ),
     Step(

@@ -1,0 +1,44 @@
+"""Which actions work in the sheet of a row, and the line of keys there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.text import Text
+
+from reversi_tui.actions.action import Action
+from reversi_tui.actions.table import key_name
+
+PARTS = ("act", "row", "command")
+"""First parts of the ids of actions that are about a row."""
+ELSEWHERE = frozenset({"act.mark", "act.mark_all", "act.add", "row.detail"})
+"""About the table, although their ids begin like those of actions on a row."""
+ALSO = frozenset({"app.help"})
+OWN_KEYS = (("esc", "close"), ("[ ]", "other row"), ("1-5", "tab"))
+
+
+def works_there(action: Action) -> bool:
+    """Whether the action's key works in the sheet, on its row."""
+    is_of_row = action.id.partition(".")[0] in PARTS and action.id not in ELSEWHERE
+    return (is_of_row and not action.of_app) or action.id in ALSO
+
+
+def by_key(actions: Iterable[Action]) -> Mapping[str, str]:
+    """The ids of the actions that work there, by their keys."""
+    return {key: action.id for action in actions if works_there(action) for key in action.keys}
+
+
+def sheet_keys(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:
+    """The keys of the sheet, then as many of the actions as fit, without those that are `off`."""
+    mine = [
+        (key_name(action.keys[0]), action.title.lower())
+        for action in actions
+        if works_there(action) and action.shown and action.keys and action.id not in off
+    ]
+    text = Text()
+    for key, title in (*OWN_KEYS, *mine):
+        if text.cell_len + len(key) + len(title) + 1 > width:
+            break
+        text.append(key, style="bold").append(f" {title}  ")
+    text.rstrip()
+    return text

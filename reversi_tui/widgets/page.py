@@ -1,0 +1,52 @@
+"""A text that scrolls, and of which only the lines that differ are painted when it changes."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from rich.text import Text
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from reversi_tui.widgets.block import differing
+
+
+class Page(ScrollView, can_focus=True):
+    """Arrows, page keys, home and end scroll. Its writer breaks the lines."""
+
+    DEFAULT_CSS = """
+    Page {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1;
+    }
+    """
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self.lines: list[Text] = []
+
+    def show(self, text: Text) -> None:
+        """Show this text; repaint what differs from the one before."""
+        before, self.lines = self.lines, list(text.split("\n", allow_blank=True))
+        if len(before) != len(self.lines):
+            size = Size(1, len(self.lines))
+            # a plain assignment would lay out the whole screen again
+            self.set_reactive(Page.virtual_size, size)
+            self._scroll_update(size)
+        top, width = round(self.scroll_y), self.scrollable_content_region.width
+        pairs = zip_longest(before, self.lines, fillvalue=Text())
+        regions = [
+            Region(0, line - top, width, 1)
+            for line, (old, new) in enumerate(pairs)
+            if 0 <= line - top < self.size.height and differing(old, new)
+        ]
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        width, style = self.scrollable_content_region.width, self.rich_style
+        line = round(self.scroll_y) + y
+        if line >= len(self.lines):
+            return Strip.blank(width, style)
+        strip = Strip(self.lines[line].render(self.app.console))
+        return strip.adjust_cell_length(width).apply_style(style)
