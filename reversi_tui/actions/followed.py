@@ -1,4 +1,4 @@
-"""What becomes of the targets of a kill or reset: killed, down, up after some seconds. Pure."""
+"""What becomes of the targets of a kill or a reset: killed, down, up again. Pure."""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ def office(layout: Layout) -> Layout:
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     write_state(
         layout,
-        events=[Event(at=now, kind=EventKind.STATUS, text="hung: silent", node=OFFICE, port=port)],
+        events=[
+            Event(at=now, kind=kind, text=text, node=OFFICE, port=port)
+            for kind, text in ((EventKind.STATUS, "hung: silent"), (EventKind.REGISTRY, "tagged"))
+        ],
         uptime=[(OFFICE, port, Watched(day=day, up_s=50.0, watched_s=100.0))],
     )
     return layout
