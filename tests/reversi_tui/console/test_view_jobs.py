@@ -63,7 +63,7 @@ def at_work(home: Path, size: tuple[int, int] = (120, 40)) -> Iterator[Hand]:
     desk = home / "desk"
     desk.mkdir()
     with tmux(home, ["env", "-C", str(desk), *words], size=size) as pane:
-        pane.shows("basel-0", "9 forwards")
+        pane.shows("basel-0", "9 forwards", "127.0.0.1:22")  # the registry was read, too
         hand = Hand(pane)
         yield hand
         assert hand.keys <= MOST_KEYS
