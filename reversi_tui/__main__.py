@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from reversi_tui.settings.preferences import (
     parse_sort,
     parse_theme,
 )
+from reversi_tui.settings.views import settings_of, view_called
 
 EXAMPLES = """\
 examples:
@@ -63,6 +64,8 @@ class Args:
     remember: bool
     typed: Layer
     """The settings that were typed."""
+    view: str = ""
+    """The named view to begin with; empty: none."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,6 +115,11 @@ def add_view_options(made: argparse.ArgumentParser) -> None:
         "--filter",
         metavar="TEXT",
         help="show only rows that match: WORD, !WORD, COLUMN:WORD, since:<1h, is:fault, tag:site-a",
+    )
+    made.add_argument(
+        "--view",
+        metavar="NAME",
+        help="begin with a named view, as with its digit: faults, flapping, slow, or your own",
     )
     made.add_argument(
         "--sort",
@@ -180,6 +188,7 @@ def parse(argv: Sequence[str]) -> Args:
         show_config=given.show_config,
         remember=not given.no_remember,
         typed=Layer(origin="command line", values=typed_settings(given)),
+        view=given.view or "",
     )
 
 
@@ -188,6 +197,16 @@ def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
     given = config_table(layout.config)
     every_s = config_from(layout.config, given).policy.probe_every_s
     return every_s, layers_of_files(layout, given, os.environ)
+
+
+def asked_for(args: Args, files: tuple[Layer, ...]) -> Layer:
+    """The settings of the named view, and what else was typed. Raises UnknownView."""
+    if not args.view:
+        return args.typed
+    settings = settings_of(view_called(args.view, combined(files).views))
+    if args.once:
+        del settings["grouped"]  # scripts get a line for each forward
+    return replace(args.typed, values={**settings, **args.typed.values})
 
 
 def preferred(
@@ -200,7 +219,9 @@ def preferred(
     from reversi_tui.settings.remembered import Memory, memory_path
 
     memory = Memory(layout, memory_path(os.environ) if args.remember else None)
-    preferences, remark = memory.begin(files, (layer_of_environment(os.environ), args.typed))
+    preferences, remark = memory.begin(
+        files, (layer_of_environment(os.environ), asked_for(args, files))
+    )
     keymap({**{action.id: action.key for action in ACTIONS}, **MOVES}, preferences)
     if remark:
         print(f"reversi-tui: {remark}", file=sys.stderr)
@@ -211,7 +232,7 @@ def show_config(args: Args, layout: Layout) -> ExitCode:
     """Raises ConfigError, UnknownAction, KeyTwice."""
     _, files = of_files(layout)
     preferences = (
-        for_scripts(files, os.environ, args.typed)
+        for_scripts(files, os.environ, asked_for(args, files))
         if args.once
         else preferred(args, layout, files)[0]
     )
@@ -225,7 +246,7 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
 
     refuse_missing(layout)
     every_s, files = of_files(layout)
-    preferences = for_scripts(files, os.environ, args.typed)
+    preferences = for_scripts(files, os.environ, asked_for(args, files))
     # collecting garbage among thousands of new rows would take a fifth of the time
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What becomes of the targets of a kill or a reset: killed, down, up again after so long. Pure."""
+"""What becomes of the targets of a kill or a reset: killed, down, up again. Pure."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Followed:
         return is_new
 
     def is_stale(self, now: float) -> bool:
-        """Whether all have been back for so long that the line may go."""
+        """Whether all have been back for a minute, so that the line may go."""
         return self.over_at is not None and now - self.over_at >= SHOWN_S
 
     def text_of(self, key: Key, row: Row, moment: Moment) -> str:

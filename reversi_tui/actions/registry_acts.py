@@ -11,8 +11,7 @@ from checker.config.settings import load_config
 from checker.control.client_files import KeyFiles, KeyWish, key_files
 from checker.control.node_changes import NodeChange, carry_out, planned, remove_node
 from checker.control.plan_text import change_lines, removal_lines
-from checker.control.publishing import planned_publication, publish
-from checker.haproxy.program import proxy_of
+from checker.control.publishing import planned_at, publish
 from checker.model import Aim, Node, NodeName, Note, Port
 from checker.output import would_lines
 from checker.registry.edits import rekeyed
@@ -144,16 +143,12 @@ class RegistryActs:
 
     def publication(self, subject: Subject, values: Values) -> Proposal:
         layout = self.changes.layout
-        config = load_config(layout.config)
-        proxy = proxy_of(layout, config)
-        plan = planned_publication(
-            subject.registry, proxy, config.tunnel_uid, subject.forward, publication(values)
-        )
+        plan = planned_at(layout, subject.registry, subject.forward, publication(values))
         named = f"{plan.forward.node}:{plan.forward.port}"
 
         def work() -> Changed:
             notes: list[Note] = []
-            about = publish(layout, proxy, plan, notes.append)
+            about = publish(layout, plan, notes.append)
             return done(subject.node.name, [plan.sentence, *([about] if about else [])], notes)
 
         return Proposal(

@@ -19,7 +19,7 @@ NAMED = 3
 """So many forwards are named; of more, only the number."""
 VERBS = {EventKind.KILL: "killed", EventKind.RESET: "reset", EventKind.REGISTRY: "changed"}
 OURS = frozenset({"", "daemon"})
-"""Actors that are no people."""
+"""Actors that are not people."""
 NETWORKS = {4: 24, 6: 48}
 """The length of the prefix that one site probably has, by the version of IP."""
 

@@ -226,6 +226,7 @@ class Main(Screen[None]):
         yield self.log_pane
         yield self.progress
         yield self.following.line
+        yield Banner(id="news")
         yield Banner(id="said")
         yield self.filter_bar
         yield self.jump_bar

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from textual.timer import Timer
+
 from checker.control.client import operator_name
+from checker.model import printable
 from checker.rows.row import Key, Row
 from reversi_tui.rows.news import TOGETHER_S, Losses, News, deeds
 from reversi_tui.rows.report import Report
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.widgets.line import Banner
+
+SHOWN_S = 60.0
 
 
 class Newsroom:
@@ -19,8 +25,10 @@ class Newsroom:
         self.desk, self.table_view = desk, table_view
         self.losses = Losses()
         self.news: News | None = None
+        self.timer: Timer | None = None
+        """Hides the line."""
         self.mine: dict[Key, float] = {}
-        """When this console last acted on a row: what follows is no news."""
+        """When this console last acted on a row: what follows is not news."""
 
     def acted(self, keys: Iterable[Key]) -> None:
         """Note that this console did something to these rows."""
@@ -45,13 +53,22 @@ class Newsroom:
         self.tell(news)
 
     def tell(self, news: News | None) -> None:
-        if news is not None:
-            self.news = news
-            self.desk.voice.say(f"{news.text}; {self.desk.key_of('find.news')} shows it")
+        if news is None:
+            return
+        self.news = news
+        self.show(f"{news.text}; {self.desk.key_of('find.news')} shows it")
+        if self.timer is not None:
+            self.timer.stop()
+        self.timer = self.desk.screen.set_timer(SHOWN_S, lambda: self.show(""))
+
+    def show(self, text: str) -> None:
+        """On a line of its own: escape must clear what the operator did, and not what comes."""
+        self.desk.screen.query_one("#news", Banner).show(printable(text, 400))
 
     def jump(self) -> None:
         """Go to the row of the last news, or show only the nodes that it is about."""
         desk, news = self.desk, self.news
+        self.show("")
         if news is None:
             desk.voice.say("no news since this console began")
             return

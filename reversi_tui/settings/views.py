@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checker.model import InvalidValue
+from checker.model import CheckerError, InvalidValue
+from checker.nearest import did_you_mean
 
 LONGEST_NAME = 32
 DIGITS = tuple("123456789")
@@ -88,6 +89,36 @@ def described(view: NamedView) -> dict[str, Any]:
         "group": view.grouped,
     }
     return {key: value for key, value in found.items() if value}
+
+
+def settings_of(view: NamedView) -> dict[str, Any]:
+    """What the view sets, by the names of the fields of Preferences."""
+    found: dict[str, Any] = {
+        "filter_text": view.filter_text,
+        "faults_only": view.faults_only,
+        "grouped": view.grouped,
+    }
+    if view.sort:
+        found["sort_by"], found["backwards"] = view.sort
+    return {**found, "columns": view.columns} if view.columns else found
+
+
+class UnknownView(CheckerError):
+    """A view that does not exist."""
+
+    def __init__(self, name: str, views: Iterable[NamedView]) -> None:
+        names = [view.name for view in views]
+        hint = did_you_mean(name, names) or ";"
+        super().__init__(f"there is no view {name[:40]!r}{hint} views are: {', '.join(names)}")
+
+
+def view_called(name: str, views: Iterable[NamedView]) -> NamedView:
+    """Raises UnknownView."""
+    views = tuple(views)
+    found = next((view for view in views if view.name == name), None)
+    if found is None:
+        raise UnknownView(name, views)
+    return found
 
 
 def summary(view: NamedView) -> str:

@@ -42,14 +42,17 @@ def office(layout: Layout) -> Layout:
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     write_state(
         layout,
-        events=[Event(at=now, kind=EventKind.STATUS, text="hung: silent", node=OFFICE, port=port)],
+        events=[
+            Event(at=now, kind=kind, text=text, node=OFFICE, port=port)
+            for kind, text in ((EventKind.STATUS, "hung: silent"), (EventKind.REGISTRY, "tagged"))
+        ],
         uptime=[(OFFICE, port, Watched(day=day, up_s=50.0, watched_s=100.0))],
     )
     return layout
 
 
 def test_each_command_of_the_page_works(checker: Run, office: Layout) -> None:
-    assert len(LINES) == 15
+    assert len(LINES) == 16
     for line in LINES:
         program, *words = shlex.split(line)
         assert program == "reversi-checker"

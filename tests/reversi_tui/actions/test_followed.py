@@ -58,7 +58,7 @@ def followed(deed: Deed = Deed.RESET, *, done: bool = True) -> Followed:
         pytest.param(seen(Status.UP, OTHER, 6, 6), 900, "stale 14m", "stale 14m", id="stale since"),
     ],
 )
-def test_a_target_is_reset_then_down_then_up_after_so_long(
+def test_a_target_is_reset_then_down_then_up_after_some_seconds(
     row: Row, now: float, text: str, summary: str
 ) -> None:
     made = followed()

@@ -65,7 +65,7 @@ async def test_faults_of_one_site_are_one_line_and_a_key_shows_only_them(tmp_pat
         await until(pilot, lambda: nodes(app) == [one.node for one in down])
 
 
-async def test_what_this_console_did_itself_is_no_news(tmp_path: Path) -> None:
+async def test_what_this_console_did_itself_is_not_news(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     app = console(layout)
 

@@ -73,7 +73,7 @@ def test_faults_from_several_places_are_named_if_they_are_few() -> None:
     assert many.text == "+4 down"
 
 
-def test_a_row_that_is_only_stale_is_no_news() -> None:
+def test_a_row_that_is_only_stale_is_not_news() -> None:
     old = row("a", 1)
 
     assert Losses().add([old], replace(MOMENT, now=NOW + 9999)) is None
