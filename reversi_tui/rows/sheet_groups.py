@@ -5,6 +5,7 @@ from __future__ import annotations
 from checker.model import printable
 from checker.rows.cells import bytes_text, bytes_value, kills_value, reason, safe
 from checker.rows.row import Moment, Row
+from checker.rows.trend import trend_text
 from reversi_tui.rows.detail_text import (
     BARRED_MEANING,
     NOT_KNOWN,
@@ -24,6 +25,8 @@ from reversi_tui.rows.dossier import Dossier
 Fields = list[tuple[str, str]]
 """Names and texts."""
 NOTHING_READ = Dossier()
+TREND = 36
+"""The last latencies that are drawn, a cell each."""
 
 
 def groups(row: Row, moment: Moment, dossier: Dossier | None) -> list[tuple[str, Fields]]:
@@ -60,6 +63,7 @@ def now_fields(row: Row, moment: Moment) -> Fields:
         ("probed", instant(seen.probed_at, now) + (", STALE" if moment.is_stale(row) else "")),
         ("asked", f"{instant(seen.checked_at, now)}, by the node"),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
+        *([("trend", trend_text(row.known.trend[-TREND:]))] if row.known.trend else []),
     ]
 
 

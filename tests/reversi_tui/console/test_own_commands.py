@@ -125,7 +125,7 @@ async def test_keys_of_the_table_can_be_changed_too_and_are_in_the_help(tmp_path
         await until(pilot, lambda: app.main.table.cursor == ("barn", 20011))
         await pilot.press("down")
         await shows(pilot, "Colours")
-        await pilot.press("escape", "question_mark", "pagedown")
+        await pilot.press("escape", "question_mark", "pagedown", "pagedown")
         await shows(pilot, "↑, f7")
 
 

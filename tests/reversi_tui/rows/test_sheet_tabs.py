@@ -110,6 +110,13 @@ def test_the_connection_has_an_age_and_its_process_costs_something() -> None:
     assert "uses      1.2 s of CPU, 8.3M of memory\n" in shown
 
 
+def test_the_last_latencies_are_drawn() -> None:
+    row = replace(ROW, known=Known(trend=(*[40.0] * 50, 90.0)))
+
+    assert f"trend     {'▁' * 35}█\n" in text(Tab.STATE, row)
+    assert "trend" not in text(Tab.STATE)
+
+
 def test_raw_bytes_are_only_in_the_raw_tab() -> None:
     with_bytes = [tab for tab in TABS if "53 53 48 2d" in text(tab)]
 
