@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.rows.row import Key, Row
+from checker.rows.row import Key, Row, age_text
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.view import View
 
@@ -28,6 +28,16 @@ class Feed:
         """End the pause, and return what was held back."""
         held, self.held, self.paused_at = self.held, None, None
         return held
+
+    def pause_text(self, now: float, key: str) -> str:
+        """How long the pause has lasted, and what waits; empty without one. `key` ends it."""
+        if self.paused_at is None:
+            return ""
+        waiting = len(self.held.changed) if self.held else 0
+        return (
+            f"PAUSED for {age_text(now - self.paused_at)}: {waiting} changed"
+            f" row{'' if waiting == 1 else 's'} held back; {key} resumes"
+        )
 
     def take(self, report: Report) -> bool:
         """Take in a report; whether the order of the rows changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checker.model import Event, Machine, Usage, Watched, is_future
+from checker.model import Event, Machine, Usage, Watched, is_future, printable
 from checker.model.last_seen import LastSeen
 from checker.rows.cells import bytes_text
 from checker.rows.row import Key, Row, age_text
@@ -43,6 +43,8 @@ class Health:
     """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
 
 
+MOST_OF_TROUBLE = 600
+"""Characters."""
 LATE_S = 30.0
 """A running daemon marks its sweep every two seconds, if it keeps time."""
 
@@ -95,3 +97,17 @@ class Past:
     """Of a forward that is down; None: it is not."""
     registry: str = ""
     """The text of its node's registry file; empty: it cannot be read, or there is none."""
+
+
+def trouble(health: Health, now: float, unseen: str) -> str:
+    """What the operator must know before believing the rows; empty if nothing. `unseen`: why there
+    are no rows, once the registry was read.
+    """
+    sentences = list(filter(None, (clock_went_back(health, now), silence(health, now))))
+    sentences += [health.trouble] if health.trouble else []
+    if health.problems:
+        more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
+        sentences.append(f"{health.problems[0]}{more}")
+    if health.registry_read and unseen:
+        sentences.append(unseen)
+    return printable("; ".join(sentences), MOST_OF_TROUBLE)

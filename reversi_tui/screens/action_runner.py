@@ -20,7 +20,7 @@ from reversi_tui.actions.progress import AT_ONCE, Progress
 from reversi_tui.actions.questions import beside, lock_for, question, title
 from reversi_tui.messages import Acted
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.line import Line
 
@@ -38,6 +38,10 @@ class ActionRunner:
         self.timer: Timer | None = None
         self.given_up: dict[int, asyncio.Event] = {}
         """For each Progress, by its identity: that nobody waits for it any more."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {f"act.{deed}": partial(self.act, deed) for deed in Deed}
 
     def act(self, name: str) -> None:
         desk = self.desk

@@ -12,7 +12,7 @@ from reversi_tui.rows.detail_text import title
 from reversi_tui.rows.dossier import Dossier, Paper
 from reversi_tui.rows.selected_text import Room, selected_text
 from reversi_tui.rows.sheet_tabs import described
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.widgets.block import Block
 
@@ -37,6 +37,12 @@ class Beside:
         self.read: tuple[Key, Dossier] | None = None
         self.resting: Timer | None = None
         self.key: Key | None = None
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.beside": self.switch,
+        }
 
     def switch(self) -> None:
         """Show the pane, or hide it."""

@@ -19,7 +19,7 @@ from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, n
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.columns import FRAME, Lister
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.widgets.line import Line
 
@@ -132,6 +132,12 @@ class Counting:
     def __init__(self, desk: Desk, table_view: TableView) -> None:
         self.desk, self.table_view = desk, table_view
         self.column = COUNTED[0]
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.counts": self.open,
+        }
 
     def open(self) -> None:
         if not self.desk.view.shown:

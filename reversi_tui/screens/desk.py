@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +23,8 @@ from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.table import TunnelTable
 
 T = TypeVar("T")
+Call = Callable[[], Awaitable[None] | None]
+"""What an action does."""
 
 
 class Reader(Protocol):

@@ -25,7 +25,7 @@ from reversi_tui.widgets.page import Page
 
 WIDEST, EDGES = 110, 4
 """Cells of the widest sheet, and of its borders and margins, as in the style sheet."""
-Call = Callable[[str], Awaitable[None]]
+CallById = Callable[[str], Awaitable[None]]
 """Carries out the action of that id."""
 
 
@@ -39,7 +39,7 @@ class Doors:
 
     acts: Mapping[str, str] = field(default_factory=dict)
     """The ids of the actions that work on a row, by their keys."""
-    call: Call = nothing
+    call: CallById = nothing
     walk: Callable[[int], None] = lambda _: None
     """Goes so many rows on."""
     keys: Callable[[int], Text] = lambda _: Text()

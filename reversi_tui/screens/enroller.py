@@ -23,7 +23,7 @@ from reversi_tui.actions.applicants import (
 )
 from reversi_tui.actions.questions import Lock
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.terminal.threads import detached
 
 
@@ -34,6 +34,13 @@ class Enroller:
         self.desk = desk
         self.answered: set[str] = set()
         """Fingerprints of the devices that were accepted or rejected from here."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "act.accept": self.accept,
+            "act.reject": self.reject,
+        }
 
     def follows(self, before: Row) -> bool:
         """After the selected row left: if it was of a device that waited, whether its node's row is

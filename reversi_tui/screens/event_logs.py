@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from checker.model import Event
 from checker.rows.row import Key
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.event_log import EventLog, Surroundings
 from reversi_tui.screens.going import go_to
 from reversi_tui.screens.table_view import TableView
@@ -17,6 +17,13 @@ class EventLogs:
 
     def __init__(self, desk: Desk, table_view: TableView, show_mine: Callable[[], None]) -> None:
         self.desk, self.table_view, self.show_mine = desk, table_view, show_mine
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.log_sheet": self.open,
+            "row.events": self.open_for_row,
+        }
 
     def open(self) -> None:
         """Open the log at its end."""

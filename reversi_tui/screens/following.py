@@ -8,7 +8,7 @@ from rich.text import Text
 
 from checker.rows.row import Key
 from reversi_tui.actions.followed import PAST
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.widgets.line import Line
@@ -21,6 +21,12 @@ class Following:
         self.desk, self.table_view, self.line = desk, table_view, line
         self.before: Preferences | None = None
         """What was shown before the view of the targets."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.follow": self.switch,
+        }
 
     @property
     def is_shown(self) -> bool:

@@ -10,7 +10,7 @@ from checker.rows.row import Row
 from reversi_tui.actions.node_changes import Changed
 from reversi_tui.actions.plans import nothing_selected, summed_up
 from reversi_tui.screens.asking import Ask
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.terminal.threads import detached
 
 HOW = "Write tags, with blanks between them; -tag takes one away"
@@ -21,6 +21,13 @@ class LabelEditor:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "row.note": self.note,
+            "act.tags": self.tags,
+        }
 
     def tags(self) -> None:
         """Ask for tags to give and to take away, of the marked nodes or the one under the

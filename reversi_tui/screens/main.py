@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,7 +17,7 @@ from textual.screen import Screen
 
 from checker.control.all_rows import no_nodes
 from checker.model import printable
-from checker.rows.row import Key, Moment, Row, age_text
+from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.action import Action
 from reversi_tui.actions.plans import Deed, left
 from reversi_tui.actions.table import ACTIONS, of_command, with_keys
@@ -26,12 +25,12 @@ from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.rows.emptiness import why_empty
-from reversi_tui.rows.report import Report, clock_went_back, silence
+from reversi_tui.rows.report import Report, trouble
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.beside import Beside
 from reversi_tui.screens.counts import Counting
-from reversi_tui.screens.desk import Desk, Reader
+from reversi_tui.screens.desk import Call, Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.event_logs import EventLogs
 from reversi_tui.screens.following import Following
@@ -62,9 +61,6 @@ SAID_S = 60.0
 """How long a message stays: the log has it."""
 JUDGE_EVERY = 3
 """Ticks of the clock between looks at rows that come and go by the time only."""
-
-
-Call = Callable[[], Awaitable[None] | None]
 
 
 def bindings(actions: Sequence[Action]) -> list[BindingType]:
@@ -150,56 +146,30 @@ class Main(Screen[None]):
 
     def calls_by_id(self) -> Mapping[str, Call]:
         """What each action of the table does."""
-        view, acting, programs = self.table_view, self.acting, self.programs
-        deeds = {f"act.{deed}": partial(acting.act, deed) for deed in Deed}
-        own = {
-            f"command.{command.name}": partial(programs.start_command, command)
-            for command in self.dependencies.preferences.commands
-        }
+        parts = (
+            self.table_view,
+            self.acting,
+            self.programs,
+            self.editor,
+            self.muter,
+            self.enroller,
+            self.row_detail,
+            self.registry_menu,
+            self.reacher,
+            self.labels,
+            self.newsroom,
+            self.named_views,
+            self.writer,
+            self.following,
+            self.counting,
+            self.beside,
+            self.uptimes,
+            self.event_logs,
+        )
         return {
-            **deeds,
-            **own,
-            "act.add": self.editor.add,
-            "act.mute": self.muter.mute,
-            "act.accept": self.enroller.accept,
-            "act.reject": self.enroller.reject,
-            "act.mark": view.mark,
-            "act.mark_all": view.mark_all,
-            "row.detail": self.row_detail.open,
-            "row.shell": programs.open_shell,
-            "row.registry": self.registry_menu.open,
-            "row.shell_as": self.reacher.login_as,
-            "row.copy": self.reacher.open,
-            "row.command": programs.choose_command,
-            "row.bundle": self.editor.build,
-            "row.note": self.labels.note,
-            "act.tags": self.labels.tags,
-            "find.filter": view.open_filter,
-            "find.jump": view.open_jump,
-            "find.news": self.newsroom.jump,
-            "view.faults": view.switch_faults,
-            "view.groups": view.switch_groups,
-            "view.unfold": partial(view.unfold, True),
-            "view.fold": partial(view.unfold, False),
-            "view.columns": view.choose_columns,
-            "view.wide": view.switch_wide,
-            "view.theme": view.choose_theme,
-            "view.save": self.named_views.save,
-            "view.write": self.writer.write,
-            "view.follow": self.following.switch,
-            "view.counts": self.counting.open,
-            "view.copy": self.writer.copy,
-            "view.sort": view.choose_sort,
-            "view.sort_next": partial(view.sort_by_next, 1),
-            "view.sort_back": partial(view.sort_by_next, -1),
-            "view.reverse": view.reverse,
-            "view.beside": self.beside.switch,
-            "view.uptime": self.uptimes.open,
+            **{name: call for part in parts for name, call in part.calls().items()},
             "view.pause": self.pause,
             "view.log": self.switch_log,
-            "view.log_sheet": self.event_logs.open,
-            "row.events": self.event_logs.open_for_row,
-            "app.help": view.help,
             "app.clear": self.clear,
         }
 
@@ -304,13 +274,7 @@ class Main(Screen[None]):
         view.named = self.following.name() or self.named_views.current()
         drawn = {
             "#gateway": gateway.fitted(width),
-            "#counts": counts_line(
-                view,
-                looks,
-                columns,
-                editing=editing,
-                width=width,
-            ),
+            "#counts": counts_line(view, looks, columns, editing=editing, width=width),
             "#heading": heading(columns, view, looks),
             "#keys": keys_line(self.desk.actions, self.desk.off, width),
         }
@@ -323,43 +287,22 @@ class Main(Screen[None]):
             clear_key=self.desk.key_of("app.clear"),
             faults_key=self.desk.key_of("view.faults"),
         )
-        self.query_one("#trouble", Banner).show(self.trouble())
+        unseen = "" if view.rows else no_nodes(self.dependencies.layout)
+        about = trouble(self.feed.health, self.dependencies.now(), unseen)
+        self.query_one("#trouble", Banner).show(about)
         self.show_pause()
         self.table.repaint_changed()
         self.row_detail.renew()
         self.beside.renew()
 
-    def trouble(self) -> str:
-        """What the operator must know before believing the rows."""
-        health = self.feed.health
-        now = self.dependencies.now()
-        found = (clock_went_back(health, now), silence(health, now), health.trouble)
-        sentences = list(filter(None, found))
-        if health.problems:
-            more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
-            sentences.append(f"{health.problems[0]}{more}")
-        if health.registry_read and not self.view.rows:
-            sentences.append(no_nodes(self.dependencies.layout))
-        return printable("; ".join(sentences), 600)
-
     def show_pause(self) -> None:
         """A line of its own, so that its count, which may change many times a second, repaints
         nothing else.
         """
-        line, text = self.query_one("#paused", Line), self.pause_text()
+        line = self.query_one("#paused", Line)
+        text = self.feed.pause_text(self.dependencies.now(), self.desk.key_of("view.pause"))
         line.display = bool(text)
         line.show(Text(text))
-
-    def pause_text(self) -> str:
-        feed = self.feed
-        if feed.paused_at is None:
-            return ""
-        waiting = len(feed.held.changed) if feed.held else 0
-        age = age_text(self.dependencies.now() - feed.paused_at)
-        return (
-            f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back;"
-            f" {self.desk.key_of('view.pause')} resumes"
-        )
 
     def pause(self) -> None:
         """Hold the table still, or let in what came meanwhile."""

@@ -22,7 +22,7 @@ from reversi_tui.actions.mutes import (
 )
 from reversi_tui.actions.plans import nothing_selected
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.mute_form import MuteForm
 from reversi_tui.terminal.threads import detached
 
@@ -32,6 +32,12 @@ class Muter:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "act.mute": self.mute,
+        }
 
     async def mute(self) -> None:
         desk, rows = self.desk, self.desk.targets()

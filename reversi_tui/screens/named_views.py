@@ -10,7 +10,7 @@ from reversi_tui.actions.action import Action
 from reversi_tui.actions.table import MOVES, key_name, of_view
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
 from reversi_tui.screens.asking import Ask
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.settings.views import (
@@ -61,6 +61,12 @@ class NamedViews:
         self.sort_before: Order | None = None
         if begun and begun.sort:
             self.sort_before = (files.sort_by, files.backwards)
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.save": self.save,
+        }
 
     def as_view(self) -> NamedView:
         """What is shown now, as a view without a name."""

@@ -11,7 +11,7 @@ from checker.model import printable
 from checker.rows.row import Key, Row
 from reversi_tui.rows.news import TOGETHER_S, Losses, News, deeds
 from reversi_tui.rows.report import Report
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.widgets.line import Banner
 
@@ -29,6 +29,12 @@ class Newsroom:
         """Hides the line."""
         self.mine: dict[Key, float] = {}
         """When this console last acted on a row: what follows is not news."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "find.news": self.jump,
+        }
 
     def acted(self, keys: Iterable[Key]) -> None:
         """Note that this console did something to these rows."""

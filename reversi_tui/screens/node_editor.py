@@ -13,7 +13,7 @@ from reversi_tui.actions.new_node import checked, parse_output
 from reversi_tui.actions.node_changes import Changed
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.asking import Ask
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.picking import Choose
 from reversi_tui.terminal.threads import detached
 
@@ -28,6 +28,13 @@ class NodeEditor:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "act.add": self.add,
+            "row.bundle": self.build,
+        }
 
     async def add(self) -> None:
         """Open the form for a new node, which checks against the registry as it is now; keys wait

@@ -15,7 +15,7 @@ from reversi_tui.actions.questions import Lock, several
 from reversi_tui.actions.ssh import doubt, way_in
 from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.picking import Choose
 from reversi_tui.settings.preferences import Command, expanded
@@ -35,6 +35,15 @@ class ProgramRunner:
         self.batches = BatchRunner(desk, self.record, self.filled_in)
         self.said_unlogged = False
         """Whether the operator knows that events cannot be written."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        own = self.desk.dependencies.preferences.commands
+        return {
+            **{f"command.{one.name}": partial(self.start_command, one) for one in own},
+            "row.shell": self.open_shell,
+            "row.command": self.choose_command,
+        }
 
     async def record(self, kind: EventKind, row: Row, argv: Sequence[str]) -> None:
         """Log what is about to run. If it cannot be logged, say so once, and go on."""

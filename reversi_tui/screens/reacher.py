@@ -12,7 +12,7 @@ from checker.rows.row import Row
 from reversi_tui.actions.own_commands import run
 from reversi_tui.actions.reach import Hop, Way, as_user, hop_to, ways
 from reversi_tui.screens.asking import Ask
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.reach import Reach
@@ -27,6 +27,13 @@ class Reacher:
         self.desk, self.programs = desk, programs
         self.users: dict[str, str] = {}
         """The user that was last given for a node."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "row.shell_as": self.login_as,
+            "row.copy": self.open,
+        }
 
     async def open(self) -> None:
         """Show the ways to reach the row under the cursor."""

@@ -12,7 +12,7 @@ from reversi_tui.actions.questions import UP, Lock, up_among
 from reversi_tui.actions.registry_acts import Proposal, RegistryActs
 from reversi_tui.actions.registry_forms import TITLES, Act, Subject, Values, boxes, live
 from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.node_editor import folder
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.registry_form import RegistryForm
@@ -30,6 +30,12 @@ class RegistryMenu:
         self.acts = RegistryActs(changes=desk.dependencies.changes)
         self.gone: set[NodeName] = set()
         """Names that no node has any more, because of what was done here."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "row.registry": self.open,
+        }
 
     def open(self) -> None:
         """Let the operator choose what to do to the node under the cursor."""

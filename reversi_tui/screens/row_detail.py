@@ -9,8 +9,8 @@ from reversi_tui.actions.ssh import by_hand
 from reversi_tui.messages import PastRead
 from reversi_tui.rows.dossier import Dossier
 from reversi_tui.rows.report import Past, Report
-from reversi_tui.screens.desk import Desk
-from reversi_tui.screens.detail import Call, Detail, Doors
+from reversi_tui.screens.desk import Call, Desk
+from reversi_tui.screens.detail import CallById, Detail, Doors
 from reversi_tui.terminal.process_group import shown
 from reversi_tui.terminal.threads import detached
 
@@ -18,9 +18,15 @@ from reversi_tui.terminal.threads import detached
 class RowDetail:
     """Reads a row's past beside the loop, when the sheet opens and when the row changes."""
 
-    def __init__(self, desk: Desk, call: Call) -> None:
+    def __init__(self, desk: Desk, call: CallById) -> None:
         """`call` carries out the action of an id."""
         self.desk, self.call = desk, call
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "row.detail": self.open,
+        }
 
     @property
     def sheet(self) -> Detail | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from checker.model import printable
 from checker.rows.claims import lowered
@@ -15,7 +16,7 @@ from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.screens.columns import ColumnsChooser
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.help import Help
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sorting import SortBy
@@ -39,6 +40,27 @@ class TableView:
         """The row where the last jump began."""
         self.filtered_from: Selected | None = None
         """The row that was selected when the filter was opened; None while it is closed."""
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "act.mark": self.mark,
+            "act.mark_all": self.mark_all,
+            "find.filter": self.open_filter,
+            "find.jump": self.open_jump,
+            "view.faults": self.switch_faults,
+            "view.groups": self.switch_groups,
+            "view.unfold": partial(self.unfold, True),
+            "view.fold": partial(self.unfold, False),
+            "view.columns": self.choose_columns,
+            "view.wide": self.switch_wide,
+            "view.theme": self.choose_theme,
+            "view.sort": self.choose_sort,
+            "view.sort_next": partial(self.sort_by_next, 1),
+            "view.sort_back": partial(self.sort_by_next, -1),
+            "view.reverse": self.reverse,
+            "app.help": self.help,
+        }
 
     def as_preferences(self) -> Preferences:
         """How the table is looked at now."""

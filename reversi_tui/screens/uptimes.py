@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checker.rows.row import Key
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.going import go_to
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.screens.uptime import Uptime
@@ -14,6 +14,12 @@ class Uptimes:
 
     def __init__(self, desk: Desk, table_view: TableView) -> None:
         self.desk, self.table_view = desk, table_view
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.uptime": self.open,
+        }
 
     def open(self) -> None:
         def chosen(key: Key | None) -> None:

@@ -11,7 +11,7 @@ from reversi_tui.actions.writing import FORMATS, name_for, text_in, write_new
 from reversi_tui.once import columns_shown
 from reversi_tui.rows.written import Shown, markdown
 from reversi_tui.screens.asking import Ask
-from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.terminal.clipboard import copy_table_sequence
@@ -26,6 +26,13 @@ class Writer:
 
     def __init__(self, desk: Desk, table_view: TableView) -> None:
         self.desk, self.table_view = desk, table_view
+
+    def calls(self) -> dict[str, Call]:
+        """What it does, by the id of the action."""
+        return {
+            "view.write": self.write,
+            "view.copy": self.copy,
+        }
 
     def shown(self, rows: Sequence[Row] | None = None) -> Shown:
         """What is shown; only these rows, if they are given."""
