@@ -17,7 +17,8 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import WorkerFailed
 
 from reversi_tui.actions.action import Action
-from reversi_tui.actions.table import WITHOUT_KEY, key_name
+from reversi_tui.actions.key_names import key_name
+from reversi_tui.actions.table import WITHOUT_KEY
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from rich.text import Text
 
 from reversi_tui.actions.action import Action
-from reversi_tui.actions.table import key_name
+from reversi_tui.actions.key_names import key_name
 
 PARTS = ("act", "row", "command")
 """First parts of the ids of actions that are about a row."""

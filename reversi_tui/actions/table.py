@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reversi_tui.actions.action import Action
+from reversi_tui.actions.key_names import key_name
 from reversi_tui.actions.view_actions import VIEW_ACTIONS
 from reversi_tui.settings.preferences import Command
-from reversi_tui.settings.views import NamedView, summary
 
 SECTIONS = {
     "act": "Act",
@@ -20,7 +20,6 @@ SECTIONS = {
     "app": "Console",
 }
 """Titles by the first part of an action's id, in the order of the help."""
-
 ACTIONS = (
     Action(
         id="act.kill",
@@ -311,7 +310,6 @@ ACTIONS = (
         tip="Stop acts on many rows; else clear the last message, the marks, then the filter",
     ),
 )
-
 WITHOUT_KEY = frozenset(action.id for action in ACTIONS if not action.key)
 """Ids of the actions that have no key unless the operator gives them one."""
 MOVES = {
@@ -363,13 +361,6 @@ def of_command(command: Command) -> Action:
     )
 
 
-def of_view(view: NamedView) -> Action:
-    """The action that shows a named view."""
-    return Action(
-        id=f"views.{view.name}", key=view.key, title=f"View {view.name}", tip=summary(view)
-    )
-
-
 def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Action, ...]:
     """The actions with the keys that the operator gave, by action id."""
     return tuple(replace(action, key=keys.get(action.id, action.key)) for action in actions)
@@ -381,32 +372,6 @@ def off(actions: Iterable[Action], *, read_only: bool) -> frozenset[str]:
 
 
 OFF = " (off: this console is read-only)"
-KEY_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "colon": ":",
-    "plus": "+",
-    "number_sign": "#",
-    "pageup": "page up",
-    "pagedown": "page down",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "escape": "esc",
-    "backslash": "\\",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-}
-
-
-def key_name(key: str) -> str:
-    """A key's name, as keyboards print it."""
-    return KEY_NAMES.get(key, key)
-
-
 Section = tuple[str, tuple[tuple[str, str], ...]]
 """A title, and keys with what they do."""
 

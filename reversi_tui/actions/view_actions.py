@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reversi_tui.actions.action import Action
+from reversi_tui.settings.views import NamedView, summary
 
 VIEW_ACTIONS = (
     Action(
@@ -60,3 +61,10 @@ VIEW_ACTIONS = (
         tip="Reverse the order",
     ),
 )
+
+
+def of_view(view: NamedView) -> Action:
+    """The action that shows a named view."""
+    return Action(
+        id=f"views.{view.name}", key=view.key, title=f"View {view.name}", tip=summary(view)
+    )

@@ -44,12 +44,8 @@ class Source:
     """
 
     def __init__(self, dependencies: Dependencies) -> None:
-        self.layout, self.ping, self.now, self.free_bytes = (
-            dependencies.layout,
-            dependencies.ping,
-            dependencies.now,
-            dependencies.free_bytes,
-        )
+        self.layout, self.now = dependencies.layout, dependencies.now
+        self.ping, self.free_bytes = dependencies.ping, dependencies.free_bytes
         self.read_machine, self.read_usage = dependencies.machine, dependencies.usage
         self.machine: Machine | None = None
         self.health = Health()

@@ -11,9 +11,10 @@ from textual.screen import Screen, ScreenResultCallbackType
 
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.action import Action
+from reversi_tui.actions.key_names import key_name
 from reversi_tui.actions.plans import Deed, nothing_selected
 from reversi_tui.actions.ssh import ssh_command
-from reversi_tui.actions.table import key_name, off
+from reversi_tui.actions.table import off
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.rows.event_text import MINE

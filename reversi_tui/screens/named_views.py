@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from checker.model import CheckerError, InvalidValue
 from reversi_tui.actions.action import Action
-from reversi_tui.actions.table import MOVES, key_name, of_view
+from reversi_tui.actions.key_names import key_name
+from reversi_tui.actions.table import MOVES
+from reversi_tui.actions.view_actions import of_view
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Call, Desk

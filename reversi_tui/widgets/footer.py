@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from reversi_tui.actions.action import Action
-from reversi_tui.actions.table import key_name
+from reversi_tui.actions.key_names import key_name
 
 
 def keys_line(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:
