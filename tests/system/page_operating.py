@@ -233,7 +233,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo reversi-checker backup /var/backups/reversi/move.tar.gz", says="1 nodes"),
     Step(
         "sudo reversi-checker restore /var/backups/reversi/move.tar.gz",
-        says="nodes are valid",
+        says="are valid",
         ends=(0, 1),
         before=Fleet.bring_the_backup,
         at=lambda fleet: fleet.new,

@@ -10,10 +10,10 @@ from tests.system.waiting import until
 
 WEB_PORT = 20001
 HOLD_PORT = f"exec python3 -m http.server --bind 127.0.0.1 {WEB_PORT} >/dev/null 2>&1"
-A_MINUTE_AGO = """
+AN_HOUR_AGO = """
 import sqlite3
 with sqlite3.connect("/var/lib/reversi/state.db") as db:
-    db.execute("UPDATE tunnel SET probed_at = probed_at - 60")
+    db.execute("UPDATE tunnel SET probed_at = probed_at - 3600")
 db.close()
 """
 DENIES = "/etc/ssh/sshd_config.d/20-mine.conf"
@@ -111,7 +111,7 @@ class Ward:
 
     def stop_the_daemon(self) -> None:
         self.server.must("systemctl", "stop", "reversi-checker.service")
-        self.server.must("python3", "-c", A_MINUTE_AGO)
+        self.server.must("python3", "-c", AN_HOUR_AGO)
         assert "(stale)" in self.server.typed("reversi-checker status office").stdout
 
     def is_fresh(self) -> None:
