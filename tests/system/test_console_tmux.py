@@ -133,7 +133,7 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
         assert str(session.pid) in killed.text
         process.send_signal(signal.SIGCONT)
         again = gateway.await_up(device, after=session)
-        terminal.press("Escape", "Escape", "Escape")
+        terminal.press("Escape", "Escape", "Escape", "Home")  # a letter next would be alt and it
         terminal.until(
             lambda lines: shown_pid(lines, device, "up") == again.pid and row_of(lines, other),
             "the node is back",
@@ -192,7 +192,7 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
         terminal.until(first.is_refused, "the new tunnel is left alone")
         assert not is_gone(first.session)
 
-        terminal.press("Escape", "Escape", "Escape")
+        terminal.press("Escape", "Escape", "Escape", "Home")  # a letter next would be alt and it
         terminal.until(
             lambda lines: all(
                 shown_pid(lines, each.device, "up") == each.session.pid for each in both

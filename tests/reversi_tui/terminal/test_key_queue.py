@@ -50,6 +50,7 @@ async def test_an_answer_typed_before_its_question_stood_there_is_none(tmp_path:
     app = console(demo_home(tmp_path), acts)
 
     async with running(app) as pilot:
+        await pilot.press("down")  # the first one is up, which asks for more than a key
         at_once(app, "kyyy")
         await until(
             pilot, lambda: isinstance(app.screen, Confirm) and app.key_queue.waiting.empty()
