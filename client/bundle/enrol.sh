@@ -75,6 +75,7 @@ has_asked() {
         [ -z "$typed" ] || [ "$typed" = "$wished" ] || fail "this device asks already, as $wished; to ask as $typed: sh $self uninstall"
         say "this device asks already, as $wished: nothing was changed; see: sh $self status"
     elif [ -n "$word" ] && [ ! -r "$installed" ]; then
+        rmdir "$live" 2>/dev/null
         say "this device has a tunnel to this gateway already, as $word: nothing was changed; see: sh $dir/$word.sh status"
         say "if the gateway does not know $word any more: sh $self uninstall --name $word, then install"
     else
@@ -146,7 +147,10 @@ enrol_uninstall() {
 
 enrol_status() {
     word=$(enrolled_as)
-    if [ -n "$word" ] && [ ! -r "$installed" ]; then exec /bin/sh "$dir/$word.sh" status; fi
+    if [ -n "$word" ] && [ ! -r "$installed" ]; then
+        rmdir "$live" 2>/dev/null # the wait is over, and find_places has just made it
+        exec /bin/sh "$dir/$word.sh" status
+    fi
     if [ -r "$installed" ] && read -r granted fingerprint 2>/dev/null <"$live/pending"; then
         printf '%s\n' "$NODE: asks to become $granted; on the gateway: $(accept_line)"
     fi

@@ -59,6 +59,7 @@ def test_an_accepted_device_has_the_nodes_own_bundle_and_nothing_else(box: Box) 
     assert (again.returncode, again.stdout) == (0, "")
     assert "has a tunnel to this gateway already, as roof" in again.stderr
     assert box.sh(file, "status").stdout.startswith("roof: up ")
+    assert is_over(box)  # neither has made anything again
     removed = box.sh(file, "uninstall", "--name", "roof")
     assert removed.returncode == 0, removed.stderr
     box.await_nothing_left()
