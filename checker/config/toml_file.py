@@ -27,6 +27,25 @@ TOO_LONG = re.compile(rb"\b0[xob][0-9a-fA-F_]{3500,}")
 """A number that Python reads, and then cannot print. Source: sys.set_int_max_str_digits."""
 
 
+def toml_files(folder: Path) -> list[Path]:
+    """Return the TOML files of a folder by name; none if there is no such folder yet. Raises
+    ConfigError if it cannot be listed.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(
+            folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
+        ) from error
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.endswith(".toml") and not name.startswith(".")
+    ]
+
+
 def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raise ConfigError for an unknown key, and name the nearest known one."""
     known = tuple(known)

@@ -12,9 +12,9 @@ from pathlib import Path
 from checker.config.files import may_read, unreachable_part
 from checker.config.layout import Layout
 from checker.config.settings import Config
+from checker.config.toml_file import toml_files
 from checker.model import CheckerError
 from checker.registry.authorized_keys import gate_command
-from checker.registry.reading import node_files
 
 log = logging.getLogger(__name__)
 UNREADABLE = (
@@ -37,7 +37,7 @@ def open_to_tunnel_user(layout: Layout, config: Config) -> None:
     if uid == os.geteuid():
         return
     groups = os.getgrouplist(config.tunnel_user, pwd.getpwuid(uid).pw_gid)
-    for path in (layout.config, layout.nodes, *node_files(layout.nodes)):
+    for path in (layout.config, layout.nodes, *toml_files(layout.nodes)):
         try:
             if config.is_closed(layout):
                 if not may_read(path.stat(), uid, groups):

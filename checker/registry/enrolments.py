@@ -18,7 +18,7 @@ import tomli_w
 
 from checker.config.files import make_folder, mode_in, sync_folder, write_atomically, write_secret
 from checker.config.layout import Layout
-from checker.config.toml_file import ConfigError, flag_in, read_toml, text_in, whole_in
+from checker.config.toml_file import ConfigError, flag_in, read_toml, text_in, toml_files, whole_in
 from checker.model import (
     MOST_USES,
     PER_ADDRESS,
@@ -83,30 +83,13 @@ def read_enrolments(folder: Path) -> Enrolments:
     """
     found: dict[str, Enrolment] = {}
     broken: dict[str, str] = {}
-    for path in enrolment_files(folder):
+    for path in toml_files(folder):
         try:
             found[path.stem] = enrolment_in(path)
         except ConfigError as error:
             if os.path.lexists(path):  # else it was ended just now
                 broken[path.stem] = str(error)
     return Enrolments(found=MappingProxyType(found), broken=MappingProxyType(broken))
-
-
-def enrolment_files(folder: Path) -> list[Path]:
-    """Return the enrolments' files by name. Raises ConfigError."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ConfigError(
-            folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
-        ) from error
-    return [folder / name for name in sorted(names) if is_file_name(name)]
-
-
-def is_file_name(name: str) -> bool:
-    return name.endswith(".toml") and not name.startswith(".")
 
 
 def read_enrolment(layout: Layout, id_: str) -> Enrolment:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checker.config.layout import Layout
-from checker.config.toml_file import ConfigError
+from checker.config.toml_file import ConfigError, toml_files
 from checker.model import Node, NodeName
 from checker.registry.contests import Age, Contest, Right, contested
 from checker.registry.file_stamps import is_settled
@@ -47,25 +47,6 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
     return known[1]
 
 
-def node_files(folder: Path) -> list[Path]:
-    """Return the nodes' files by name; none if there is no folder yet. Raises ConfigError if the
-    folder cannot be listed.
-    """
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ConfigError(
-            folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
-        ) from error
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.endswith(".toml") and not name.startswith(".")
-    ]
-
-
 def identity(folder: Path) -> tuple[int, int] | None:
     """Return the folder's device and inode; None if there is none."""
     try:
@@ -85,7 +66,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     registry.
     """
     before = identity(folder)
-    paths = {NodeName(path.stem): path for path in node_files(folder)}
+    paths = {NodeName(path.stem): path for path in toml_files(folder)}
     nodes, reasons = read_files(paths, {} if cache is None else cache)
     if identity(folder) != before:
         raise ConfigError(folder, "was moved or replaced while it was read; try again")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -17,6 +17,7 @@ from textual.widget import Widget
 from reversi_tui.rows.event_text import STATUS_OF, cells
 from reversi_tui.rows.event_window import Window
 from reversi_tui.rows.uptime import in_ascii
+from reversi_tui.widgets.cursor_keys import cursor_keys
 from reversi_tui.widgets.looks import Looks
 
 Look = tuple[tuple[str, str, str], bool]
@@ -31,19 +32,7 @@ class EventList(Widget, can_focus=True):
     EventList { height: 1fr; width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", id="table.up", tooltip="One event up", show=False),
-        Binding("down", "move(1)", "Down", id="table.down", tooltip="One event down", show=False),
-        Binding(
-            "pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False
-        ),
-        Binding(
-            "pagedown",
-            "page(1)",
-            "Page down",
-            id="table.page_down",
-            tooltip="One page down",
-            show=False,
-        ),
+        *cursor_keys("event"),
     ]
 
     class Moved(Message):

@@ -14,6 +14,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from reversi_tui.widgets.cursor_keys import cursor_keys
+
 
 class Lines(ScrollView, can_focus=True):
     """The owner draws each line, and says how many there are."""
@@ -24,19 +26,7 @@ class Lines(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", id="table.up", tooltip="One line up", show=False),
-        Binding("down", "move(1)", "Down", id="table.down", tooltip="One line down", show=False),
-        Binding(
-            "pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False
-        ),
-        Binding(
-            "pagedown",
-            "page(1)",
-            "Page down",
-            id="table.page_down",
-            tooltip="One page down",
-            show=False,
-        ),
+        *cursor_keys("line"),
         Binding("home", "to(0)", "First", id="table.first", tooltip="The first line", show=False),
         Binding("end", "to(-1)", "Last", id="table.last", tooltip="The last line", show=False),
     ]

@@ -27,6 +27,7 @@ from reversi_tui.rows.cutting import in_cell
 from reversi_tui.rows.layout import Place, fitted
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View, nearest
+from reversi_tui.widgets.cursor_keys import cursor_keys
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
@@ -84,19 +85,7 @@ class TunnelTable(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", id="table.up", tooltip="One row up", show=False),
-        Binding("down", "move(1)", "Down", id="table.down", tooltip="One row down", show=False),
-        Binding(
-            "pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False
-        ),
-        Binding(
-            "pagedown",
-            "page(1)",
-            "Page down",
-            id="table.page_down",
-            tooltip="One page down",
-            show=False,
-        ),
+        *cursor_keys("row"),
         Binding("home", "edge(-1)", "First", id="table.first", tooltip="The first row", show=False),
         Binding("end", "edge(1)", "Last", id="table.last", tooltip="The last row", show=False),
     ]
