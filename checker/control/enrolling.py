@@ -86,7 +86,10 @@ def tell(layout: Layout, made: Sequence[tuple[Applicant, Node]], report: Report)
         (
             node.name,
             forward.port,
-            f"added: to {forward.target}, expecting {forward.expect}; {origin(one)}",
+            (
+                f"added: to {forward.target}, expecting {forward.expect}; {one.origin}, by"
+                f" enrolment {one.enrolment}"
+            ),
         )
         for one, node in made
         for forward in node.forwards
@@ -96,13 +99,6 @@ def tell(layout: Layout, made: Sequence[tuple[Applicant, Node]], report: Report)
     about_proxy = tell_haproxy(layout)
     if about_proxy is not None:
         report(about_proxy)
-
-
-def origin(one: Applicant) -> str:
-    """Where a device came from, as a clause."""
-    return (
-        f"{one.fingerprint}, from {one.peer or 'an unknown address'}, by enrolment {one.enrolment}"
-    )
 
 
 def reject(layout: Layout, chosen: Sequence[Applicant]) -> tuple[Failure, ...]:
@@ -143,7 +139,7 @@ def rejection(one: Applicant, operator: str, now: float) -> Event:
     return Event(
         at=now,
         kind=EventKind.REGISTRY,
-        text=f"rejected: {origin(one)}",
+        text=f"rejected: {one.origin}, by enrolment {one.enrolment}",
         node=one.name,
         actor=operator,
     )

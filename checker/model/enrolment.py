@@ -100,6 +100,11 @@ class Applicant:
     """Unix seconds, to the minute."""
     is_rejected: bool = False
 
+    @property
+    def origin(self) -> str:
+        """Which device it is and where it asked from first, as a clause."""
+        return f"{self.fingerprint}, from {self.peer or 'an unknown address'}"
+
 
 def parse_enrolment_id(text: str) -> str:
     """Parse the id of an enrolment. Raises InvalidValue."""

@@ -223,6 +223,14 @@ class Node:
         return tuple(forward for forward in self.forwards if not forward.leaves_at)
 
     @property
+    def remote_forwards(self) -> tuple[str, ...]:
+        """What its device should listen for, as `ssh -R` takes it: [*:]PORT:HOST:PORT each."""
+        return tuple(
+            f"{'*:' if one.public else ''}{one.next_port or one.port}:{one.target}"
+            for one in self.lasting
+        )
+
+    @property
     def is_shared(self) -> bool:
         """Whether the shared key still speaks for it, as it has not used a key of its own yet."""
         return self.public_key == SHARED_KEY

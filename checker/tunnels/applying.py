@@ -119,15 +119,7 @@ def about_node(node: Node, print_: str, known: Known) -> Answered | Refused:
         return Refused(
             why=f"the file of node {node.name} at the gateway cannot be read", exit_status=TRY_LATER
         )
-    return Answered(answer=Accepted(node.name, forwards_of(node)))
-
-
-def forwards_of(node: Node) -> tuple[str, ...]:
-    """The node's forwards as a device listens for them, each `[*:]PORT:HOST:PORT`."""
-    return tuple(
-        f"{'*:' if one.public else ''}{one.next_port or one.port}:{one.target}"
-        for one in node.lasting
-    )
+    return Answered(answer=Accepted(node.name, node.remote_forwards))
 
 
 def about_applicant(

@@ -24,6 +24,7 @@ from checker.registry.enrolments import Enrolments
 from checker.registry.nodes import Registry
 from checker.tunnels.applying import Known, Refused, decide, over
 from checker.tunnels.gateway import Gateway
+from checker.tunnels.rate_limits import EventRate
 from checker.wire import (
     MALFORMED,
     NOT_YOURS,
@@ -36,8 +37,6 @@ from checker.wire import (
     render_enrol_answer,
 )
 
-TOLD_A_MINUTE = 20
-"""Rate of events about new devices: whoever invents some must not fill the log."""
 PUT_OFF_TOLD_EVERY_S = 60.0
 """Shortest time between two events about devices of one enrolment that must ask later."""
 AGAIN_AFTER_S = 30.0
@@ -64,7 +63,7 @@ class EnrolRequests:
         self.accepted: frozenset[str] = frozenset()
         self.answering: frozenset[str] = frozenset()
         """Ids of the enrolments whose key opens anything."""
-        self.told_at: tuple[float, ...] = ()
+        self.newcomers = EventRate()
         self.put_off_at: dict[str, float] = {}
         """When an event said last that devices must ask later, by enrolment; monotonic."""
         self.tried_at: dict[str, float] = {}
@@ -172,7 +171,7 @@ class EnrolRequests:
             node = known.by_key.get(one.public_key)
             enrolment = there.found.get(one.enrolment)
             if node and enrolment and enrolment.is_auto and one.fingerprint in self.accepted:
-                text = f"accepted by itself: {one.fingerprint}, from {place_of(one)}"
+                text = f"accepted by itself: {one.origin}"
                 self.log(text, enrolment, node=node.name)
         self.applicants.drop([one.fingerprint for one in gone])
         self.tried_at = {
@@ -216,7 +215,7 @@ class EnrolRequests:
             rejected.append(one.name)
             self.gateway.ledger.log_event(
                 EventKind.REGISTRY,
-                f"rejected: {print_}, from {place_of(one)}, by enrolment {one.enrolment}",
+                f"rejected: {one.origin}, by enrolment {one.enrolment}",
                 node=one.name,
                 actor=operator,
             )
@@ -224,29 +223,18 @@ class EnrolRequests:
 
     def log_newcomer(self, one: Applicant, enrolment: Enrolment) -> None:
         """Log that a device asks, unless too many did lately."""
-        now = time.monotonic()
-        self.told_at = tuple(at for at in self.told_at if now - at < 60)
-        if len(self.told_at) >= TOLD_A_MINUTE:
+        if not self.newcomers.allows(time.monotonic()):
             return
-        self.told_at = (*self.told_at, now)
         own = "" if one.said == one.name else f", which calls itself {printable(one.said)}"
         advice = (
             ""
             if enrolment.is_auto
             else f"; to let it in: reversi-checker node accept {one.name}@{one.fingerprint}"
         )
-        text = (
-            f"a device asks to become node {one.name}{own}: {one.fingerprint}, from"
-            f" {place_of(one)}{advice}"
-        )
+        text = f"a device asks to become node {one.name}{own}: {one.origin}{advice}"
         self.log(text, enrolment, node=one.name)
 
     def log(self, text: str, enrolment: Enrolment, *, node: NodeName | None = None) -> None:
         self.gateway.ledger.log_event(
             EventKind.REGISTRY, text, node=node, actor=f"enrolment {enrolment.id}"
         )
-
-
-def place_of(one: Applicant) -> str:
-    """Where the applicant asked from first."""
-    return one.peer or "an unknown address"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from checker.model import NodeName
 
+TOLD_A_MINUTE = 20
+"""Most events about new devices: whoever invents some must not fill the log."""
 TELL_EVERY_S = 60.0
 """Shortest time between two events about one node that is over its limit."""
 NODE_WAITS_S = 25.0
@@ -107,3 +109,18 @@ class Limits:
             for node, known in self.allowances.items()
             if known.under_way or now - known.at < idle_s
         }
+
+
+class EventRate:
+    """Which events about new devices are logged."""
+
+    def __init__(self) -> None:
+        self.told_at: tuple[float, ...] = ()
+
+    def allows(self, now: float) -> bool:
+        """Count an event at `now` (monotonic), unless too many were logged within a minute."""
+        self.told_at = tuple(at for at in self.told_at if now - at < 60)
+        if len(self.told_at) >= TOLD_A_MINUTE:
+            return False
+        self.told_at = (*self.told_at, now)
+        return True

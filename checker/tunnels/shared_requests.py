@@ -12,7 +12,7 @@ from checker.output import today
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.judge import Judgement
 from checker.tunnels.port_owner import Owner
-from checker.tunnels.rate_limits import NODE_WAITS_S
+from checker.tunnels.rate_limits import NODE_WAITS_S, EventRate
 from checker.tunnels.shared_key import (
     INSTANCE,
     NotForSharedKey,
@@ -24,8 +24,6 @@ from checker.wire import Asked, OldCheck, Reply, Request, Version
 
 NOBODY_WAITS_S = 1
 """Answer if nobody listens and nothing is known: connect."""
-TOLD_A_MINUTE = 20
-"""Rate of events about new devices: whoever invents names must not fill the log."""
 
 
 class SharedRequests:
@@ -36,7 +34,7 @@ class SharedRequests:
         self.refuse = refuse
         self.ledger = gateway.ledger
         self.settings = gateway.config.shared_key
-        self.told_at: tuple[float, ...] = ()
+        self.newcomers = EventRate()
 
     async def answer(self, request: Request, asked: Asked) -> Reply:
         """Answer a request: only the original's words and `version`, as no others say who asks."""
@@ -113,10 +111,7 @@ class SharedRequests:
 
     def log_once_in_a_while(self, text: str, about: Unregistered) -> None:
         """Log an event, unless there were too many."""
-        now = time.monotonic()
-        self.told_at = tuple(at for at in self.told_at if now - at < 60)
-        if len(self.told_at) < TOLD_A_MINUTE:
-            self.told_at = (*self.told_at, now)
+        if self.newcomers.allows(time.monotonic()):
             self.ledger.log_event(
                 EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key"
             )

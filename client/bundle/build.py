@@ -221,10 +221,7 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         node=node.name,
         gateways=source.gateways,
         user=source.config.tunnel_user,
-        forwards=[
-            f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}"
-            for forward in node.lasting
-        ],
+        forwards=node.remote_forwards,
         host_keys=source.host_keys,
         key=(
             None

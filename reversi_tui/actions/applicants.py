@@ -30,26 +30,6 @@ GONE = "it no longer waits under that name with that fingerprint"
 NOBODY = (
     "no device that waits to be accepted is selected; the filter is:pending shows those that do"
 )
-NEED_A_NODE = frozenset(
-    {
-        "act.kill",
-        "act.reset",
-        "act.probe",
-        "act.disable",
-        "act.enable",
-        "act.tags",
-        "act.mute",
-        "row.events",
-        "row.note",
-        "row.shell",
-        "row.shell_as",
-        "row.registry",
-        "row.copy",
-        "row.bundle",
-        "row.command",
-    }
-)
-"""Ids of the actions that are for nodes; so are the operator's own commands."""
 OF_CURSOR = frozenset(
     {
         "row.events",
@@ -61,7 +41,18 @@ OF_CURSOR = frozenset(
         "row.bundle",
     }
 )
-"""Those that are for the row under the cursor, whatever is marked."""
+"""Ids of the actions that are for the row under the cursor, whatever is marked."""
+NEED_A_NODE = OF_CURSOR | {
+    "act.kill",
+    "act.reset",
+    "act.probe",
+    "act.disable",
+    "act.enable",
+    "act.tags",
+    "act.mute",
+    "row.command",
+}
+"""Ids of the actions that are for nodes; so are the operator's own commands."""
 
 
 def needs_a_node(action: str) -> bool:

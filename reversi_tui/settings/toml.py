@@ -134,10 +134,10 @@ def key_in(path: Path, where: str, value: Any) -> str:
         raise ConfigError(
             path, f"{where} must be a key, as in 'k', 'ctrl+k', 'f5' or '/', not {value!r}"
         )
-    return ",".join(map(key_name, keys))
+    return ",".join(map(name_of_sign, keys))
 
 
-def key_name(key: str) -> str:
+def name_of_sign(key: str) -> str:
     """Textual's name of a sign; any other text is a name already."""
     if len(key) > 1 or key.isalnum():
         return key

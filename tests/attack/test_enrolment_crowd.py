@@ -17,7 +17,7 @@ from checker.control.client import Control
 from checker.model import MOST_APPLICANTS, NAME_PATTERN, fingerprint
 from checker.registry.reading import read_registry
 from checker.state.store import read_applicants
-from checker.tunnels.enrol_requests import TOLD_A_MINUTE
+from checker.tunnels.rate_limits import TOLD_A_MINUTE
 from checker.wire import MALFORMED, NOT_YOURS, TRY_LATER, Asked, Enrol, render_enrol
 from tests.attack.test_flood import SLOW, Other
 from tests.attack.thief import as_runner, say
