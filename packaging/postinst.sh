@@ -34,7 +34,7 @@ update_gateway() {
     if /usr/bin/reversi-checker init; then
         rm -rf /etc/reversi/.while-removed
     else
-        say "the gateway could not be brought up to date. No tunnel ends. Mend what is said above, then run: sudo reversi-checker init"
+        say "the gateway could not be brought up to date. No tunnel ends. Mend what it names above, then run: sudo reversi-checker init"
     fi
     ! has_systemd || restart
 }

@@ -224,7 +224,7 @@ def is_told(note: FileRemark, problem: FileRemark) -> bool:
 
 
 def facts_of(one: Imported, elsewhere: Mapping[str, int]) -> Iterator[str]:
-    """The clauses of a node's line; what is said `elsewhere` of several nodes is left out."""
+    """The clauses of a node's line; what several nodes have in common is printed `elsewhere`."""
     node = one.node
     forwards = (f"port {f.port} -> {f.target}, expecting {f.expect}" for f in node.forwards)
     yield f"{node.name}: {'; '.join(forwards)}"

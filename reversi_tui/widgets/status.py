@@ -65,7 +65,7 @@ class GatewayLine:
     read_only: bool
 
     def fitted(self, width: int) -> Text:
-        """The line. What does not fit is said in short, then left out, the least important first:
+        """The line. What does not fit is shortened, then left out, the least important first:
         alarms stay longest.
         """
         parts = self.worded(width)
