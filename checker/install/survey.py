@@ -17,10 +17,12 @@ from checker.config.layout import SYSTEM, is_there
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
+from checker.install.extra_units import EXTRA_UNITS, was_chosen
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
+from checker.install.packaged_units import runs_packaged
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
@@ -30,7 +32,13 @@ from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, d
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_facts import idle_units, missing_libraries, outdated_units, units_in
+from checker.install.unit_facts import (
+    idle_units,
+    linked_units,
+    missing_libraries,
+    outdated_units,
+    packaged_units,
+)
 from checker.install.unit_files import DAEMON_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
@@ -251,7 +259,10 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     chosen = found.choices
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
-    units = units_in(found.entries) if has_systemd else ()
+    found = replace(
+        found, has_systemd=has_systemd, packaged=packaged_units(), linked=linked_units()
+    )
+    units = [unit for unit in EXTRA_UNITS if has_systemd and was_chosen(found, unit)]
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     said = sshd_says(chosen.tunnel_user)
@@ -267,7 +278,6 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
         reserved=reserved,
-        has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
@@ -337,4 +347,5 @@ def installed() -> Installed | None:
         sshd_unit=sshd_unit() if has_systemd else "",
         tunnel_user=choices(None, ()).tunnel_user,
         not_sent=not_sent(),
+        packaged=frozenset(packaged_units() if runs_packaged(files) else ()),
     )
