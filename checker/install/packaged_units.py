@@ -18,7 +18,7 @@ def is_packaged(found: Found) -> bool:
     """Return whether the package's units run this interpreter, so that `init` needs no copies.
 
     All or none: another installation must not depend on a unit that goes with the package. Without
-    systemd nothing can be enabled, and only a file in /etc says what the gateway shall run.
+    systemd nothing can be enabled, and only a file in /etc says what the gateway runs.
     """
     return found.has_systemd and found.packaged.get(SERVICE) == as_packaged(unit(found.python))
 

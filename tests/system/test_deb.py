@@ -30,7 +30,8 @@ DOCTOR = "sudo reversi-checker doctor"
 ROLL_BACK = "sudo apt install --allow-downgrades ./reversi-ssh_OLD.deb"
 REMOVE = "sudo apt remove reversi-ssh"
 PURGE = "sudo apt purge reversi-ssh"
-UNITS = (SERVICE, "reversi-keys.path", "reversi-keys.service")
+METRICS = "reversi-metrics.service"
+UNITS = (SERVICE, "reversi-keys.path", METRICS, "reversi-keys.service")
 OPTIONS = "/etc/default/reversi-metrics"
 CHANGED = 'ARGS="--per node"\n'
 OLD_LINKS = [f"/usr/local/bin/reversi-{name}" for name in ("checker", "client", "tui")]
@@ -140,6 +141,11 @@ def enabled(server: DebServer) -> dict[str, str]:
     }
 
 
+def options_in_use(server: DebServer) -> str:
+    """The command line of the metrics' process."""
+    return server.must("cat", f"/proc/{server.main_pid(METRICS)}/cmdline")
+
+
 @pytest.fixture(scope="module")
 def server(debs: Debs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebServer]:
     """A server with the packages in /root, under the names that the pages use."""
@@ -217,21 +223,25 @@ def test_upgrade_and_rollback_end_no_tunnel_and_refuse_no_login(world: World) ->
 def test_units_move_to_etc_with_a_rollback_and_back_to_the_package(world: World) -> None:
     server = world.server
     server.write(OPTIONS, CHANGED)
+    assert server.checker("init", "--metrics").returncode == 0
+    assert options_in_use(server).endswith("--per\0node\0")
 
     world.change_release(ROLL_BACK.replace("OLD", "EARLIER"), EARLIER)
 
     assert in_etc(server) == set(UNITS)
-    assert enabled(server) == {name: f"/etc/systemd/system/{name}" for name in UNITS[:2]}
+    assert enabled(server) == {name: f"/etc/systemd/system/{name}" for name in UNITS[:3]}
     assert "ConditionPathExists" not in server.unit()
+    assert server.main_pid(METRICS) != 0
     assert server.checker("init").stdout == "nothing to do\n"
 
     world.change_release("sudo apt install ./reversi-ssh_OLD.deb", __version__)
 
     assert in_etc(server) == set()
-    assert enabled(server) == {name: f"/usr/lib/systemd/system/{name}" for name in UNITS[:2]}
+    assert enabled(server) == {name: f"/usr/lib/systemd/system/{name}" for name in UNITS[:3]}
     assert server.checker("init").stdout == "nothing to do\n"
     assert faults(server) == set()
     assert server.read(OPTIONS) == CHANGED
+    assert options_in_use(server).endswith("--per\0node\0")
 
 
 def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: World) -> None:
