@@ -12,9 +12,9 @@ programs=/usr/lib/reversi/packages/checker
 say() { printf 'reversi-ssh: %s\n' "$*"; }
 has_gateway() { grep -qs '^  "files": {$' "$list"; }
 
-# Units of its own in /etc come first; without them, it runs the package's.
+# Units of its own in /etc come first; without them, it runs the package's. A masked unit is an empty one.
 runs_this() {
-    if [ -e "$unit" ]; then
+    if [ -s "$unit" ]; then
         grep -qs '^ExecStart=/usr/lib/reversi/' "$unit"
     else
         has_gateway && ! grep -qsF "\"$unit\"" "$list"

@@ -23,7 +23,7 @@ from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
 from checker.install.packaged_units import runs_packaged
-from checker.install.places import ENABLED, FILES
+from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
@@ -34,6 +34,7 @@ from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_facts import (
     idle_units,
+    is_masked,
     linked_units,
     missing_libraries,
     outdated_units,
@@ -249,7 +250,12 @@ def survey(  # noqa: PLR0913 - the options of `init`
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
-    entries = {path: found for path in paths if (found := entry(under(root, path)))}
+    entries = {
+        path: found
+        for path in paths
+        if not (path in EXTRA_UNIT_FILES and is_masked(path))
+        and (found := entry(under(root, path)))
+    }
     asked = Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     return asked if root else this_machine(asked, fleet, is_restored=coming is not None)
 

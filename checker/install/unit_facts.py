@@ -31,11 +31,16 @@ def linked_units() -> frozenset[str]:
     return frozenset(name for name in names if (WANTS / name).is_symlink())
 
 
+def is_masked(path: Path) -> bool:
+    """Return whether the admin masked the unit, which then is a link to /dev/null."""
+    return path.is_char_device()
+
+
 def is_turned_on(unit: ExtraUnit) -> bool:
     """Return whether `init` turned the service on: its file is in /etc, or the package's unit is
     enabled.
     """
-    return unit.path.exists() or (unit.name in linked_units() and is_unit(unit.name))
+    return unit.path.is_file() or (unit.name in linked_units() and is_unit(unit.name))
 
 
 def idle_units(units: Iterable[ExtraUnit]) -> frozenset[str]:

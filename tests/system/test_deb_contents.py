@@ -247,6 +247,37 @@ def test_a_gateway_of_another_installation_is_left_alone(
     assert list_of_files.exists()
 
 
+@pytest.mark.parametrize("script", ["postinst", "prerm"])
+@pytest.mark.parametrize(
+    ("unit", "files", "ours"),
+    [
+        pytest.param("", '"files": {\n    "/etc/x": "1"\n  }', True, id="of-the-package"),
+        pytest.param("/dev/null", '"files": {\n    "/etc/x": "1"\n  }', True, id="masked"),
+        pytest.param("ExecStart=/usr/lib/reversi/bin/python3", '"files": {}', True, id="copied"),
+        pytest.param("ExecStart=/opt/reversi/bin/python3", '"files": {\n  }', False, id="other"),
+        pytest.param("", '"files": {\n    "UNIT": "1"\n  }', False, id="lost"),
+        pytest.param("", '"files": {}', False, id="uninstalled"),
+    ],
+)
+def test_the_scripts_know_the_gateway_of_their_package(
+    script: str, unit: str, files: str, ours: bool, debs: Debs, tmp_path: Path
+) -> None:
+    place = tmp_path / "systemd/system/reversi-checker.service"
+    for file in (place, tmp_path / "reversi/.installed.json"):
+        file.parent.mkdir(parents=True)
+    text = '{\n  "schema": 1,\n  ' + files.replace("UNIT", str(place)) + "\n}\n"
+    (tmp_path / "reversi/.installed.json").write_text(text)
+    if unit.startswith("/"):
+        place.symlink_to(unit)
+    elif unit:
+        place.write_text(f"{unit}\n")
+
+    text = (debs.tree / "DEBIAN" / script).read_text(encoding="utf-8")
+    asked = f"{text}\nruns_this".replace("/etc/", f"{tmp_path}/")
+    done = subprocess.run(["sh", "-c", asked, script, "ask"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (int(not ours), b"", b"")
+
+
 def test_a_new_package_names_the_command_that_makes_a_gateway(debs: Debs, tmp_path: Path) -> None:
     said = run_script(debs.tree, tmp_path, "postinst", "configure", "")
 

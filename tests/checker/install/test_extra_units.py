@@ -24,7 +24,7 @@ from checker.install.plan import plan
 from checker.install.refusals import Refused
 from checker.install.steps import Choices, Command, Entry, Found, Remove, Step, digest
 from checker.install.undo import Installed, undo
-from checker.install.unit_facts import missing_libraries
+from checker.install.unit_facts import is_masked, is_turned_on, missing_libraries
 from tests.checker.install.machines import PYTHON, STOCK, done, words, written
 
 UNITS = pytest.mark.parametrize("unit", EXTRA_UNITS, ids=lambda unit: unit.option)
@@ -246,6 +246,15 @@ def test_what_an_interpreter_lacks_is_asked_of_it(tmp_path: Path) -> None:
 
     assert missing_libraries(sys.executable) == frozenset()
     assert missing_libraries(str(tmp_path / "none")) == wanted
+
+
+def test_a_masked_service_is_not_turned_on(tmp_path: Path) -> None:
+    place = tmp_path / METRICS.name
+    assert not is_masked(place)
+    place.symlink_to("/dev/null")
+
+    assert is_masked(place)
+    assert not is_turned_on(replace(METRICS, path=place))
 
 
 def test_readers_come_from_the_settings() -> None:
