@@ -37,7 +37,7 @@ FILTERS = (
     ("latency:>200", "a number: < > <= >= =; ms or s"),
     ("flaps:>0", "also kills, port, sshd"),
     ("since:<1h", "an age: s m h d; also probe:>5m"),
-    ("bytes:>2G", "a size: k M G T"),
+    ("bytes:>2G", "a size: k M G T; also rate:>100k, in a second"),
     ("day:<99%", "up for less of the last 24 hours"),
     ("node:=barn", "a whole value"),
     ("kind:kill", "in the event log; also actor:ada, text:x"),
