@@ -19,6 +19,7 @@ KEYS = 15
 """Cells of a key or a sign, and the blanks around it."""
 Section = tuple[str, Sequence[tuple[str, str]]]
 FILTERS = (
+    ("tab or →", "while you type: completes columns and values; again: the next one"),
     ("text", "rows with it, in any column, tag or note"),
     ("!text", "rows without it"),
     ("a b", "rows with both"),

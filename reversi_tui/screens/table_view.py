@@ -15,6 +15,7 @@ from reversi_tui.messages import Dressed, Typed
 from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.help import Help
@@ -37,6 +38,7 @@ class TableView:
     def __init__(self, desk: Desk, filter_bar: FilterBar, jump_bar: Bar) -> None:
         self.desk, self.view, self.table = desk, desk.view, desk.table
         self.filter_bar, self.jump_bar = filter_bar, jump_bar
+        filter_bar.vocabulary = Vocabulary(desk.view.rows.values, desk.moment)
         self.jumped_from: Key | None = None
         """The row where the last jump began."""
         self.sought: str | None = None

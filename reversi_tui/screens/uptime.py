@@ -35,6 +35,7 @@ from reversi_tui.rows.uptime_figures import (
     needed,
     title_text,
 )
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
 from reversi_tui.settings.presets import key_on
@@ -86,6 +87,7 @@ class Uptime(Screen[Key | None]):
         self.group_key = key_on(desk.dependencies.preferences.preset, "uptime.groups", "g")
         self.lines = Lines(self.draw, lambda: desk.looks.cursor)
         self.bar = FilterBar(desk.dependencies.preferences.history)
+        self.bar.vocabulary = Vocabulary(self.rows, desk.moment)
 
     def compose(self) -> ComposeResult:
         yield Line(id="uptime-title")

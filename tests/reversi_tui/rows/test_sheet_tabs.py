@@ -121,7 +121,7 @@ def test_the_last_latencies_are_drawn() -> None:
 def test_the_last_bytes_per_second_are_drawn() -> None:
     row = replace(ROW, known=Known(rates=(*[20.0] * 50, math.nan, 8_000.0, 4_000.0)))
 
-    assert f"rate      {'▁' * 33}·█▄ 4.0k/s\n" in text(Tab.STATE, row)
+    assert f"rate      {'▁' * 25}·█▄ 4.0k/s\n" in text(Tab.STATE, row)
     assert "rate" not in text(Tab.STATE)
 
 
