@@ -40,7 +40,7 @@ class Options(OptionList):
 
 
 class Menu(Options, HalfPages):
-    """The operator's own keys move in it, but for letters that titles begin with."""
+    """The operator's own keys move in it, except letters that titles begin with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", MENU_CALLS)]
 
