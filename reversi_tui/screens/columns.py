@@ -16,8 +16,8 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
-from reversi_tui.screens.picking import Options
-from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, HalfPages, cursor_keys
+from reversi_tui.screens.picking import Menu, Options
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, cursor_keys
 from reversi_tui.widgets.line import Line
 
 DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
@@ -61,14 +61,10 @@ class Lister(Options):
         )
 
 
-class Mover(Lister, HalfPages):
-    """A list without letters to type: the operator's own keys move in it, too."""
+class Mover(Lister, Menu):
+    """A list without letters to type: all of the operator's own keys move in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", CHOICE_CALLS)]
-
-    def action_move(self, step: int) -> None:
-        last = max(0, len(self.options) - 1)
-        self.highlighted = max(0, min(self.at + step, last))
 
 
 class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):

@@ -15,7 +15,12 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, HalfPages, cursor_keys
 from reversi_tui.widgets.line import Line
+
+TO_ENDS = frozenset({"table.first", "table.last"})
+MENU_CALLS = {name: call for name, call in CHOICE_CALLS.items() if name not in TO_ENDS}
+"""Without the keys to the ends, which may be letters typed twice."""
 
 
 class Options(OptionList):
@@ -32,6 +37,16 @@ class Options(OptionList):
     def action_page_down(self) -> None:
         if self.scrollable_content_region:
             super().action_page_down()  # type: ignore[no-untyped-call]
+
+
+class Menu(Options, HalfPages):
+    """The operator's own keys move in it, except letters that titles begin with."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", MENU_CALLS)]
+
+    def action_move(self, step: int) -> None:
+        last = max(0, len(self.options) - 1)
+        self.highlighted = max(0, min((self.highlighted or 0) + step, last))
 
 
 class Palette(CommandPalette):
@@ -67,7 +82,7 @@ class Choose(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes=self.FRAME_CLASSES):
             yield Line(id="choose-title")
-            yield Options(
+            yield Menu(
                 *(Option(self.entry(title)) for _, title in self.choices),
                 markup=False,
                 compact=True,
