@@ -147,9 +147,9 @@ class Background:
     def known(self, key: Key) -> Known:
         return self.shown.get(key, NOTHING_MORE)
 
-    def with_trend(self, key: Key, trend: Sequence[float]) -> Known:
-        """What is known of a forward, with a trend that grows in place from now on."""
-        known = replace(self.known(key), trend=trend)
+    def with_trend(self, key: Key, trend: Sequence[float], rates: Sequence[float]) -> Known:
+        """What is known of a forward, with a trend and rates that grow in place from now on."""
+        known = replace(self.known(key), trend=trend, rates=rates)
         if key in self.shown:
             self.shown[key] = known
         return known

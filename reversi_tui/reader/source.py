@@ -170,9 +170,9 @@ class Source:
         if key in self.applying.rows:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
-        trend = self.trends.of(key)
-        if trend:
-            known = replace(known, trend=trend, rates=self.trends.rates_of(key))
+        trend, rates = self.trends.of(key), self.trends.rates_of(key)
+        if known.trend is not trend or known.rates is not rates:
+            known = self.background.with_trend(key, trend, rates)
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)
