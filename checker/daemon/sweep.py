@@ -58,7 +58,8 @@ class Sweeper:
         if judgement is None:
             self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
             return
-        after_s = next_probe_s(judgement.action, self.policy)
+        every_s = self.gateway.watcher.every_s(forward, judgement.tunnel.session)
+        after_s = next_probe_s(judgement.action, self.policy, every_s)
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):
             self.probe_soon([forward.node])  # its other forwards, and perhaps it is back
@@ -69,6 +70,16 @@ class Sweeper:
         """Probe these nodes' forwards next."""
         for node in nodes:
             self.schedule.soon(node, time.monotonic() + SOON_S)
+        self.wake.set()
+
+    async def watch_beats(self) -> None:
+        """Probe at once what a connection carries if its beat is overdue, or if it ended."""
+        doubted = await self.gateway.watcher.signs.doubted()
+        if not doubted:
+            return
+        tunnels = self.gateway.ledger.tunnels.values()
+        ports = [tunnel.port for tunnel in tunnels if tunnel.session in doubted]
+        self.schedule.at_once(ports, time.monotonic())
         self.wake.set()
 
     def use(self, registry: Registry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import pytest
 
@@ -133,11 +134,11 @@ class Gateway:
     def look(self) -> float:
         """One probe, judged; seconds until the next one."""
         before = self.tunnel
-        terms = self.patience.terms(FORWARD, before, None, self.now)
+        terms = self.patience.terms(FORWARD, before, None, self.now, -inf)
         seen = self.observe(terms)
         if not self.patience.knows(before, self.session):
             self.patience.meet(before, self.session, self.login_s)
-        self.patience.learn(before, seen, (seen.latency_ms or 0) / 1000)
+        self.patience.learn(before, seen, (seen.latency_ms or 0) / 1000, self.now, None)
         judgement = judge(seen, before, Flaps(), POLICY, self.now)
         self.tunnel = judgement.tunnel
         self.patience.note(self.tunnel, seen, self.now, self.now)
