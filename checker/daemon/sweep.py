@@ -27,6 +27,7 @@ class Sweeper:
         self.policy = gateway.config.policy
         self.schedule = Schedule(self.policy.probe_every_s)
         self.wake = asyncio.Event()
+        self.paces: dict[NodeName, float] = {}
         gateway.ledger.sightings.on_news = self.use_unregistered
 
     async def run(self) -> None:
@@ -83,9 +84,10 @@ class Sweeper:
         self.wake.set()
 
     def use(self, registry: Registry) -> None:
-        """Probe the forwards of this registry from now on."""
+        """Probe the forwards of this registry from now on; soon, if their node has another pace."""
         self.schedule.use(registry, time.monotonic(), self.gateway.ledger.sightings.forwards)
-        self.wake.set()
+        before, self.paces = self.paces, paces_in(registry)
+        self.probe_soon([name for name, _ in before.items() ^ self.paces.items()])
 
     def use_unregistered(self) -> None:
         """Probe what the shared key's devices listen on now."""
@@ -95,3 +97,12 @@ class Sweeper:
     def keeps_time(self) -> bool:
         """Whether no forward has been due for more than an interval."""
         return self.schedule.overdue_s(time.monotonic()) <= self.policy.probe_every_s
+
+
+def paces_in(registry: Registry) -> dict[NodeName, float]:
+    """Return the seconds between two probes of the nodes that have a number of their own."""
+    return {
+        node.name: node.probe_beating_every_s
+        for node in registry.nodes.values()
+        if node.probe_beating_every_s is not None
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -163,3 +164,13 @@ def test_a_row_within_its_own_schedule_keeps_its_verdict(sweeper: Sweeper) -> No
     sweeper.schedule.done(forward, time.monotonic(), 3600.0)
 
     assert sweeper.keeps_time, "it was probed long ago, and is not due"
+
+
+def test_a_node_whose_pace_was_changed_by_hand_is_probed_soon(sweeper: Sweeper) -> None:
+    registry = sweeper.gateway.registry
+    sweeper.use(registry)
+    holds(sweeper, 20010, SESSION)
+
+    sweeper.use(registry.with_node(replace(registry.nodes[OFFICE], probe_beating_every_s=90.0)))
+
+    assert sweeper.schedule.next_at(time.monotonic()) < time.monotonic() + 60
