@@ -23,7 +23,7 @@ from demo.processes import send
 from demo.stage import free_ports
 
 CONNECTS_EVERY_S = 0.5
-PROVEN_S = 110.0
+PROVEN_S = 260.0
 """After this long the gateway knows a tunnel's rhythm, and its link as fast."""
 PHASES_S = 60.0
 """Hangs are spread over an interval of the sweep."""

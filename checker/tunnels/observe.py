@@ -182,8 +182,8 @@ class Observer:
         """Make one probe, and look up who holds the port at its end."""
         before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
         flow = self.signs.flows.get(before.peer or "")
-        overdue_s = self.signs.rhythms.overdue_s(before.session, began_wall)
-        terms = self.patience.terms(forward, before, flow, began, overdue_s)
+        beating = self.signs.rhythms.beating(before.session, began_wall)
+        terms = self.patience.terms(forward, before, flow, began, beating)
         fresh = began - SNAPSHOT_FRESH_S
         place = await self.holders.place(forward, newer_than=began)
         probed, earlier = await self.probe_timed(
@@ -273,8 +273,8 @@ class Observer:
         seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
         if now is None:
             return seen
-        overdue_s = self.signs.rhythms.overdue_s(session, time.time())
-        pause_s = self.patience.pause_s(forward, one.before, seen, time.monotonic(), overdue_s)
+        beating = self.signs.rhythms.beating(session, time.time())
+        pause_s = self.patience.pause_s(forward, one.before, seen, time.monotonic(), beating)
         seen = replace(seen, pause_s=pause_s)
         struck = self.patience.since(forward.port, session)
         then = struck.flow if struck and struck.flow else one.earlier.get(peer)

@@ -24,8 +24,8 @@ PROVEN = 4
 silence is enough.
 """
 PROVEN_SLOWLY = 24
-"""The same after a slow login, or one of unknown length: a link that delays a third of its chunks
-may answer fast eight times in a row.
+"""The same after a slow login, or one of unknown length, beats in time included: a link that delays
+a third of its chunks may answer fast eight times in a row.
 """
 LEAST_SILENCE_S = 8.0
 """The least when a beat is overdue: links stall for that long and come back."""
@@ -88,12 +88,14 @@ def kernel_trip(flow: Flow) -> float:
     return flow.rtt_s + 4 * flow.rtt_varies_s
 
 
-def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
-    """Whether its answers, its login and the kernel's round-trip time prove the link to be fast."""
+def is_proven(pace: Pace, flow: Flow | None, login_s: float | None, steady: int = 0) -> bool:
+    """Whether its answers, its login, its beats and the kernel's round-trip time prove the link to
+    be fast; `steady` beats in a row came in time.
+    """
     if pace.longest_s >= FAST_S or pace.grown_s >= FAST_S or (flow and kernel_trip(flow) >= FAST_S):
         return False
     quick_login = login_s is not None and login_s < FAST_LOGIN_S
-    return pace.fast >= (PROVEN if quick_login else PROVEN_SLOWLY)
+    return pace.fast + steady >= PROVEN_SLOWLY or (quick_login and pace.fast >= PROVEN)
 
 
 def silence_needed(

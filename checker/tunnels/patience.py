@@ -9,6 +9,7 @@ from checker.model import Answer, Flow, Forward, NodeName, Policy, Port, Process
 from checker.tunnels import pace
 from checker.tunnels.observation import Observation
 from checker.tunnels.pace import Pace
+from checker.tunnels.rhythm import Beating
 from checker.tunnels.round_trips import RoundTrips, with_trip, worst_s
 
 MORE_THAN_ENOUGH = 1024
@@ -61,22 +62,23 @@ class Patience:
         return known or Pace(longest_s=(before.latency_ms or 0.0) / 1000)
 
     def terms(
-        self, forward: Forward, before: Tunnel, flow: Flow | None, now: float, overdue_s: float
+        self, forward: Forward, before: Tunnel, flow: Flow | None, now: float, beating: Beating
     ) -> Terms:
-        """Return the limits of a probe that begins now (monotonic). `overdue_s`: for how long the
-        next beat of the connection has been overdue; negative: it is not.
+        """Return the limits of a probe that begins now (monotonic); `beating`: how its connection
+        beats.
         """
         configured_s, known = forward.deadline_s or self.policy.deadline_s, self.pace_of(before)
-        proven, worst = self.is_proven(before, flow), self.worst_s(before, flow, now)
+        proven = self.is_proven(before, flow, beating)
+        worst = self.worst_s(before, flow, now)
         struck = self.struck.get(forward.port)
-        overdue_at_first_s = overdue_s - (now - struck.began if struck else 0.0)
+        overdue_at_first_s = beating.overdue_s - (now - struck.began if struck else 0.0)
         silence_s = pace.with_beat(
             pace.silence_needed(configured_s, self.policy, known, proven=proven, worst_s=worst),
             overdue_at_first_s,
         )
         deadline_s, least_s = pace.deadline(configured_s, known, flow), configured_s
         quick_s = pace.hurried_silence(worst, overdue_at_first_s)
-        hurried = self.may_hurry(before, flow, overdue_s) and quick_s < silence_s
+        hurried = self.may_hurry(before, flow, beating) and quick_s < silence_s
         if hurried:
             silence_s = quick_s
             least_s = deadline_s = pace.hurried_deadline(configured_s, self.policy)
@@ -89,32 +91,35 @@ class Patience:
             )
         return Terms(deadline_s=deadline_s, silence_s=silence_s, hurried=hurried)
 
-    def is_proven(self, before: Tunnel, flow: Flow | None) -> bool:
+    def is_proven(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
         """Whether the forward's link is known to be fast."""
         session, login_s = self.sessions.get((before.node, before.port), (None, None))
         known = self.pace_of(before)
-        return pace.is_proven(known, flow, login_s if session == before.session else None)
+        login_s = login_s if session == before.session else None
+        return pace.is_proven(known, flow, login_s, beating.steady)
 
-    def may_hurry(self, before: Tunnel, flow: Flow | None, overdue_s: float) -> bool:
+    def may_hurry(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
         """Whether less silence is enough: the beat is overdue, nothing came since, and the link is
         fast. Only the kernel (`flow`) knows whether another byte comes.
         """
-        if overdue_s < 0:
+        if beating.overdue_s < 0:
             self.calmed.discard(before.port)
             return False
-        return before.port not in self.calmed and flow is not None and self.is_proven(before, flow)
+        if flow is None or before.port in self.calmed:
+            return False
+        return self.is_proven(before, flow, beating)
 
     def pause_s(
-        self, forward: Forward, before: Tunnel, seen: Observation, now: float, overdue_s: float
+        self, forward: Forward, before: Tunnel, seen: Observation, now: float, beating: Beating
     ) -> float:
         """Return the seconds to the next probe if this one, which ended now (monotonic), was
         silent: as long as set, or shorter if its connection's beat is overdue by now.
         """
         gap_s = self.policy.strike_gap_s
-        if not self.may_hurry(before, seen.flow, overdue_s):
+        if not self.may_hurry(before, seen.flow, beating):
             return gap_s
         worst = self.worst_s(before, seen.flow, now)
-        enough_s = pace.hurried_silence(worst, overdue_s - seen.silent_s)
+        enough_s = pace.hurried_silence(worst, beating.overdue_s - seen.silent_s)
         next_s = pace.hurried_deadline(forward.deadline_s or self.policy.deadline_s, self.policy)
         return max(0.0, min(gap_s, enough_s - seen.silent_s - next_s))
 

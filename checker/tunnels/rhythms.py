@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 
 from checker.model import ProcessId
-from checker.tunnels.rhythm import Rhythm, after_beat
+from checker.tunnels.rhythm import NO_BEATS, Beating, Rhythm, after_beat
 
 EARLY_S = 1.0
 """Probe this long before a late beat is overdue: then there is an answer, or none, by then."""
@@ -58,9 +57,9 @@ class Rhythms:
         rhythm = None if session is None else self.known.get(session)
         return rhythm is not None and rhythm.is_beating(now)
 
-    def overdue_s(self, session: ProcessId | None, now: float) -> float:
-        """Return for how long the connection's next beat has been overdue; negative if it is not,
-        or if the connection has no rhythm.
-        """
+    def beating(self, session: ProcessId | None, now: float) -> Beating:
+        """Return how the connection beats now."""
         rhythm = None if session is None else self.known.get(session)
-        return -inf if rhythm is None else now - rhythm.overdue_at
+        if rhythm is None:
+            return NO_BEATS
+        return Beating(overdue_s=now - rhythm.overdue_at, steady=rhythm.steady)

@@ -14,6 +14,7 @@ from checker.tunnels.judge import Kill, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
+from checker.tunnels.rhythm import Beating
 from checker.tunnels.rhythms import Rhythms
 from tests.strategies import FORWARD, OFFICE, PORT
 
@@ -132,10 +133,10 @@ class Gateway:
 
     def terms(self) -> Terms:
         flow = Flow(acked=0, received=0, heard_ago_s=0.0)
-        return self.patience.terms(FORWARD, self.tunnel, flow, self.now, self.overdue_s())
+        return self.patience.terms(FORWARD, self.tunnel, flow, self.now, self.beating())
 
-    def overdue_s(self) -> float:
-        return self.rhythms.overdue_s(self.tunnel.session, self.now)
+    def beating(self) -> Beating:
+        return self.rhythms.beating(self.tunnel.session, self.now)
 
     def observe(self, terms: Terms) -> Observation:
         """One probe, as the watcher makes it."""
@@ -171,8 +172,7 @@ class Gateway:
         if not isinstance(reply, Silent):
             return seen
         silence = Silence(heard_ago_s=heard_ago_s, since_s=since_s, probe_s=self.now - began)
-        overdue_s = self.overdue_s()
-        pause_s = self.patience.pause_s(FORWARD, self.tunnel, seen, self.now, overdue_s)
+        pause_s = self.patience.pause_s(FORWARD, self.tunnel, seen, self.now, self.beating())
         return with_silence(replace(seen, pause_s=pause_s), silence, POLICY.deadline_s)
 
     def look(self) -> float:

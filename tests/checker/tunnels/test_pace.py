@@ -128,6 +128,13 @@ def test_a_new_or_slow_link_may_be_silent_for_longer(
     assert silence_needed(5.0, POLICY, pace, proven=proven) == pytest.approx(silence_s)
 
 
+def test_beats_in_time_count_as_fast_answers_but_not_for_a_slow_link() -> None:
+    assert is_proven(Pace(fast=4), None, 9.0, PROVEN_SLOWLY - 4)
+    assert not is_proven(Pace(fast=4), None, 9.0, PROVEN_SLOWLY - 5)
+    assert not is_proven(Pace(longest_s=3.0), None, 9.0, 1000)
+    assert not is_proven(Pace(), kernel(0.5, 0.2), 9.0, 1000)
+
+
 def test_a_silence_is_at_least_four_of_the_worst_round_trips() -> None:
     assert silence_needed(5.0, POLICY, Pace(), proven=True, worst_s=4.0) == 16.0
     assert silence_needed(5.0, POLICY, Pace(), proven=False, worst_s=7.0) == 28.0

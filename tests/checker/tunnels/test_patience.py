@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from math import inf
 
 import pytest
 
@@ -15,6 +14,7 @@ from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
+from checker.tunnels.rhythm import NO_BEATS
 from tests.strategies import FORWARD, OFFICE, PORT
 
 POLICY = Policy()
@@ -134,7 +134,7 @@ class Gateway:
     def look(self) -> float:
         """One probe, judged; seconds until the next one."""
         before = self.tunnel
-        terms = self.patience.terms(FORWARD, before, None, self.now, -inf)
+        terms = self.patience.terms(FORWARD, before, None, self.now, NO_BEATS)
         seen = self.observe(terms)
         if not self.patience.knows(before, self.session):
             self.patience.meet(before, self.session, self.login_s)

@@ -86,7 +86,7 @@ def test_a_connection_without_a_rhythm_neither_beats_nor_is_overdue() -> None:
 
     for session in (None, SESSION):
         assert not rhythms.is_beating(session, 11)
-        assert rhythms.overdue_s(session, 1e6) == -inf
+        assert rhythms.beating(session, 1e6).overdue_s == -inf
 
 
 def test_the_worst_round_trip_of_ten_minutes_is_kept() -> None:
@@ -111,3 +111,17 @@ def test_no_round_trip_of_the_last_ten_minutes_is_forgotten(
 
     wanted = max((s for at, s in all_trips if now - at <= KEPT_S), default=0.0)
     assert worst_s(trips, now) == wanted
+
+
+@pytest.mark.parametrize(
+    ("times", "steady"),
+    [
+        pytest.param((0, 10), 0, id="nothing to compare with"),
+        pytest.param((0, 10, 20, 30), 2, id="in time"),
+        pytest.param((0, 10, 20, 29, 40), 3, id="as jitter has it"),
+        pytest.param((0, 10, 20, 33), 0, id="three seconds late"),
+        pytest.param((0, 10, 20, 33, 40, 50), 2, id="in time again"),
+    ],
+)
+def test_beats_that_come_in_time_are_counted(times: tuple[float, ...], steady: int) -> None:
+    assert beaten(*times).steady == steady
