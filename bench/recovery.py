@@ -29,6 +29,8 @@ PHASES_S = 60.0
 """Hangs are spread over an interval of the sweep."""
 TARGET_FREE_S, TARGET_MEDIAN_S = 22.0, 16.0
 TARGET_NEW_S = 45.0
+TRIALS = 20
+"""With a hang at 20 phases, the median says something."""
 FEW = 2
 """With so few trials, a quick run only shows that hangs are freed."""
 TARGET_TAKEN_S = 1.0
@@ -68,8 +70,9 @@ async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: floa
 
 async def hangs(scale: Scale, *, proven: bool) -> dict[str, list[float]]:
     """Return how long each port stayed taken, with idle and with busy ports."""
+    trials = TRIALS if proven else scale.trials
     async with banner_server() as target, gateway() as server:
-        members = await server.add(free_ports(2 * scale.trials), f"127.0.0.1:{target}")
+        members = await server.add(free_ports(2 * trials), f"127.0.0.1:{target}")
         after_s = PROVEN_S if proven else 0.0
         spread_s = PHASES_S if proven else 20.0
         async with asyncio.TaskGroup() as group:
@@ -79,7 +82,7 @@ async def hangs(scale: Scale, *, proven: bool) -> dict[str, list[float]]:
                         server,
                         member,
                         busy=bool(number % 2),
-                        after_s=after_s + spread_s * (number // 2) / scale.trials,
+                        after_s=after_s + spread_s * (number // 2) / trials,
                     ),
                     name=member.name,
                 )
