@@ -16,7 +16,7 @@ from tests.programs import require
 from tests.system.booted import Booted
 from tests.system.clients import Device
 from tests.system.machine import KEY_FILE as FILE
-from tests.system.machine import KEYS, SSH_PORT, status, verdicts
+from tests.system.machine import KEYS, PYTHON, SSH_PORT, status, verdicts
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
@@ -29,6 +29,7 @@ SOMEBODY = (
 OURS = " reversi:office\n"
 REFUSED = 255
 """How ssh ends if it was not let in."""
+START = ("systemd-run", "--quiet")
 REST_S = 0.2
 """Between two logins, to leave the rest of the machine some time."""
 
@@ -108,15 +109,14 @@ def test_keys_go_to_files_by_fingerprint_and_back_and_no_login_is_refused(gatewa
             holder = gateway.must("ss", "-Hltnp", "sport = :20010")
             with knocking(device) as knock:
                 there_and_back(gateway, knock)
-                waits_for_old_logins(gateway, knock)
                 healed(gateway, device, knock)
-                refused_by_the_system(gateway, knock)
                 closed_to_others(gateway, knock)
             assert not knock.refused
             assert status(gateway) == "up"
             assert gateway.must("ss", "-Hltnp", "sport = :20010") == holder
             withdrawn(gateway, device)
             until(lambda: tunnel.process.poll() is not None, "the tunnel has ended")
+    under_a_home(gateway)
     uninstalled(gateway)
 
 
@@ -126,17 +126,28 @@ def there_and_back(gateway: Booted, knock: Knocking) -> None:
     assert gateway.read(FILE).startswith(SOMEBODY)
     assert gateway.read(FILE).endswith(OURS)
     assert not gateway.has(KEYS)
-    assert "keys" in verdicts(gateway)
-    assert gateway.ok("init") == "nothing to do\n"
     knock.more()
-    gateway.ok("init", "--keys", "fingerprint")
+    refused_by_the_system(gateway, knock)
+    waits_for_old_logins(gateway, knock)
     assert gateway.read(FILE) == SOMEBODY
     knock.more()
 
 
+def refused_by_the_system(gateway: Booted, knock: Knocking) -> None:
+    """If sshd cannot run the command, as under some rules of SELinux, the key file stays."""
+    gateway.write(EARLIER, "Match User reversi\n    AuthorizedKeysCommandUser no-such-user\n")
+    said = gateway.checker("init", "--keys", "fingerprint").stderr
+    assert "no login works by a file of /etc/reversi/keys (" in said
+    assert gateway.read(FILE).endswith(OURS)
+    assert not gateway.has(KEYS)
+    assert finding(gateway, "keys")["ok"] is None
+    assert gateway.ok("init") == "nothing to do\n"
+    knock.more()
+    gateway.must("rm", EARLIER)
+
+
 def waits_for_old_logins(gateway: Booted, knock: Knocking) -> None:
     """A connection that began before sshd read its new settings may log in long after that."""
-    gateway.ok("init", "--keys", "file")
     knocks = f"exec 3<>/dev/tcp/127.0.0.1/{SSH_PORT}; head -c 4 <&3; read -r _"
     words = [*gateway.beside, "bash", "-c", knocks]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as slow:
@@ -149,31 +160,11 @@ def waits_for_old_logins(gateway: Booted, knock: Knocking) -> None:
         moving.start()
         until(lambda: key_files(gateway) != [], "the keys are in both places")
         knock.more()
-        knock.more()
         assert gateway.read(FILE).endswith(OURS)
         assert slow.stdin is not None
         slow.stdin.close()
         moving.join()
     assert done == [0]
-    assert gateway.read(FILE) == SOMEBODY
-
-
-def refused_by_the_system(gateway: Booted, knock: Knocking) -> None:
-    """If sshd cannot run the command, as under some rules of SELinux, the key file stays."""
-    gateway.write(EARLIER, "Match User reversi\n    AuthorizedKeysCommandUser no-such-user\n")
-    gateway.ok("init", "--keys", "file")
-    said = gateway.checker("init", "--keys", "fingerprint").stderr
-    assert "no login works by a file of /etc/reversi/keys (" in said
-    assert gateway.read(FILE).endswith(OURS)
-    assert not gateway.has(KEYS)
-    assert finding(gateway, "keys")["ok"] is None
-    assert "in one file" in str(finding(gateway, "keys")["sentence"])
-    assert gateway.ok("init") == "nothing to do\n"
-    knock.more()
-    gateway.must("rm", EARLIER)
-    gateway.ok("init", "--keys", "fingerprint")
-    assert gateway.read(FILE) == SOMEBODY
-    knock.more()
 
 
 def closed_to_others(gateway: Booted, knock: Knocking) -> None:
@@ -208,20 +199,17 @@ def healed(gateway: Booted, device: Device, knock: Knocking) -> None:
     gateway.ok("init", "--force")
     assert gateway.read(FILE) == SOMEBODY
     knock.more()
-    # a hand that writes what the registry does not say
+    # a hand that writes what the registry does not say, and a move that was interrupted
     stray = gateway.must("ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key").split()[1]
     gateway.must("mkdir", "-p", f"{KEYS}/{Path(stray).parent}")
     gateway.write(f"{KEYS}/{stray}.pub", "forged\n")
     assert "is of no key" in str(finding(gateway, "keys")["sentence"])
     gateway.must("chmod", "a+w", place)
+    gateway.must("sed", "-i", "1s/: .*/: to fingerprint/", LIST)
+    gateway.write(FILE, SOMEBODY + line)
     gateway.ok("init")
     assert finding(gateway, "keys")["ok"] is True
     assert not gateway.has(f"{KEYS}/{stray}.pub")
-    # interrupted before our lines left the key file
-    gateway.must("sed", "-i", "1s/: .*/: to fingerprint/", LIST)
-    gateway.write(FILE, SOMEBODY + line)
-    assert finding(gateway, "keys")["ok"] is False
-    gateway.ok("init")
     assert gateway.read(FILE) == SOMEBODY
     # who reads the files for sshd can write none of them
     user = ("setpriv", "--reuid=reversi-keys", "--regid=reversi-keys", "--init-groups")
@@ -247,6 +235,51 @@ def withdrawn(gateway: Booted, device: Device) -> None:
 def sshd_lines(gateway: Booted) -> list[str]:
     words = ("journalctl", "--no-pager", "--output=json", "--unit", "ssh.service")
     return [json.loads(line)["MESSAGE"] for line in gateway.must(*words).splitlines()]
+
+
+def under_a_home(gateway: Booted) -> None:
+    """`up` as root does the same for its own sshd, and `serve` goes back: its sshd is another's."""
+    home, keys = "/var/lib/gate", "/var/lib/gate/authorized_keys"
+    checker = (PYTHON, "-I", "-m", "checker", "--home", home)
+    gateway.write(f"{home}/reversi.toml", 'tunnel_user = "reversi"\n')
+    add = (
+        "node",
+        "add",
+        "home",
+        "--gateway",
+        "127.0.0.1:2300",
+        "--forward",
+        "20100=127.0.0.1:9,open",
+    )
+    config = gateway.folder / "home.toml"
+    gateway.must(*checker, *add, "--client-config", str(config))
+    gateway.must(*START, "--unit=reversi-up", *checker, "up", "--ssh-port", "2300")
+    try:
+        until(lambda: gateway.listens(2300), "its sshd listens")
+        device = Device(
+            node="home",
+            ports=(20100,),
+            targets=("127.0.0.1:9",),
+            user="reversi",
+            host="127.0.0.1",
+            ssh_port=2300,
+            host_key=gateway.read(f"{home}/ssh_host_ed25519_key.pub").rstrip(),
+            config=config,
+            inside=gateway.beside,
+        )
+        assert device.ask("version").returncode == 0
+        assert gateway.read(keys) == ""
+        assert gateway.must("find", f"{home}/keys", "-type", "f").count(".pub") == 1
+        checks = json.loads(gateway.run(*checker, "doctor", "--json").stdout)["checks"]
+        assert {one["name"]: one["ok"] for one in checks}["keys"] is True
+    finally:
+        gateway.must("systemctl", "stop", "reversi-up.service")
+    gateway.must(*START, "--unit=reversi-serve", *checker, "serve")
+    try:
+        until(lambda: gateway.read(keys).endswith(" reversi:home\n"), "the key file has the key")
+        until(lambda: not gateway.has(f"{home}/keys"), "its own file is gone")
+    finally:
+        gateway.must("systemctl", "stop", "reversi-serve.service")
 
 
 def uninstalled(gateway: Booted) -> None:
