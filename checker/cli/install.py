@@ -255,7 +255,7 @@ def init_here(found: Found, *, is_dry: bool) -> None:
             load_manifest(),
             narrate,
             lambda: rehearsed(found, planned),
-            lambda: why_no_login(found.choices.tunnel_user),
+            lambda: why_no_login(found.choices.tunnel_user, narrate),
         )
     print_notes(planned)
     done = "nothing was done" if is_dry else "done; see: reversi-checker doctor"

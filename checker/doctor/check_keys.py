@@ -38,11 +38,7 @@ def in_many(facts: Facts, found: FingerprintFacts) -> Finding:
     return finding(
         NAME,
         f"sshd reads a file for each key in {place}, which follow the registry",
-        (
-            not found.is_read,
-            f"sshd does not read {place}: its AuthorizedKeysCommand is another",
-            update,
-        ),
+        (bool(found.unread), f"sshd does not read {place}: {found.unread}", update),
         (
             found.loose is not None,
             f"others can write {found.loose}, and so let themselves in",
@@ -57,7 +53,7 @@ def in_many(facts: Facts, found: FingerprintFacts) -> Finding:
         (
             bool(found.in_both),
             (
-                f"keys stand in {facts.layout.authorized_keys} and in {place}:"
+                f"keys are in {facts.layout.authorized_keys} and in {place}:"
                 f" {first_of([*found.in_both], MOST_NAMED, ', ')}; a program that knows only the"
                 " first would withdraw them only there"
             ),

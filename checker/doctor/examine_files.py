@@ -36,7 +36,7 @@ def key_facts(layout: Layout, account: UserAccount | None, sshd: SshdFacts | Non
         unreadable=unreadable_part(layout, account),
         unreachable=needed,
         unreachable_at=blocked,
-        by_fingerprint=fingerprint_facts(layout, sshd),
+        by_fingerprint=fingerprint_facts(layout, sshd, user_name(uid) if account else ""),
     )
 
 

@@ -1,6 +1,4 @@
-"""The files by fingerprint: whether they are as the registry wants them, and whether sshd reads
-them.
-"""
+"""Compare the files by fingerprint with the registry, and find out whether sshd reads them."""
 
 from __future__ import annotations
 
@@ -9,20 +7,27 @@ import os
 import pwd
 import shlex
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.doctor.facts import FingerprintFacts, SshdFacts
+from checker.install.unit_files import KEYS_USER
 from checker.linux.as_user import ids_of
+from checker.model import CheckerError
 from checker.registry.key_files import Stand, files_for
 from checker.registry.key_places import Places, faults, in_both, read_places
 from checker.sshd.lockdown import KEYS_COMMAND, KEYS_COMMAND_USER, reads_our_keys
+from checker.sshd.openings import other_commands
+from checker.sshd.program import MAIN
 
 ANSWERS_WITHIN_S = 10
 
 
-def fingerprint_facts(layout: Layout, sshd: SshdFacts | None) -> FingerprintFacts | None:
+def fingerprint_facts(
+    layout: Layout, sshd: SshdFacts | None, tunnel_user: str
+) -> FingerprintFacts | None:
     """Look at the files, and run the command that sshd runs; as root, only that account's rights
     count.
     """
@@ -36,17 +41,27 @@ def fingerprint_facts(layout: Layout, sshd: SshdFacts | None) -> FingerprintFact
         return FingerprintFacts(stand=stand, why_file=why) if why else None
     effective = {} if sshd is None or not sshd.is_asked or sshd.complaint else sshd.effective
     command = effective.get(KEYS_COMMAND.lower(), "")
-    is_private = layout.home is not None
-    is_read = not effective or reads_our_keys(command, private=is_private)
+    unread = why_another(layout, effective, tunnel_user) if effective and tunnel_user else ""
     user = effective.get(KEYS_COMMAND_USER.lower(), "")
     return FingerprintFacts(
         stand=stand,
         in_both=in_both(there),
         faults=faults(layout, there) if may_look(layout) else (),
-        is_read=is_read,
-        command_fails=why_unread(layout, there, command, user) if effective and is_read else "",
+        unread=unread,
+        command_fails=why_unread(layout, there, command, user) if effective and not unread else "",
         loose=loose_part(layout.keys, 0) if layout.home is None else None,
     )
+
+
+def why_another(layout: Layout, effective: Mapping[str, str], tunnel_user: str) -> str:
+    """Say for which connections sshd has another command than the one that reads the files."""
+    if layout.home is not None:
+        is_ours = reads_our_keys(effective.get(KEYS_COMMAND.lower(), ""), private=True)
+        return "" if is_ours else f"its {KEYS_COMMAND} is another"
+    try:
+        return "; ".join(other_commands(MAIN, tunnel_user, KEYS_USER))
+    except CheckerError as error:
+        return str(error)
 
 
 def may_look(layout: Layout) -> bool:

@@ -66,11 +66,11 @@ class FingerprintFacts:
     why_file: str = ""
     """Why the keys stay in the key file."""
     in_both: Sequence[str] = ()
-    """Whose keys stand in the key file, too."""
+    """Whose keys are in the key file, too."""
     faults: Sequence[tuple[str, str]] = ()
     """Each file that is not as it should be, and why, as a clause."""
-    is_read: bool = True
-    """Whether sshd's settings name the command that reads them; True if unknown."""
+    unread: str = ""
+    """Why sshd's settings do not have it read these files; empty if they do, or if unknown."""
     command_fails: str = ""
     """Why that command, run as sshd runs it, does not print a key that is there."""
     loose: Path | None = None

@@ -113,7 +113,7 @@ class KeysFound:
     why: str = ""
     """Why they stay in the key file; empty if nobody decided that."""
     is_in_both: bool = False
-    """Whether lines of ours stand in the key file though sshd reads them by fingerprint."""
+    """Whether lines of ours are in the key file though sshd reads them by fingerprint."""
     has_faults: bool = False
     """Whether a file by fingerprint is not as it should be."""
     asked: str = ""

@@ -46,7 +46,7 @@ class Places:
 
     @property
     def is_in_file(self) -> bool:
-        """Whether our lines stand in `authorized_keys`. Once there, they only leave it when `init`
+        """Whether our lines are in `authorized_keys`. Once there, they only leave it when `init`
         has shown that sshd reads the others: an earlier release may have put them there, and sshd's
         settings back.
         """
@@ -190,7 +190,7 @@ def restored(key_file: Path) -> None:
 
 
 def in_both(there: Places) -> tuple[str, ...]:
-    """Return whose keys stand in the key file though there are files by fingerprint."""
+    """Return whose keys are in the key file though there are files by fingerprint."""
     return tuple(sorted(set(owners_in(there.file)))) if there.is_by_fingerprint else ()
 
 

@@ -111,6 +111,7 @@ def test_keys_go_to_files_by_fingerprint_and_back_and_no_login_is_refused(gatewa
                 there_and_back(gateway, knock)
                 healed(gateway, device, knock)
                 closed_to_others(gateway, knock)
+                by_another_way(gateway, knock)
             assert not knock.refused
             assert status(gateway) == "up"
             assert gateway.must("ss", "-Hltnp", "sport = :20010") == holder
@@ -178,6 +179,9 @@ def closed_to_others(gateway: Booted, knock: Knocking) -> None:
         "640 reversi-keys\n"
     }
     assert finding(gateway, "keys")["ok"] is True
+    # root's service writes there after an edit by hand
+    gateway.must("sed", "-i", '1i expires = "2099-12-31"', "/etc/reversi/nodes/office.toml")
+    until(lambda: 'expiry-time="20991231"' in gateway.key_text(), "the file follows")
     knock.more()
     gateway.write(toml, settings)
     gateway.ok("init")
@@ -191,7 +195,7 @@ def healed(gateway: Booted, device: Device, knock: Knocking) -> None:
     line = gateway.read(place)
     # an earlier release: all keys in one file, and sshd's settings for that
     gateway.write(FILE, SOMEBODY + line)
-    assert "stand in" in str(finding(gateway, "keys")["sentence"])
+    assert "keys are in" in str(finding(gateway, "keys")["sentence"])
     gateway.must("sed", "-i", "s#^\\( *AuthorizedKeysCommand\\) .*#\\1 /bin/true#", DROP_IN)
     gateway.must("systemctl", "reload", "ssh.service")
     assert "does not read" in str(finding(gateway, "keys")["sentence"])
@@ -217,8 +221,16 @@ def healed(gateway: Booted, device: Device, knock: Knocking) -> None:
     assert gateway.run(*user, "find", KEYS, "-writable").stdout == ""
 
 
+def by_another_way(gateway: Booted, knock: Knocking) -> None:
+    """A Match block that some devices come by, and that has no command, would shut them out."""
+    gateway.write(EARLIER, "Match Address 192.0.2.9\n    AuthorizedKeysCommand /bin/true\n")
+    assert "addr=192.0.2.9" in str(finding(gateway, "keys")["sentence"])
+    gateway.must("rm", EARLIER)
+    knock.more()
+
+
 def withdrawn(gateway: Booted, device: Device) -> None:
-    """A key without a file is no access, and no noise in the log of sshd."""
+    """A key without a file opens nothing, and sshd logs nothing more about it."""
     gateway.ok("node", "disable", "office", "--yes")
     assert key_files(gateway) == []
     before = len(sshd_lines(gateway))

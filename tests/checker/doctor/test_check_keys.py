@@ -21,7 +21,7 @@ def said(found: FingerprintFacts | None) -> list[tuple[bool | None, str]]:
     return [(one.ok, one.sentence) for one in check_keys(facts)]
 
 
-def test_nothing_is_said_of_a_gateway_with_one_key_file() -> None:
+def test_a_gateway_with_one_key_file_has_no_such_finding() -> None:
     assert said(None) == []
 
 
@@ -46,7 +46,11 @@ def test_the_wish_for_one_file_is_well_and_the_refusal_of_sshd_is_told() -> None
     ("found", "words"),
     [
         pytest.param(replace(GOOD, in_both=("office", "+auto")), "office, +auto", id="both"),
-        pytest.param(replace(GOOD, is_read=False), "AuthorizedKeysCommand is another", id="unread"),
+        pytest.param(
+            replace(GOOD, unread="it is another"),
+            "does not read /etc/reversi/keys: it",
+            id="unread",
+        ),
         pytest.param(
             replace(GOOD, faults=(("SHA256:a/b.pub", "is missing"),)),
             "/etc/reversi/keys/SHA256:a/b.pub is missing",
