@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from checker.config.layout import SYSTEM
 from checker.install.steps import (
@@ -37,8 +38,7 @@ def step_lines(step: Step) -> Iterator[str]:
         case Folder(path=path, mode=mode, owner=owner, group=group):
             yield f"would make: {path} ({mode:04o}, {owner}:{group})"
         case File(path=path, content=content, backup=backup):
-            keep = f", and keep what is there as {path.name}.bak" if backup else ""
-            yield f"would write: {path} (0644, root:root){keep}"
+            yield f"would write: {path} (0644, root:root){kept_as(path) if backup else ''}"
             yield from (f"    {line}" for line in content.decode().splitlines())
         case GoLive(reload=reload):
             for each in step.files:
@@ -50,8 +50,12 @@ def step_lines(step: Step) -> Iterator[str]:
             yield f"would give: {path} to root:{group} ({mode:04o})"
         case KeysInLine() | KeysMove() | KeysProof():
             yield keys_line(step)
-        case Remove(path=path):
-            yield f"would remove: {path}"
+        case Remove(path=path, backup=backup):
+            yield f"would remove: {path}{kept_as(path) if backup else ''}"
+
+
+def kept_as(path: Path) -> str:
+    return f", and keep what is there as {path.name}.bak"
 
 
 def keys_line(step: KeysInLine | KeysMove | KeysProof) -> str:

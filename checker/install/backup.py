@@ -33,6 +33,7 @@ from checker.install.archive import (
 from checker.install.extra_units import EXTRA_UNITS
 from checker.install.host_keys import host_keys
 from checker.install.tuning import TUNE
+from checker.install.unit_facts import is_turned_on
 from checker.linux.accounts import group_name, user_name
 from checker.model import CheckerError
 from checker.registry.authorized_keys import present_keys
@@ -205,7 +206,7 @@ def pack(archive: Path, sources: list[Source], now: float) -> None:
         made_at=int(now),
         machine=socket.gethostname(),
         tune=TUNE.exists(),
-        services=tuple(unit.option for unit in EXTRA_UNITS if unit.path.exists()),
+        services=tuple(unit.option for unit in EXTRA_UNITS if is_turned_on(unit)),
         files={one.name: digest_of(one) for one in sources if not one.is_folder},
     )
     handle = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

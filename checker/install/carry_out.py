@@ -8,6 +8,7 @@ from pathlib import Path
 from checker.install.effects import (
     InstallFailed,
     Say,
+    keep,
     make_folder,
     remove,
     restore,
@@ -107,12 +108,14 @@ def carry_out_one(step: Step, say: Say, prove: Prove) -> None:
         case Access(path=path, mode=mode, group=group):
             set_access(step)
             say(f"gave {path} to root:{group} ({mode:04o})")
-        case Remove(path=path):
+        case Remove(path=path, backup=backup):
+            if backup:
+                keep(path)
             remove(path)
-            say(f"removed {path}")
+            say(f"removed {path}{kept(step)}")
 
 
-def kept(step: File) -> str:
+def kept(step: File | Remove) -> str:
     return f"; yours is now {step.path}.bak" if step.backup else ""
 
 

@@ -9,8 +9,6 @@ from checker.config.layout import SYSTEM
 from checker.install.alert_files import alert_access, alert_settings
 from checker.install.extra_drop_ins import allow_notes, allow_steps
 from checker.install.extra_units import (
-    extra_commands,
-    extra_contents,
     extra_groups,
     extra_notes,
     extra_warnings,
@@ -30,19 +28,12 @@ from checker.install.places import (
     CONFIG,
     DROP_IN,
     DROP_INS,
-    ENABLED,
-    EXTRA_UNIT_FILES,
     FILES,
-    KEYS_PATH_FILE,
-    KEYS_SERVICE_FILE,
     REST,
     RUN,
-    SERVICE,
     STATE,
     SYSCTL,
     TMPFILES,
-    UNIT_FILE,
-    UNITS,
 )
 from checker.install.readers import accesses, memberships, modes
 from checker.install.refusals import hidden_sentence, is_hidden, refuse
@@ -67,14 +58,12 @@ from checker.install.tuning import (
 )
 from checker.install.unit_files import (
     DAEMON_USER,
-    KEYS_PATH,
     KEYS_USER,
-    keys_unit,
     reversi_toml,
     sysctl,
     tmpfiles,
-    unit,
 )
+from checker.install.units import removals, unit_commands, unit_contents, unit_notes
 from checker.sshd.lockdown import drop_in, rest_of_drop_in
 
 UNSTARTED = (
@@ -98,13 +87,16 @@ def plan(found: Found) -> InitPlan:
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
-    steps.extend(commands(found, {file.path for file in files}))
+    gone = tuple(removals(found))
+    steps.extend(gone)
+    steps.extend(commands(found, {*(file.path for file in files), *(one.path for one in gone)}))
     steps.extend(Remove(path=path) for path in found.old_metadata)
     steps.extend(after_sshd(found, live))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
         *allow_notes(found),
+        *unit_notes(found),
         *extra_notes(found),
         *key_notes(found),
         *renamed(found),
@@ -184,13 +176,10 @@ def contents(found: Found) -> dict[Path, bytes]:
         or reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
         SYSTEM.authorized_keys: b"",
         TMPFILES: tmpfiles(choices.tunnel_user, choices.readers),
-        UNIT_FILE: unit(found.python, choices.readers),
-        KEYS_SERVICE_FILE: keys_unit(found.python),
-        KEYS_PATH_FILE: KEYS_PATH.encode(),
         REST: rest_of_drop_in(choices.tunnel_user),
         DROP_IN: first_drop_in(found),
     }
-    files.update(extra_contents(found))
+    files.update(unit_contents(found))
     files.update(alert_settings(found))
     if to_reserve(found):
         files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
@@ -259,13 +248,8 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
     yield from tune(found)
     if not found.has_systemd:
         return
-    if changed.intersection((*UNITS, *EXTRA_UNIT_FILES)):
-        yield Command(words=("systemctl", "daemon-reload"))
-    if not found.is_enabled or not found.is_active:
-        yield Command(words=("systemctl", "enable", "--now", *ENABLED))
-    elif changed.intersection((UNIT_FILE, SYSTEM.config)) or found.is_daemon_older:
-        yield Command(words=("systemctl", "restart", SERVICE))
-    yield from extra_commands(found, changed)
+    is_edited = SYSTEM.config in changed or found.is_daemon_older
+    yield from unit_commands(found, changed, is_edited=is_edited)
 
 
 def ignored_gateways(found: Found) -> Iterator[str]:

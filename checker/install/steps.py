@@ -171,6 +171,10 @@ class Found:
     """Those whose file is there, but that systemd does not run, or not at boot."""
     outdated_units: frozenset[str] = frozenset()
     """Those that have run since before the present release was installed."""
+    packaged: Mapping[str, bytes] = field(default_factory=dict)
+    """The units that a package ships, by name."""
+    linked: frozenset[str] = frozenset()
+    """The units that systemd starts at boot, by name."""
     missing_libraries: frozenset[str] = frozenset()
     """The modules that such services need and the interpreter does not have."""
     places: tuple[str, ...] = ()
@@ -276,6 +280,8 @@ class Remove:
     """Remove a file, or a directory with its contents."""
 
     path: Path
+    backup: bool = False
+    """Whether to keep the file, which the admin changed, as `NAME.bak`."""
 
 
 Step = Command | Folder | File | GoLive | KeysInLine | KeysMove | KeysProof | Access | Remove

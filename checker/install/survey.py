@@ -17,11 +17,13 @@ from checker.config.layout import SYSTEM, is_there
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
+from checker.install.extra_units import EXTRA_UNITS, was_chosen
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
-from checker.install.places import ENABLED, FILES
+from checker.install.packaged_units import runs_packaged
+from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
@@ -30,7 +32,14 @@ from checker.install.steps import Choices, Entry, Found, KeysFound, NotSent, Use
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_facts import idle_units, missing_libraries, outdated_units, units_in
+from checker.install.unit_facts import (
+    idle_units,
+    is_masked,
+    linked_units,
+    missing_libraries,
+    outdated_units,
+    packaged_units,
+)
 from checker.install.unit_files import DAEMON_USER, KEYS_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
@@ -243,7 +252,12 @@ def survey(  # noqa: PLR0913 - the options of `init`
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), SYSTEM.keys, *FILES)
-    entries = {path: found for path in paths if (found := entry(under(root, path)))}
+    entries = {
+        path: found
+        for path in paths
+        if not (path in EXTRA_UNIT_FILES and is_masked(path))
+        and (found := entry(under(root, path)))
+    }
     asked = Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     return asked if root else this_machine(asked, fleet, is_restored=coming is not None)
 
@@ -253,7 +267,10 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     chosen = found.choices
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
-    units = units_in(found.entries) if has_systemd else ()
+    found = replace(
+        found, has_systemd=has_systemd, packaged=packaged_units(), linked=linked_units()
+    )
+    units = [unit for unit in EXTRA_UNITS if has_systemd and was_chosen(found, unit)]
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     said = sshd_says(chosen.tunnel_user)
@@ -269,7 +286,6 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
         reserved=reserved,
-        has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
@@ -358,4 +374,5 @@ def installed() -> Installed | None:
         sshd_unit=sshd_unit() if has_systemd else "",
         tunnel_user=choices(None, ()).tunnel_user,
         not_sent=not_sent(),
+        packaged=frozenset(packaged_units() if runs_packaged(files) else ()),
     )

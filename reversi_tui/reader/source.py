@@ -160,7 +160,7 @@ class Source:
         seen, known = seen_at(key, self.seen), self.background.known(key)
         trend = self.trends.of(key)
         if trend:
-            known = replace(known, trend=trend)
+            known = replace(known, trend=trend, rates=self.trends.rates_of(key))
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)

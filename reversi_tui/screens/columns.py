@@ -17,6 +17,7 @@ from textual.widgets import OptionList
 
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
 from reversi_tui.screens.picking import Options
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, HalfPages, cursor_keys
 from reversi_tui.widgets.line import Line
 
 DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
@@ -58,6 +59,16 @@ class Lister(Options):
                 for segment in super().render_line(y)
             ]
         )
+
+
+class Mover(Lister, HalfPages):
+    """A list without letters to type: the operator's own keys move in it, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", CHOICE_CALLS)]
+
+    def action_move(self, step: int) -> None:
+        last = max(0, len(self.options) - 1)
+        self.highlighted = max(0, min(self.at + step, last))
 
 
 class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
@@ -116,7 +127,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
         with Vertical(classes="sheet") as box:
             box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
             yield Line(id="chooser-title")
-            yield Lister(map(self.text_of, self.ids))
+            yield Mover(map(self.text_of, self.ids))
             yield Line(id="chooser-keys")
 
     def on_mount(self) -> None:

@@ -18,7 +18,7 @@ from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed, states_of
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.screens.columns import FRAME, Lister, Mover
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.widgets.line import Line
@@ -60,7 +60,7 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="sheet"):
             yield Line(id="chooser-title")
-            yield Lister(())
+            yield Mover(())
             yield Line(id="chooser-keys")
 
     def on_mount(self) -> None:

@@ -7,11 +7,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from reversi_tui.widgets.line import Line
+from reversi_tui.widgets.page import Scroller
 
 
 class Sheet(ModalScreen[None]):
@@ -37,7 +38,7 @@ class Sheet(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="sheet"):
             yield Line(id="sheet-title")
-            with VerticalScroll(id="sheet-scroll"):
+            with Scroller(id="sheet-scroll"):
                 yield Static("", id="sheet-text", markup=False)
             yield Line(id="sheet-keys").add_class("quiet")
 

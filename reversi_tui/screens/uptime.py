@@ -35,8 +35,10 @@ from reversi_tui.rows.uptime_figures import (
     needed,
     title_text,
 )
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
+from reversi_tui.settings.presets import key_on
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.line import Banner, Line
@@ -47,8 +49,8 @@ AGAIN_S = 300.0
 SOON_S = 0.05
 POOR = 0.95
 """A smaller share has the color of what is down."""
-KEYS = "↑ ↓ move  enter row  / filter  g by tag  o sort  w write CSV  esc close"
-TAG_KEYS = "↑ ↓ move  enter forwards  / filter  g ungroup  o sort  w write CSV  esc close"
+KEYS = "↑ ↓ move  enter row  / filter  {} by tag  o sort  w write CSV  esc close"
+TAG_KEYS = "↑ ↓ move  enter forwards  / filter  {} ungroup  o sort  w write CSV  esc close"
 
 
 def bound(keys: str, call: str, title: str, tip: str) -> Binding:
@@ -82,8 +84,10 @@ class Uptime(Screen[Key | None]):
         self.columns: tuple[Cell, ...] = ()
         self.is_read = self.is_reading = False
         self.trouble = ""
+        self.group_key = key_on(desk.dependencies.preferences.preset, "uptime.groups", "g")
         self.lines = Lines(self.draw, lambda: desk.looks.cursor)
         self.bar = FilterBar(desk.dependencies.preferences.history)
+        self.bar.vocabulary = Vocabulary(self.rows, desk.moment)
 
     def compose(self) -> ComposeResult:
         yield Line(id="uptime-title")
@@ -178,7 +182,7 @@ class Uptime(Screen[Key | None]):
         texts = {
             "#uptime-title": Text(title, style="bold"),
             "#uptime-heading": Text(self.heading(), style=self.desk.looks.palette.heading),
-            "#uptime-keys": Text(TAG_KEYS if self.by_tag else KEYS),
+            "#uptime-keys": Text((TAG_KEYS if self.by_tag else KEYS).format(self.group_key)),
         }
         for name, text in texts.items():
             self.query_one(name, Line).show(text)

@@ -186,7 +186,7 @@ class Machine:
             "--no-new-privs",
             "env",
             f"NOTIFY_SOCKET={heard}",
-            *unit["ExecStart"].split(),
+            *unit["ExecStart"].removesuffix(" $ARGS").split(),
         ]
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checker.install.alert_files import alert_access
 from checker.install.extra_units import chosen_units
+from checker.install.places import ENABLED
 from checker.install.plan import all_folders, contents
 from checker.install.steps import (
     Choices,
@@ -46,6 +47,7 @@ def done(found: Found) -> Found:
         },
         entries={**entries, **files},
         written={str(path): digest(content) for path, content in contents(found).items()},
+        linked=frozenset((*ENABLED, *(unit.name for unit in chosen_units(found)))),
         reserved=found.reserved | (set(found.choices.ports) & set(found.ephemeral)),
         is_enabled=True,
         is_active=True,
