@@ -60,8 +60,9 @@ def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
     registry = read_registry(layout.nodes, cache)
     if not registry.broken:
         return registry
-    hides_keys = layout.authorized_keys.exists() and not os.access(
-        layout.authorized_keys, os.R_OK, effective_ids=True
+    hides_keys = any(
+        path.exists() and not os.access(path, os.R_OK, effective_ids=True)
+        for path in (layout.authorized_keys, layout.key_list)
     )
     return with_known(registry, load_record(layout, registry.broken), hides_keys=hides_keys)
 

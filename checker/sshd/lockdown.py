@@ -64,7 +64,12 @@ for it, and then ends every login (process_channel_timeouts: bad timeout none).
 block sshd takes `none` for a command without a user, and logs that as an error at each key that it
 refuses (auth2-pubkey.c, user_key_command_allowed2).
 """
+KEYS_COMMAND = "AuthorizedKeysCommand"
 KEYS_COMMAND_USER = "AuthorizedKeysCommandUser"
+READS_KEY = """/bin/sh -c '[ ! -e "$0" ] || exec cat "$0"' """
+"""Prints the file that follows, if there is one. Plain `cat` fails without a file, and sshd logs
+that at each key that it refuses. Source: misc.c, exited_cleanly.
+"""
 BESIDE: Mapping[str, str] = {KEYS_COMMAND_USER: "nobody"}
 """Settings that only accompany those above, and are not judged."""
 BEFORE: Mapping[str, str] = {
@@ -104,12 +109,25 @@ UNKNOWN = re.compile(
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
-def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+def is_plain(path: Path) -> bool:
+    """Return whether a path needs no quotes in sshd_config."""
+    return re.fullmatch(r"[\w/.,:+@%-]+", str(path)) is not None
+
+
+def keys_command(folder: Path) -> str:
+    """Return the command by which sshd reads the file of a key, named by its fingerprint. The path
+    must be plain.
+    """
+    return f"{READS_KEY}{str(folder).replace('%', '%%')}/%f.pub"
+
+
+def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE, *, keys_user: str = "") -> bytes:
     """Return the file for sshd_config.d that is read first, without the options that this sshd does
-    not know.
+    not know. `keys_user`: the account that reads the files by fingerprint; empty: nobody does.
     """
     options = {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}
-    return text_of(user, {**options, **BESIDE}, unknown)
+    by_command = {KEYS_COMMAND: keys_command(SYSTEM.keys), KEYS_COMMAND_USER: keys_user}
+    return text_of(user, {**options, **BESIDE, **(by_command if keys_user else {})}, unknown)
 
 
 def rest_of_drop_in(user: str) -> bytes:
@@ -215,10 +233,18 @@ def difference(
     same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()
     enough = (
         is_so == BEFORE.get(key)
+        or (key == KEYS_COMMAND and reads_our_keys(is_so, private=private))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)
         or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
     )
     return "" if same or enough else f"{key} is {is_so}, and must be {value}"
+
+
+def reads_our_keys(command: str, *, private: bool = False) -> bool:
+    """Return whether an AuthorizedKeysCommand, as sshd prints it, is the one that reads our files
+    by fingerprint.
+    """
+    return command.startswith(READS_KEY) if private else command == keys_command(SYSTEM.keys)
 
 
 def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:

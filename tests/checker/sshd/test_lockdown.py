@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from checker.config.layout import SYSTEM
 from checker.sshd.lockdown import (
     LOCKDOWN,
     differences,
     drop_in,
+    keys_command,
     settings,
     unknown_options,
     unknown_to,
@@ -88,6 +90,10 @@ def test_each_setting_that_differs_is_reported() -> None:
         differences({**TIGHT, "gatewayports": "no", "authorizedkeysfile": "/x"}, private=True) == ()
     )
     assert differences({**TIGHT, "gatewayports": "yes"}, private=True) != ()
+    ours, other = keys_command(SYSTEM.keys), keys_command(Path("/tmp/keys"))
+    assert differences({**TIGHT, "authorizedkeyscommand": ours}) == ()
+    assert differences({**TIGHT, "authorizedkeyscommand": other}) != ()
+    assert differences({**TIGHT, "authorizedkeyscommand": other}, private=True) == ()
     assert differences({**TIGHT, "maxsessions": "100"}) == ()
     assert differences({**TIGHT, "maxsessions": "0"}) == ("MaxSessions is 0, and must be 10",)
 
