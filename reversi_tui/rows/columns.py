@@ -112,14 +112,6 @@ COLUMNS = (
         sort_now=lambda row, moment: (moment.badness(row),),
     ),
     Column(
-        field=fields.BY_ID["probe"],
-        least=10,
-        most=10,
-        importance=11,
-        tip="How long ago the last probe was",
-        sort_value=lambda row: sort_values.known(row.seen.probed_at),
-    ),
-    Column(
         field=fields.BY_ID["day"],
         least=HOURS,
         most=HOURS,
@@ -284,6 +276,15 @@ COLUMNS = (
         tip="The last 60 latencies as small bars",
         cutter=cut_start,
         sort_value=lambda row: sort_values.known(row.seen.latency_ms),
+    ),
+    Column(
+        field=fields.BY_ID["probe"],
+        least=10,
+        most=10,
+        importance=23,
+        wide=True,
+        tip="How long ago the last probe was",
+        sort_value=lambda row: sort_values.known(row.seen.probed_at),
     ),
 )
 BY_ID = {column.id: column for column in COLUMNS}
