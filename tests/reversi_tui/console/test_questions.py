@@ -42,7 +42,7 @@ async def test_the_question_fits_names_the_target_and_focuses_cancel(
     async with running(app, size) as pilot:
         await pilot.press("down", "r")
         await shows(pilot, "Yes, reset (y)")
-        for words in ("barn", "20011", "sshd 4001", "hung for 2h", "Cancel (n)", "└"):
+        for words in ("barn", "20011", "sshd 4001", "hung for 2h", "Cancel (n)", "╰"):
             assert words in text(app)
         assert isinstance(app.focused, Button)
         assert app.focused.id == "no"
