@@ -151,6 +151,10 @@ class Console(App[None]):
         if not self.is_headless:
             self.watch_terminal()
 
+    def action_help(self) -> None:
+        """Show the help, also above a screen that is not the table."""
+        self.main.table_view.help()
+
     async def action_on_main(self, call: str) -> None:
         """Run an action of the main screen, if that is the one in front."""
         if self.screen is self.main:

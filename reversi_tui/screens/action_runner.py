@@ -208,6 +208,11 @@ class ActionRunner:
         self.line.display = bool(text)
         self.line.show(Text(text, style="bold"))
 
+    def may_stop(self) -> bool:
+        """Whether there is something that escape stops."""
+        now = self.desk.dependencies.now()
+        return any(progress.may_stop(now) for progress in self.running)
+
     def stop(self) -> bool:
         """Stop what escape may stop; whether there was something."""
         now = self.desk.dependencies.now()

@@ -42,8 +42,8 @@ class Doors:
     call: CallById = nothing
     walk: Callable[[int], None] = lambda _: None
     """Goes so many rows on."""
-    keys: Callable[[int], Text] = lambda _: Text()
-    """The line of keys for a width."""
+    keys: Callable[[Row, int], Text] = lambda _, __: Text()
+    """The line of keys for a row and a width."""
 
 
 CLOSED = Doors()
@@ -183,7 +183,7 @@ class Detail(Sheet):
             heading.append(f"  {self.place}", style=f"not bold {self.palette.dim}")
         self.name_frame(heading)
         self.query_one("#sheet-tabs", Line).show(tabs_line(self.tab, paper))
-        self.query_one("#sheet-keys", Line).show(self.doors.keys(width + 1))
+        self.query_one("#sheet-keys", Line).show(self.doors.keys(self.row, width + 1))
         text = tab_text(self.tab, self.row, self.moment, self.dossier, paper)
         self.shown = plain(text) if self.ascii_only else text
         self.page.show(self.shown)

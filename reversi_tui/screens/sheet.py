@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from reversi_tui.screens.modal import Modal
 from reversi_tui.widgets.frame import Frame
-from reversi_tui.widgets.line import Line
+from reversi_tui.widgets.line import Line, is_same
 
 
 class Sheet(Modal[None]):
@@ -52,7 +52,7 @@ class Sheet(Modal[None]):
 
     def show(self, text: Text, *, at_end: bool = False) -> None:
         """Show this text, if it is new; `at_end` shows its last lines."""
-        if text != self.shown or text.spans != self.shown.spans:
+        if not is_same(text, self.shown):
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)
             if at_end:

@@ -23,6 +23,8 @@ class Bar(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="bar.leave", tooltip="Go back to the table"),
     ]
+    hints: tuple[tuple[str, str], ...] = (("enter", "stay there"), ("esc", "go back"))
+    """Its keys, for the footer."""
 
     def __init__(self, *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(
@@ -59,6 +61,8 @@ class Bar(Input):
 
 class FilterBar(Bar):
     """Up and down recall the filters that were kept before."""
+
+    hints = (("enter", "keep"), ("esc", "clear"), ("↑", "earlier filters"))
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.geometry import Region
 from textual.widgets import Button, Input
 
-from reversi_tui.widgets.line import drawn
+from reversi_tui.widgets.line import drawn, is_same
 
 
 class Frame(Vertical):
@@ -26,7 +26,7 @@ class Frame(Vertical):
     def name_it(self, text: Text | str) -> None:
         """Show this title, if it is new."""
         title = text if isinstance(text, Text) else Text(text)
-        if title == self.titled and title.spans == self.titled.spans:
+        if is_same(title, self.titled):
             return
         self.titled = title
         upper = Region(0, 0, self.outer_size.width, 1).translate(-self.content_offset)

@@ -40,7 +40,7 @@ def terminal(layout: Layout, folder: Path) -> Iterator[Tmux]:
 @pytest.fixture
 def hands(terminal: Tmux) -> Iterator[Hands]:
     """The table; what a job filtered is shown again."""
-    terminal.shows("garage", "192.168.7.20:443", "k kill")
+    terminal.shows("garage", "192.168.7.20:443", "? help")
     hands = Hands(terminal)
     yield hands
     assert hands.count <= MOST_KEYS

@@ -175,7 +175,7 @@ async def test_the_line_of_the_selected_row_is_above_the_keys(
         await pilot.press("down")
         await until(pilot, lambda: lines(app)[-1 - count].startswith("barn  "))
         await shows(pilot, "no answer within 5 s")
-        assert lines(app)[-1].startswith("k kill")
+        assert lines(app)[-1].startswith("enter detail")
         await pilot.press("slash", *"zzz")
         await until(pilot, lambda: not lines(app)[-1 - count].strip())
 
