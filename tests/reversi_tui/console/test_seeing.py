@@ -67,7 +67,7 @@ async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_
         await pilot.press("k")
         await shows(pilot, "Kill this forward?")
         await pilot.press("y")
-        await shows(pilot, "is now held by no known process: not done")
+        await shows(pilot, "is now held by no known process: left alone")
         await pilot.press("z")
         await until(pilot, lambda: "! hung" not in text(app))
         assert "PAUSED" not in text(app)

@@ -49,7 +49,7 @@ async def test_an_act_in_the_sheet_is_about_its_row_and_leaves_marks_alone(tmp_p
         await shows(pilot, "node barn")
         await shows(pilot, "The 6 marked rows are left alone")
         await pilot.press("y")
-        await shows(pilot, "barn port 20011: kill done: the port is free")
+        await shows(pilot, "barn port 20011: sshd 4001 ended, port 20011 is free")
         assert isinstance(app.screen, Detail)
         assert app.main.view.marks == marked
         await pilot.press("p")
