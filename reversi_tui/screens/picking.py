@@ -1,4 +1,4 @@
-"""Lists to choose from: a short one, and the command palette."""
+"""A list to choose from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.command import CommandList, CommandPalette
 from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -52,14 +51,6 @@ class Options(OptionList):
     def action_page_down(self) -> None:
         if self.scrollable_content_region:
             super().action_page_down()  # type: ignore[no-untyped-call]
-
-
-class Palette(CommandPalette):
-    """The same for the palette's own list."""
-
-    def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).scrollable_content_region or not action.startswith("page"):
-            super()._action_command_list(action)
 
 
 class Choose(Modal[str | None]):
