@@ -25,6 +25,8 @@ from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.finder import Finder
 from reversi_tui.screens.going import go_to
 from reversi_tui.screens.main import Main
+from reversi_tui.settings.presets import all_keys
+from reversi_tui.terminal.chords import Chords
 from reversi_tui.terminal.driver import Driver
 from reversi_tui.terminal.environment import (
     FEW_COLOURS,
@@ -86,7 +88,10 @@ class Console(App[None]):
         self.key_queue = KeyQueue(self, self.deliver, Confirm)
         self.failure: BaseException | None = None
         """The uncaught exception that ended the console; its caller reports it."""
-        self.set_keymap(dict(dependencies.preferences.keys))
+        wanted = dependencies.preferences
+        keys = all_keys(wanted.preset, wanted.keys)
+        self.set_keymap(keys)
+        self.chords = Chords(key for each in keys.values() for key in each.split(","))
         self.dress()
 
     async def on_event(self, event: events.Event) -> None:
@@ -97,6 +102,13 @@ class Console(App[None]):
 
     async def deliver(self, typed: events.Key | events.Paste) -> None:
         """Give a key to whatever has the focus."""
+        if isinstance(typed, events.Key):
+            key = self.chords.took(typed.key, lambda chord: chord in self.screen.active_bindings)
+            if not key:
+                return
+            typed = typed if key == typed.key else events.Key(key, None)
+        else:
+            self.chords.forget()
         self.main.key_came(typed)
         await super().on_event(typed)
 

@@ -12,7 +12,8 @@ from textual.widgets import OptionList
 
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
 from reversi_tui.screens.modal import Modal
-from reversi_tui.screens.picking import Options
+from reversi_tui.screens.picking import Menu, Options
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, cursor_keys
 from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
@@ -40,6 +41,12 @@ class Lister(Options):
     @property
     def at(self) -> int:
         return self.highlighted or 0
+
+
+class Mover(Lister, Menu):
+    """A list without letters to type: all of the operator's own keys move in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", CHOICE_CALLS)]
 
 
 class ColumnsChooser(Modal[tuple[str, ...] | None]):
@@ -94,7 +101,7 @@ class ColumnsChooser(Modal[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         with Frame(classes="sheet") as box:
             box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
-            yield Lister(map(self.text_of, self.ids))
+            yield Mover(map(self.text_of, self.ids))
             yield Line(id="chooser-keys").add_class("quiet")
 
     def on_mount(self) -> None:

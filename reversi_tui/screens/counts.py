@@ -16,7 +16,7 @@ from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed, states_of
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.screens.columns import FRAME, Lister, Mover
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.modal import Modal
 from reversi_tui.screens.table_view import TableView
@@ -56,7 +56,7 @@ class CountsBy(Modal[tuple[str, frozenset[Key]] | None]):
 
     def compose(self) -> ComposeResult:
         with Frame(classes="sheet"):
-            yield Lister(())
+            yield Mover(())
             yield Line(id="chooser-keys").add_class("quiet")
 
     def on_mount(self) -> None:

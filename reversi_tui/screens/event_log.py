@@ -25,6 +25,7 @@ from reversi_tui.messages import Typed
 from reversi_tui.reader.events import Answer, EventReader, News, Question, write_events
 from reversi_tui.rows.event_text import MINE, PRESETS, heading, preset_of, whole
 from reversi_tui.rows.event_window import Way, Window
+from reversi_tui.rows.vocabulary import EventVocabulary
 from reversi_tui.screens.node_editor import folder
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.bar import FilterBar
@@ -102,6 +103,9 @@ class EventLog(Screen[Event | None]):
         self.trouble = ""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
+        self.bar.vocabulary = EventVocabulary(
+            around.rows, around.moment, lambda: self.window.events
+        )
         self.bar.placeholder = "text   !text   kind:kill   actor:ada   at:<1d   ↑ earlier ones"
 
     def compose(self) -> ComposeResult:

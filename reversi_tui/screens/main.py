@@ -320,15 +320,16 @@ class Main(Screen[None]):
         if report.health.registry_read and not self.feed.health.registry_read:
             # thousands of rows that stay: collecting garbage among them would delay a key by 50 ms
             gc.freeze()
-        if self.feed.take(report):
+        if moved := self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
         if self.table.awaited is not None:
             self.table.go_to_awaited()
         if self.table.cursor is None:
             self.table.select(0)
-        self.following.renew()
-        self.renew()
+        if moved or not report.is_quiet:
+            self.following.renew()
+            self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
             self.beside.follow(frozenset(row.key for row in report.changed))

@@ -16,10 +16,14 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, HalfPages, cursor_keys
 from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
 HIGHLIGHTED = Style(reverse=True, bold=True)
+TO_ENDS = frozenset({"table.first", "table.last"})
+MENU_CALLS = {name: call for name, call in CHOICE_CALLS.items() if name not in TO_ENDS}
+"""Without the keys to the ends, which may be letters typed twice."""
 
 
 class Options(OptionList):
@@ -53,6 +57,16 @@ class Options(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
+class Menu(Options, HalfPages):
+    """The operator's own keys move in it, except letters that titles begin with."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", MENU_CALLS)]
+
+    def action_move(self, step: int) -> None:
+        last = max(0, len(self.options) - 1)
+        self.highlighted = max(0, min((self.highlighted or 0) + step, last))
+
+
 class Choose(Modal[str | None]):
     """Returns the id of the choice, or None. A letter goes to the next title with it."""
 
@@ -76,7 +90,7 @@ class Choose(Modal[str | None]):
 
     def compose(self) -> ComposeResult:
         with Frame(classes=self.FRAME_CLASSES):
-            yield Options(
+            yield Menu(
                 *(Option(self.entry(title)) for _, title in self.choices),
                 markup=False,
                 compact=True,

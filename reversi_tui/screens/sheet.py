@@ -7,12 +7,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from reversi_tui.screens.modal import Modal
 from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line, is_same
+from reversi_tui.widgets.page import Scroller
 
 
 class Sheet(Modal[None]):
@@ -37,7 +37,7 @@ class Sheet(Modal[None]):
 
     def compose(self) -> ComposeResult:
         with Frame(classes="sheet"):
-            with VerticalScroll(id="sheet-scroll"):
+            with Scroller(id="sheet-scroll"):
                 yield Static("", id="sheet-text", markup=False)
             yield Line(id="sheet-keys").add_class("quiet")
 

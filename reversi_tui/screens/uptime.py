@@ -36,8 +36,10 @@ from reversi_tui.rows.uptime_figures import (
     needed,
     title_text,
 )
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
+from reversi_tui.settings.presets import key_on
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.line import Banner, Line
@@ -49,16 +51,10 @@ SOON_S = 0.05
 POOR = 0.95
 """A smaller share has the color of what is down."""
 KEYS, TAG_KEYS = (
-    (
-        ("enter", row),
-        ("/", "filter"),
-        ("g", group),
-        ("o", "sort"),
-        ("w", "write CSV"),
-        ("esc", "close"),
-    )
+    (("enter", row), ("/", "filter"), ("{}", group), ("o", "sort"), ("w", "write CSV"))
     for row, group in (("row", "by tag"), ("forwards", "ungroup"))
 )
+"""The keys; the one that groups is the operator's own."""
 
 
 def bound(keys: str, call: str, title: str, tip: str) -> Binding:
@@ -93,8 +89,10 @@ class Uptime(Screen[Key | None]):
         self.columns: tuple[Cell, ...] = ()
         self.is_read = self.is_reading = False
         self.trouble = ""
+        self.group_key = key_on(desk.dependencies.preferences.preset, "uptime.groups", "g")
         self.lines = Lines(self.draw, lambda: desk.looks.cursor)
         self.bar = FilterBar(desk.dependencies.preferences.history)
+        self.bar.vocabulary = Vocabulary(self.rows, desk.moment)
 
     def compose(self) -> ComposeResult:
         yield Line(id="uptime-title")
@@ -199,7 +197,9 @@ class Uptime(Screen[Key | None]):
         """The keys that work now."""
         if self.bar.display:
             return line(self.bar.hints, ("f1", "help"), self.size.width)
-        return line(TAG_KEYS if self.by_tag else KEYS, ("?", "help"), self.size.width)
+        hints = TAG_KEYS if self.by_tag else KEYS
+        own = tuple((key.format(self.group_key), word) for key, word in hints)
+        return line((*own, ("esc", "close")), ("?", "help"), self.size.width)
 
     def fit(self) -> None:
         """Choose the columns that fit; the scroll bar's cell stays free."""

@@ -37,7 +37,7 @@ def shown(situation: Situation, width: int = 80, off: frozenset[str] = NOTHING_O
         pytest.param(Situation(is_paused=True), "z go on", id="paused"),
         pytest.param(Situation(about=About.FORWARD, follows=True), "F follow", id="after a kill"),
         pytest.param(
-            Situation(typing=FilterBar.hints), "enter keep  esc clear  ↑ earlier", id="filter"
+            Situation(typing=FilterBar.hints), "enter keep  esc clear  tab complete", id="filter"
         ),
         pytest.param(Situation(typing=Bar.hints), "enter stay there  esc go back", id="jump"),
     ],

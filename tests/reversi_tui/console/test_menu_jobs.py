@@ -11,8 +11,8 @@ from checker.config.layout import Layout
 from checker.model import NodeName
 from checker.registry.reading import read_registry
 from tests.host_keys import put_host_keys
+from tests.reversi_tui.console.hands import MOST_KEYS, Hands
 from tests.reversi_tui.console.states import demo_home
-from tests.reversi_tui.console.test_event_jobs import MOST_KEYS, Hands
 from tests.reversi_tui.console.tmux import Tmux, console_words, tmux
 
 

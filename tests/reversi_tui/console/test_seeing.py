@@ -143,7 +143,7 @@ async def test_the_row_shows_the_last_hours_and_the_detail_the_last_days(
     app = console(layout)
 
     async with running(app, (140, 60)) as pilot:
-        await shows(pilot, "·····················█▄×")
+        await shows(pilot, "·····················_▄█")
         await pilot.press("j", *"barn", "enter", "enter")
         await until(pilot, lambda: isinstance(app.screen, Detail))
         for words in (
@@ -195,7 +195,7 @@ async def test_an_ascii_terminal_gets_only_ascii(
     app = console(layout)
 
     async with running(app, (140, 30)) as pilot:
-        await shows(pilot, ".......................-")
+        await shows(pilot, ".......................=")
         assert all(line.isascii() for line in lines(app)), [
             line for line in lines(app) if not line.isascii()
         ]
