@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Modal(ModalScreen[T]):
     """A theme with its own background fades the colours of what is below, others use dim text."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual's own type is none
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual's own has no type
 
     def render(self) -> RenderableType:
         below = super().render()
