@@ -28,6 +28,7 @@ from checker.model import (
     parse_tags,
     parse_target,
 )
+from checker.registry.beating_every import is_well
 from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
@@ -136,6 +137,10 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
                 parse_calls_itself(known.node.calls_itself)
             parse_tags(known.node.tags)
             parse_note(known.node.note)
+            if known.node.probe_beating_every_s is not None and not is_well(
+                known.node.probe_beating_every_s
+            ):
+                return {}
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))

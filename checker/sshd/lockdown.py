@@ -24,8 +24,8 @@ REVERSE_ONLY: Mapping[str, str] = {
     "PermitTunnel": "no",
     "PermitTTY": "no",
     "PermitUserRC": "no",
-    "ClientAliveInterval": "15",
-    "ClientAliveCountMax": "12",
+    "ClientAliveInterval": "100",
+    "ClientAliveCountMax": "1",
     "SetEnv": "SHLVL=2",
     "LogLevel": "INFO",
     "LogVerbose": LOG_VERBOSE,
@@ -33,7 +33,12 @@ REVERSE_ONLY: Mapping[str, str] = {
 """What every sshd leaves a tunnel user. `clientspecified` opens nothing by itself: each key line
 names the addresses on which its node may listen. As a login shell, bash would read ~/.bashrc for
 each forced command; SHLVL prevents that (bash(1), "run by sshd"). checker.sshd.log_lines parses
-what is logged.
+what is logged. sshd asks a silent client once, after 100 s: later than the next beat of a device on
+a metered link (60 s), so that beats are not doubled.
+"""
+LONGEST_ALIVE_S = 200
+"""A client that is silent for longer than this is ended by sshd itself: after two intervals, or 13
+of 15 s with the settings of earlier releases.
 """
 LOCKDOWN: Mapping[str, str] = {
     "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
@@ -67,14 +72,18 @@ that at each key that it refuses. Source: misc.c, exited_cleanly.
 """
 BESIDE: Mapping[str, str] = {KEYS_COMMAND_USER: "nobody"}
 """Settings that only accompany those above, and are not judged."""
-BEFORE: Mapping[str, str] = {"AuthorizedKeysCommand": "none"}
+BEFORE: Mapping[str, str] = {
+    "AuthorizedKeysCommand": "none",
+    "ClientAliveInterval": "15",
+    "ClientAliveCountMax": "12",
+}
 """What earlier releases wrote instead. It opens nothing either."""
 SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
 """The OpenSSH version that introduced an option: omit it if sshd does not know it. OpenSSH 8.4
 knows all others.
 """
 NOT_EVERYWHERE = frozenset(SINCE)
-NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+ALIVE = ("clientaliveinterval", "clientalivecountmax")
 ADDED_UP = ("AcceptEnv",)
 """sshd adds up all lines of these options; of others it takes the first. Source: servconf.c,
 sAcceptEnv.
@@ -198,11 +207,19 @@ def differences(
     `unknown`: options that this sshd does not know, and therefore does not print.
     """
     judged = {key: value for key, value in LOCKDOWN.items() if not (private and key in NOT_JUDGED)}
+    if ends_silent_clients(effective):
+        judged = {key: value for key, value in judged.items() if key.lower() not in ALIVE}
     clauses = (
         difference(key, value, effective.get(key.lower()), private=private, unknown=unknown)
         for key, value in judged.items()
     )
     return tuple(filter(None, clauses))
+
+
+def ends_silent_clients(effective: Mapping[str, str]) -> bool:
+    """Whether sshd itself ends a silent client soon enough, by whatever numbers."""
+    interval, count = (number(effective.get(name, "")) for name in ALIVE)
+    return count > 0 and 0 < interval * (count + 1) <= LONGEST_ALIVE_S
 
 
 def difference(
@@ -217,7 +234,6 @@ def difference(
     enough = (
         is_so == BEFORE.get(key)
         or (key == KEYS_COMMAND and reads_our_keys(is_so, private=private))
-        or (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)
         or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
     )

@@ -78,6 +78,7 @@ class Fleet(Readers):
     def add_later_keys(self) -> None:
         """Give the node all that 0.1.0 does not know in its file."""
         lines = 'x-site = "north"\\ntags = ["north"]\\nnote = "attic"'
+        lines += "\\nprobe_beating_every_s = 60"
         file = "/etc/reversi/nodes/office.toml"
         lasting = self.old.read(file).splitlines()
         self.expected = next(line for line in lasting if line.startswith("expect = "))
@@ -87,6 +88,7 @@ class Fleet(Readers):
         """The node has no key that 0.1.0 does not know."""
         text = self.old.read("/etc/reversi/nodes/office.toml")
         assert text.startswith('# x-site = "north"\n# tags = ["north"]\n# note = "attic"\n')
+        assert "\n# probe_beating_every_s = 60\n" in text
         assert '\n# expect = "hostkey"\n' in text
         self.old.await_up("office")
 
@@ -182,12 +184,13 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo mv /var/lib/reversi/state.db* /var/backups/reversi/newer/", after=Fleet.is_served),
     Step("sudo reversi-checker init --keys fingerprint", after=Fleet.has_a_file_for_each_key),
     Step(
-        "grep -nE '^(x-|tags|note|host_key|expect.*hostkey)' /etc/reversi/nodes/*.toml",
+        "grep -nE '^(x-|tags|note|probe_beating|host_key|expect.*hostkey)'"
+        " /etc/reversi/nodes/*.toml",
         says='tags = ["north"]',
         before=Fleet.add_later_keys,
     ),
     Step(
-        "sudo sed -i -E 's/^(x-|tags|note|host_key|expect.*hostkey)/# &/'"
+        "sudo sed -i -E 's/^(x-|tags|note|probe_beating|host_key|expect.*hostkey)/# &/'"
         " /etc/reversi/nodes/*.toml",
         after=Fleet.has_only_comments,
     ),
@@ -207,7 +210,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         after=Fleet.is_served,
     ),
     Step(
-        r"sudo sed -i -E 's/^# (x-|tags|note|host_key|expect.*hostkey)/\1/'"
+        r"sudo sed -i -E 's/^# (x-|tags|note|probe_beating|host_key|expect.*hostkey)/\1/'"
         " /etc/reversi/nodes/*.toml",
         after=Fleet.has_its_tags_again,
     ),

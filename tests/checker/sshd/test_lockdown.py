@@ -72,7 +72,13 @@ def test_each_setting_that_differs_is_reported() -> None:
     assert differences({**TIGHT, "permittty": "yes"}) == ("PermitTTY is yes, and must be no",)
     assert differences({**TIGHT, "clientaliveinterval": "5"}) == ()
     assert differences({**TIGHT, "clientaliveinterval": "0"}) != ()
-    assert differences({**TIGHT, "clientalivecountmax": "3"}) == (), "what earlier releases wrote"
+    assert differences({**TIGHT, "clientalivecountmax": "0"}) != ()
+    assert differences({**TIGHT, "clientaliveinterval": "300"}) == (
+        "ClientAliveInterval is 300, and must be 100",
+    )
+    for count in ("3", "12"):
+        earlier = {"clientaliveinterval": "15", "clientalivecountmax": count}
+        assert differences({**TIGHT, **earlier}) == (), "what earlier releases wrote"
     assert (
         differences(
             {key: value for key, value in TIGHT.items() if key != "unusedconnectiontimeout"}
