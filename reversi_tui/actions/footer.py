@@ -157,7 +157,7 @@ def drawn(hint: Hint) -> Text:
 
 
 def help_hint(actions: Iterable[Action], *, typing: bool) -> Hint | None:
-    """The key for help; while something is typed, one that is not a letter. None if it has no key."""
+    """The key for help; while something is typed, one that is not a letter."""
     keys = next((action.keys for action in actions if action.id == HELP), ())
     fitting = [key for key in keys if not typing or not is_typed(key)]
     return (key_name(fitting[0]), "help") if fitting else None
