@@ -8,14 +8,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from reversi_tui.screens.steady import SteadyModal
 from reversi_tui.widgets.line import Line
 from reversi_tui.widgets.page import Scroller
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(SteadyModal[None]):
     """The arrows scroll, escape closes. It fills a small terminal, but not a large one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
