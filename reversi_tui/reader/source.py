@@ -103,20 +103,7 @@ class Source:
                 keys = self.keys()
                 changed = set(keys)
         self.first = False
-        health = Health(
-            daemon=self.daemon,
-            sweep=self.sweep,
-            trouble=self.trouble,
-            problems=(
-                *self.registered.problems,
-                *filter(None, [self.muting.trouble, self.applying.trouble]),
-            ),
-            registry_read=self.registered.forwards is not None,
-            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
-            disk_free_bytes=self.disk_free_bytes,
-            machine=self.machine,
-            on_ipv6=self.on_ipv6,
-        )
+        health = self.present_health()
         deeds = self.poll_deeds()
         is_quiet = not (changed or deeds or keys is not None or is_health_news(self.health, health))
         if is_quiet and (
@@ -132,6 +119,20 @@ class Source:
             health=health,
             deeds=deeds,
             is_quiet=is_quiet,
+        )
+
+    def present_health(self) -> Health:
+        others = filter(None, [self.muting.trouble, self.applying.trouble])
+        return Health(
+            daemon=self.daemon,
+            sweep=self.sweep,
+            trouble=self.trouble,
+            problems=(*self.registered.problems, *others),
+            registry_read=self.registered.forwards is not None,
+            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
+            disk_free_bytes=self.disk_free_bytes,
+            machine=self.machine,
+            on_ipv6=self.on_ipv6,
         )
 
     def keys(self) -> frozenset[Key]:

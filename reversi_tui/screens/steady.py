@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from textual.geometry import Size
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 T = TypeVar("T")
 
@@ -21,7 +21,3 @@ class Steady(Screen[T]):
     def _screen_resized(self, size: Size) -> None:
         if not size == self._compositor.size == self.outer_size:
             super()._screen_resized(size)
-
-
-class SteadyModal(Steady[T], ModalScreen[T]):
-    """The same for a dialog or a sheet."""

@@ -125,7 +125,7 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
         hands.press("k")
         terminal.shows("Cancel (n)", f"sshd {session.pid}")
         hands.press("y")
-        terminal.shows(f"{device.node} port {device.ports[0]}: kill done")
+        terminal.shows(f"{device.node} port {device.ports[0]}: sshd ")
         assert hands.count == 5
 
         assert is_gone(session)
@@ -207,7 +207,7 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
         second.reconnect()
         terminal.type("2")
         terminal.press("Enter")
-        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: kill done")
+        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: sshd ")
         terminal.until(second.is_refused, "the replaced tunnel is left alone")
         assert is_gone(first.session)
         assert not is_gone(second.session)

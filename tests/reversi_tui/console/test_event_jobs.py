@@ -60,7 +60,7 @@ def terminal(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def hands(terminal: Tmux) -> Iterator[Hands]:
     """The table, with the cursor on its first row; each job ends where it may."""
-    terminal.shows("garage", "k kill")
+    terminal.shows("garage", "? help")
     terminal.press("Home")
     hands = Hands(terminal)
     yield hands

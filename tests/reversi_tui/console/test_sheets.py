@@ -259,7 +259,7 @@ async def test_a_detail_is_written_again_for_another_size() -> None:
         assert all(len(line) <= 60 for line in lines(host))
 
 
-@pytest.mark.parametrize("part", ["#sheet-title", "#sheet-text, #sheet-page"])
+@pytest.mark.parametrize("part", ["#sheet-keys", "#sheet-text, #sheet-page"])
 async def test_a_sheet_that_closes_takes_no_more_news(part: str) -> None:
     detail, keys = Detail(ROW, palette("terminal")), Help((), palette("terminal"))
     for sheet in (detail, keys):

@@ -106,7 +106,7 @@ STEPS = (
         name="7-log",
         title="See what you did",
         keys=("p", "l"),
-        awaited="probe done",
+        awaited="up: SSH",
         text=(
             "`l` shows what this console did, each action with its outcome. The gateway's own"
             " events have the same, with your name."

@@ -38,7 +38,7 @@ PROBED = replace(UP, probed_at=NOW, checked_at=NOW, latency_ms=43.0, bytes_total
         pytest.param(replace(UP, probed_at=NOW - 900), PROBED, True, id="was stale"),
     ],
 )
-def test_what_each_probe_changes_is_no_news(
+def test_what_each_probe_changes_is_not_news(
     before: Tunnel | None, after: Tunnel, expected: bool
 ) -> None:
     assert is_news(before, after, EVERY_S, NOW) is expected
