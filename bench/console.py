@@ -338,5 +338,9 @@ async def console(scale: Scale) -> list[Figure]:
             if rows == plan.rows[-1]:
                 figures.append(wide_figure(rows, WIDE, await measure_wide(setting, plan)))
                 figures += await measure_usual(setting, plan)
-    figures += await measure_large(plan)
-    return [*figures, *await event_log(plan), await uptime(plan), await once(plan)]
+    figures += [*await event_log(plan), await uptime(plan), await once(plan)]
+    try:
+        return [*figures, *await measure_large(plan)]
+    except DemoFailed as failure:  # on a machine under load; the figures before it stay
+        what = f"console, {plan.large:,} rows: first rows"
+        return [*figures, Figure(what=what, measured=f"not measured: {failure}", met=False)]

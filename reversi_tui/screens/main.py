@@ -13,7 +13,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 
 from checker.control.all_rows import no_nodes
 from checker.model import printable
@@ -45,6 +44,7 @@ from reversi_tui.screens.reacher import Reacher
 from reversi_tui.screens.registry_menu import RegistryMenu
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
+from reversi_tui.screens.steady import Steady
 from reversi_tui.screens.table_view import TableView
 from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
@@ -71,7 +71,7 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
     ]
 
 
-class Main(Screen[None]):
+class Main(Steady[None]):
     """Reports come as messages; rows are known by key, never by place."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)

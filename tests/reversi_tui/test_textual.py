@@ -12,11 +12,13 @@ import pytest
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.drivers import linux_driver
+from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widgets import OptionList
 
 from reversi_tui.app import Console
 from reversi_tui.screens.picking import Options
+from reversi_tui.screens.steady import Steady
 from reversi_tui.terminal import driver
 from reversi_tui.widgets.table import TunnelTable
 
@@ -28,6 +30,7 @@ from reversi_tui.widgets.table import TunnelTable
         pytest.param(Console, App, "_handle_exception", id="an uncaught exception"),
         pytest.param(Console, App, "_print_error_renderables", id="its traceback"),
         pytest.param(TunnelTable, ScrollView, "_scroll_update", id="the scroll bar"),
+        pytest.param(Steady, Screen, "_screen_resized", id="the size of a screen"),
     ],
 )
 def test_private_methods_that_we_override_take_the_same_arguments(
