@@ -47,7 +47,10 @@ keep_answering() {
     mkdir -p "$kept"
     cp "$programs/bare.sh" "$programs/hold.sh" "$kept"
     chmod 755 "$kept" && chmod 644 "$kept"/*.sh
-    sed -i "s#$programs/bare\.sh#$kept/bare.sh#" /etc/reversi/authorized_keys
+    for file in /etc/reversi/authorized_keys /etc/reversi/keys.list; do
+        [ ! -f "$file" ] || sed -i "s#$programs/bare\.sh#$kept/bare.sh#" "$file"
+    done
+    [ ! -d /etc/reversi/keys ] || find /etc/reversi/keys -type f -exec sed -i "s#$programs/bare\.sh#$kept/bare.sh#" {} +
 }
 
 # Other services that run it, such as a client's.

@@ -22,6 +22,12 @@ from reversi_tui.settings.preferences import Preferences
 from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
 
+PRINTED = tuple(
+    BY_ID[name]
+    for column in DEFAULTS
+    for name in ((column.id, "probe") if column.id == "status" else (column.id,))
+)
+"""The columns if none are chosen. What is printed is read later, so it says how old it was."""
 FROM_BEHIND = frozenset({"day", "week", "month", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
 COLOURS = {
@@ -49,16 +55,15 @@ def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> t
 
 def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
     """The chosen columns, else the default ones; then the wide ones."""
-    if not preferences.columns:
-        return COLUMNS if preferences.wide else DEFAULTS
+    chosen = preferences.columns or tuple(column.id for column in PRINTED)
     more = tuple(column.id for column in COLUMNS if column.wide and preferences.wide)
-    return tuple(BY_ID[name] for name in dict.fromkeys((*preferences.columns, *more)))
+    return tuple(BY_ID[name] for name in dict.fromkeys((*chosen, *more)))
 
 
 def table(
     rows: Sequence[Row],
     moment: Moment,
-    columns: Sequence[Column] = DEFAULTS,
+    columns: Sequence[Column] = PRINTED,
     *,
     colours: bool = False,
 ) -> str:

@@ -28,7 +28,7 @@ from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
 from checker.install.shared_key import FleetWish
-from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, digest
+from checker.install.steps import Choices, Entry, Found, KeysFound, NotSent, UserAccount, digest
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
@@ -40,7 +40,7 @@ from checker.install.unit_facts import (
     outdated_units,
     packaged_units,
 )
-from checker.install.unit_files import DAEMON_USER
+from checker.install.unit_files import DAEMON_USER, KEYS_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
 from checker.linux.ephemeral import ephemeral_ports
@@ -48,6 +48,8 @@ from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.enrolments import refuse_enrolling_key
+from checker.registry.key_files import Stand
+from checker.registry.key_places import faults, in_both, read_places
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
@@ -249,7 +251,7 @@ def survey(  # noqa: PLR0913 - the options of `init`
         refuse_enrolling_key(SYSTEM, fleet.keys)
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
-    paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
+    paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), SYSTEM.keys, *FILES)
     entries = {
         path: found
         for path in paths
@@ -278,7 +280,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         uses_pam=said["usepam"].lower() == "yes" if "usepam" in said else None,
         logins=replace(here, leave=fleet.leave_behind),
         is_daemon_older=has_systemd and is_daemon_older(),
-        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER),
+        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER, KEYS_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         written=load_manifest().files,
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
@@ -292,6 +294,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         outdated_units=outdated_units(units),
         missing_libraries=missing_libraries(found.python),
         keys_lag=not is_restored and keys_lag(SYSTEM),
+        keys=keys_found(),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
         readers=members_of(chosen.readers),
         operators=members_of(chosen.operators),
@@ -308,6 +311,24 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
 
 def accounts_of(*names: str) -> dict[str, UserAccount]:
     return {name: account for name in names if (account := user_account(name))}
+
+
+def keys_found() -> KeysFound:
+    """Look where our key lines are. Raises ConfigError."""
+    there = read_places(SYSTEM.authorized_keys)
+    return KeysFound(
+        stand=there.listed.stand,
+        why=there.listed.why,
+        is_in_both=there.listed.stand is Stand.FINGERPRINT and bool(in_both(there)),
+        has_faults=os.geteuid() == 0 and bool(faults(SYSTEM, there)),
+        is_sshd_active=any(
+            succeeds("systemctl", "is-active", f"{name}.{kind}")
+            for name in ("ssh", "sshd")
+            for kind in ("service", "socket")
+        )
+        if SYSTEMD.is_dir()
+        else False,
+    )
 
 
 def are_all(state: str) -> bool:

@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 DAEMON_USER = "reversi-checker"
+KEYS_USER = "reversi-keys"
+"""Reads the keys by fingerprint for sshd, and does nothing else: whoever can write into the memory
+of its processes could invent keys, and that is every process of the same account.
+"""
 HEAD = "# written by: reversi-checker init\n"
 CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL"
 """The first two show which sshd process owns a socket (capabilities(7)); the third lets the daemon

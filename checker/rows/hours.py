@@ -1,4 +1,4 @@
-"""The last 24 hours of a forward, one cell each. Pure."""
+"""The last 24 hours of a forward, one cell each: a thin line, and bars for what was lost. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ NEVER_UP = "×"
 
 
 class Level(StrEnum):
-    """How much of an hour the forward was up; the value is the cell for it."""
+    """How much of an hour the forward was up; the value is the cell for it: the more was lost, the
+    more ink.
+    """
 
-    FULL = "█"
-    MOSTLY = "▆"
+    FULL = "_"
+    MOSTLY = "▂"
     HALF = "▄"
-    LITTLE = "▂"
-    NONE = NEVER_UP
+    LITTLE = "▆"
+    NONE = "█"
     UNWATCHED = NOBODY
 
 

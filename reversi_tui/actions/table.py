@@ -63,7 +63,7 @@ ACTIONS = (
     ),
     Action(
         id="app.help",
-        key="question_mark",
+        key="question_mark,f1",
         title="Help",
         shown=True,
         tip="Show this help",
@@ -285,7 +285,7 @@ ACTIONS = (
     ),
     Action(
         id="app.palette",
-        key="ctrl+p,colon",
+        key="colon,ctrl+p",
         of_app="command_palette",
         title="Palette",
         tip="Find an action by its name",

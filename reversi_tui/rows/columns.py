@@ -117,14 +117,6 @@ COLUMNS = (
         sort_now=lambda row, moment: (moment.badness(row),),
     ),
     Column(
-        field=fields.BY_ID["probe"],
-        least=10,
-        most=10,
-        importance=11,
-        tip="How long ago the last probe was",
-        sort_value=lambda row: sort_values.known(row.seen.probed_at),
-    ),
-    Column(
         field=fields.BY_ID["day"],
         least=HOURS,
         most=HOURS,
@@ -301,6 +293,15 @@ COLUMNS = (
         tip="The last 60 bytes per second as small bars",
         cutter=cut_start,
         sort_value=lambda row: sort_values.known(rate_value(row)),
+    ),
+    Column(
+        field=fields.BY_ID["probe"],
+        least=10,
+        most=10,
+        importance=24,
+        wide=True,
+        tip="How long ago the last probe was",
+        sort_value=lambda row: sort_values.known(row.seen.probed_at),
     ),
 )
 BY_ID = {column.id: column for column in COLUMNS}

@@ -1,4 +1,4 @@
-"""Completes the word of a filter that is being typed. Pure, but for the values that it asks for."""
+"""Completes the typed word of a filter. Pure, except for the values that it asks for."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from checker.rows.row import Row
 from reversi_tui.rows.columns import Column
 from reversi_tui.rows.palette import LIGHT, Palette
+from reversi_tui.rows.tones import Tone, tone_of
 from reversi_tui.rows.written import Shown
 
 CELL, LINE, MARGIN = 8.4, 18, 12
@@ -35,16 +36,20 @@ class Picture:
 
     def pieces(self, row: Row, column: Column, text: str) -> Iterator[Piece]:
         """The parts of a cell that look the same, as the table paints them."""
-        if self.shown.moment.is_stale(row):
-            yield self.palette.stale, text
-        elif column.id == "status":
-            yield self.palette.status[row.seen.status], text
+        palette, tone = self.palette, tone_of(row, self.shown.moment)
+        base = {Tone.QUIET: palette.quiet, Tone.FAULT: "", Tone.STALE: palette.stale}[tone]
+        if tone is not Tone.QUIET and column.id == "node":
+            yield palette.fault, text
+        elif tone is Tone.STALE:
+            yield palette.warning if column.id == "status" else base, text
+        elif tone is Tone.FAULT and column.id == "status":
+            yield palette.status[row.seen.status], text
         elif column.id == "day":
-            styles = {level.value: style for level, style in self.palette.levels.items()}
+            styles = {level.value: style for level, style in palette.levels.items()}
             for sign, same in groupby(text):
-                yield styles.get(sign, ""), "".join(same)
+                yield styles.get(sign, base), "".join(same)
         else:
-            yield "", text
+            yield base, text
 
 
 def svg(shown: Shown, palette: Palette) -> str:

@@ -17,6 +17,10 @@ class Palette:
     name: str
     status: Mapping[Status, str]
     levels: Mapping[Level, str]
+    quiet: str
+    """Of rows that need no attention."""
+    fault: str
+    """Of a fault's name."""
     stale: str
     cursor: str
     marked: str
@@ -43,13 +47,14 @@ def statuses(good: str, warn: str, bad: str, odd: str) -> dict[Status, str]:
     }
 
 
-def hours(good: str, warn: str, bad: str, nobody: str) -> dict[Level, str]:
+def hours(line: str, warn: str, bad: str, nobody: str) -> dict[Level, str]:
+    """A good hour is part of a thin line; only losses are bright."""
     return {
-        Level.FULL: good,
+        Level.FULL: line,
         Level.MOSTLY: warn,
         Level.HALF: warn,
         Level.LITTLE: bad,
-        Level.NONE: f"bold {bad}",
+        Level.NONE: bad,
         Level.UNWATCHED: nobody,
     }
 
@@ -57,11 +62,13 @@ def hours(good: str, warn: str, bad: str, nobody: str) -> dict[Level, str]:
 TERMINAL = Palette(
     name="terminal",
     status=statuses("green", "yellow", "red", "magenta"),
-    levels=hours("green", "yellow", "red", "dim"),
+    levels=hours("dim", "yellow", "red", "dim"),
+    quiet="",
+    fault="bold",
     stale="dim",
     cursor="reverse bold",
     marked="bold cyan",
-    heading="bold underline",
+    heading="underline",
     warning="bold red",
     banner="bold",
     dim="dim",
@@ -69,11 +76,13 @@ TERMINAL = Palette(
 DARK = Palette(
     name="dark",
     status=statuses("#7fd88f", "#e3b341", "#ff7b72", "#d2a8ff"),
-    levels=hours("#7fd88f", "#e3b341", "#ff7b72", "#8b949e"),
+    levels=hours("#9aa4ae", "#e3b341", "#ff7b72", "#9aa4ae"),
+    quiet="#9aa4ae",
+    fault="bold #ffffff",
     stale="#8b949e",
     cursor="bold #ffffff on #1f4f8f",
     marked="bold #79c0ff",
-    heading="bold underline #e6edf3",
+    heading="underline #9aa4ae",
     warning="bold #ff7b72",
     banner="bold #e6edf3",
     dim="#8b949e",
@@ -83,11 +92,13 @@ DARK = Palette(
 LIGHT = Palette(
     name="light",
     status=statuses("#116329", "#7d4e00", "#a40e26", "#6639ba"),
-    levels=hours("#116329", "#7d4e00", "#a40e26", "#57606a"),
+    levels=hours("#57606a", "#7d4e00", "#a40e26", "#57606a"),
+    quiet="#57606a",
+    fault="bold #000000",
     stale="#57606a",
     cursor="bold #ffffff on #0a4a9c",
     marked="bold #0a4a9c",
-    heading="bold underline #1f2328",
+    heading="underline #57606a",
     warning="bold #a40e26",
     banner="bold #1f2328",
     dim="#57606a",
@@ -98,16 +109,13 @@ MONO = Palette(
     name="mono",
     status={status: "" if status in (Status.UP, Status.UNKNOWN) else "bold" for status in Status}
     | {Status.HUNG: "bold reverse", Status.FOREIGN: "bold reverse", Status.BROKEN: "bold reverse"},
-    levels=dict.fromkeys(Level, "")
-    | {
-        Level.LITTLE: "bold",
-        Level.NONE: "bold",
-        Level.UNWATCHED: "dim",
-    },
+    levels=hours("dim", "bold", "bold", "dim"),
+    quiet="",
+    fault="bold",
     stale="dim",
     cursor="reverse bold",
     marked="bold underline",
-    heading="bold underline",
+    heading="underline",
     warning="bold reverse",
     banner="bold",
     dim="dim",

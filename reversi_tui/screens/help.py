@@ -92,7 +92,7 @@ class Help(Sheet):
         """Write the text for the present width; the scroll bar's cell stays free."""
         if not self.is_whole:
             return
-        width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
+        width = max(30, self.query_one("#sheet-keys", Line).size.width - 1)
         text = Text()
         for title, lines in self.sections:
             text.append(f"{title}\n", style=self.palette.heading)

@@ -118,6 +118,7 @@ class TableView:
     def open_jump(self) -> None:
         self.jumped_from = self.table.cursor
         self.jump_bar.open("")
+        self.desk.voice.renew()
 
     def typed(self, message: Typed) -> None:
         """Follow what is typed into a bar."""

@@ -19,6 +19,7 @@ from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key, Row, Share
 from checker.rows.uptimes import Reported
 from checker.state.errors import StateError
+from reversi_tui.actions.footer import line
 from reversi_tui.actions.writing import NotWritten, write_new
 from reversi_tui.messages import Typed
 from reversi_tui.reader.uptimes import last_month
@@ -49,8 +50,11 @@ AGAIN_S = 300.0
 SOON_S = 0.05
 POOR = 0.95
 """A smaller share has the color of what is down."""
-KEYS = "↑ ↓ move  enter row  / filter  {} by tag  o sort  w write CSV  esc close"
-TAG_KEYS = "↑ ↓ move  enter forwards  / filter  {} ungroup  o sort  w write CSV  esc close"
+KEYS, TAG_KEYS = (
+    (("enter", row), ("/", "filter"), ("{}", group), ("o", "sort"), ("w", "write CSV"))
+    for row, group in (("row", "by tag"), ("forwards", "ungroup"))
+)
+"""The keys; the one that groups is the operator's own."""
 
 
 def bound(keys: str, call: str, title: str, tip: str) -> Binding:
@@ -73,6 +77,7 @@ class Uptime(Screen[Key | None]):
         bound("enter", "open", "Row", "Go to the row, or show the forwards of the tag"),
         bound("escape", "clear", "Clear", "Clear the filter, else go back to the table"),
         bound("q,u", "close", "Close", "Go back to the table"),
+        bound("question_mark,f1", "app.help", "Help", "Show all keys"),
     ]
 
     def __init__(self, desk: Desk, text: str) -> None:
@@ -182,12 +187,19 @@ class Uptime(Screen[Key | None]):
         texts = {
             "#uptime-title": Text(title, style="bold"),
             "#uptime-heading": Text(self.heading(), style=self.desk.looks.palette.heading),
-            "#uptime-keys": Text((TAG_KEYS if self.by_tag else KEYS).format(self.group_key)),
+            "#uptime-keys": self.keys_line(),
         }
         for name, text in texts.items():
             self.query_one(name, Line).show(text)
         self.query_one("#trouble", Banner).show(self.trouble)
-        self.query_one("#uptime-keys", Line).add_class("quiet")
+
+    def keys_line(self) -> Text:
+        """The keys that work now."""
+        if self.bar.display:
+            return line(self.bar.hints, ("f1", "help"), self.size.width)
+        hints = TAG_KEYS if self.by_tag else KEYS
+        own = tuple((key.format(self.group_key), word) for key, word in hints)
+        return line((*own, ("esc", "close")), ("?", "help"), self.size.width)
 
     def fit(self) -> None:
         """Choose the columns that fit; the scroll bar's cell stays free."""

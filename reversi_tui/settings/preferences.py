@@ -49,7 +49,8 @@ class Preferences:
     filter_text: str = ""
     faults_only: bool = False
     grouped: bool = False
-    theme: str = "terminal"
+    theme: str = "dark"
+    """With 16 colours, dark and light look as `terminal`."""
     mouse: bool | None = None
     """None: on, but off over SSH."""
     bell: bool = False

@@ -48,7 +48,7 @@ SIGNS = {
 }
 """Textual's names where they differ from Unicode's."""
 PRESET = "preset"
-"""The key in `[console.keys]` that is no action."""
+"""The key in `[console.keys]` that is not an action."""
 COMMAND_KEYS = ("name", "key", "title", "argv", "dangerous", "terminal")
 
 

@@ -31,6 +31,8 @@ class Bar(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="bar.leave", tooltip="Go back to the table"),
     ]
+    hints: tuple[tuple[str, str], ...] = (("enter", "stay there"), ("esc", "go back"))
+    """Its keys, for the footer."""
 
     def __init__(self, *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(
@@ -69,6 +71,8 @@ class FilterBar(Bar):
     """Up and down recall the filters that were kept before; tab, or the right arrow at the end,
     completes columns and values. A second line explains the word at the cursor.
     """
+
+    hints = (("enter", "keep"), ("esc", "clear"), ("tab", "complete"), ("↑", "earlier filters"))
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

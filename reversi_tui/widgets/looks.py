@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.scrollbar import ScrollBarRender
 
 from reversi_tui.rows.palette import palette
+from reversi_tui.rows.tones import Tone
 
 
 class WholeCells(ScrollBarRender):
@@ -37,7 +38,14 @@ class Looks:
         if self.few_colours and self.palette.background:
             self.palette = palette("terminal")
         self.plain = Style()
+        self.quiet, self.fault = Style.parse(self.palette.quiet), Style.parse(self.palette.fault)
         self.stale, self.cursor = Style.parse(self.palette.stale), Style.parse(self.palette.cursor)
+        self.tones = {
+            Tone.QUIET: self.quiet,
+            Tone.FAULT: self.plain,
+            Tone.STALE: self.stale,
+        }
+        self.warning = Style.parse(self.palette.warning)
         self.marked = Style.parse(self.palette.marked)
         self.status = {status: Style.parse(style) for status, style in self.palette.status.items()}
         self.levels: dict[str, Style] = {

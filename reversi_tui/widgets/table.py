@@ -25,6 +25,7 @@ from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.rows.cutting import in_cell
 from reversi_tui.rows.layout import Place, fitted
+from reversi_tui.rows.tones import Tone, tone_of
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View, nearest
 from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
@@ -50,7 +51,7 @@ class Appearance:
     """The signs in the gutter: marked or not; folded, unfolded, below a fold, muted, or blank."""
     cells: tuple[str, ...]
     status: Status
-    is_stale: bool
+    tone: Tone
     under_cursor: bool
 
 
@@ -170,7 +171,7 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
             for at in self.columns
         )
         return Appearance(
-            self.sign(key, row), cells, row.seen.status, moment.is_stale(row), key == self.cursor
+            self.sign(key, row), cells, row.seen.status, tone_of(row, moment), key == self.cursor
         )
 
     def sign(self, key: Key, row: Row) -> str:
@@ -219,30 +220,35 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
             text = in_cell(f" {in_ascii(look) if self.looks.ascii_only else look}", width)
             return Strip([Segment(text)]).apply_style(self.rich_style)
         looks = self.looks
-        base = looks.cursor if look.under_cursor else looks.stale if look.is_stale else looks.plain
-        marked = looks.marked + base if look.sign[0] == MARKED else base
-        segments = [Segment(in_ascii(look.sign) if looks.ascii_only else look.sign, marked)]
+        base = looks.cursor if look.under_cursor else looks.tones[look.tone]
+        segments = [Segment(look.sign, looks.marked + base if look.sign[0] == MARKED else base)]
         for place, cell in zip(self.columns, look.cells, strict=True):
-            segments += self.painted_cell(place, cell, look, base)
-        return Strip(joined(segments)).adjust_cell_length(width, base).apply_style(self.rich_style)
+            # the cursor's row has one style: no cell of it stands out as a hole
+            segments += (
+                (Segment(cell, base),)
+                if look.under_cursor
+                else self.painted_cell(place, cell, look, base)
+            )
+            segments.append(Segment(" ", base))
+        strip = Strip(joined(segments, ascii_only=looks.ascii_only))
+        return strip.adjust_cell_length(width, base).apply_style(self.rich_style)
 
     def painted_cell(
         self, place: Place, cell: str, look: Appearance, base: Style
     ) -> Iterator[Segment]:
-        """One cell and the gap after it; a status has its colour too, unless the row is stale."""
-        text = in_ascii(cell) if self.looks.ascii_only else cell
-        if place.column.id == "status" and not look.is_stale:
-            yield Segment(text, self.looks.status[look.status] + base)
-        elif place.column.id == "day" and not look.is_stale:
-            at = 0
+        """One cell: a fault's name is bold, its status and lost hours have their colour."""
+        looks = self.looks
+        if look.tone is not Tone.QUIET and place.column.id == "node":
+            yield Segment(cell, looks.fault)
+        elif look.tone is Tone.STALE:
+            yield Segment(cell, looks.warning if place.column.id == "status" else base)
+        elif look.tone is Tone.FAULT and place.column.id == "status":
+            yield Segment(cell, looks.status[look.status])
+        elif place.column.id == "day":
             for level, same in groupby(cell):
-                length = len(list(same))
-                # without the cursor's style: reversed, the shapes would be inverted
-                yield Segment(text[at : at + length], self.looks.levels.get(level, base))
-                at += length
+                yield Segment("".join(same), looks.levels.get(level, base))
         else:
-            yield Segment(text, base)
-        yield Segment(" ", base)
+            yield Segment(cell, base)
 
     def repaint_changed(self) -> None:
         """Repaint the lines that would look different from what is on the screen."""
@@ -372,10 +378,11 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
                 self.post_message(self.Opened())
 
 
-def joined(segments: list[Segment]) -> list[Segment]:
+def joined(segments: list[Segment], *, ascii_only: bool) -> list[Segment]:
     """Merge neighbours of the same style: fewer escape sequences."""
     alike = groupby(segments, key=lambda segment: segment.style)
-    return [Segment("".join(segment.text for segment in same), style) for style, same in alike]
+    merged = (("".join(segment.text for segment in same), style) for style, same in alike)
+    return [Segment(in_ascii(text) if ascii_only else text, style) for text, style in merged]
 
 
 def heading(columns: tuple[Place, ...], view: View, looks: Looks) -> Text:

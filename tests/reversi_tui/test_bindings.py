@@ -23,6 +23,8 @@ from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.event_log import EventLog
 from reversi_tui.screens.help import Help
 from reversi_tui.screens.main import Main
+from reversi_tui.screens.picking import Choose, Menu
+from reversi_tui.screens.reach import Reach
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.uptime import Uptime
 from reversi_tui.settings.preferences import Layer, combined, keymap
@@ -42,6 +44,8 @@ FOCUSED: dict[type[DOMNode], type[DOMNode]] = {
     Detail: Page,
     ColumnsChooser: Mover,
     CountsBy: Mover,
+    Choose: Menu,
+    Reach: Menu,
 }
 """What has the focus on a screen, with keys of its own."""
 

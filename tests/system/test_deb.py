@@ -107,11 +107,11 @@ class World:
 
     def change_release(self, line: str, version: str) -> None:
         daemon = self.server.main_pid(SERVICE)
-        keys = self.server.read("/etc/reversi/authorized_keys")
+        keys = self.server.key_text()
         self.type_undisturbed(line)
         assert self.server.main_pid(SERVICE) not in {0, daemon}
         assert self.server.type("reversi-checker --version") == f"reversi-checker {version}\n"
-        assert self.server.read("/etc/reversi/authorized_keys") == keys
+        assert self.server.key_text() == keys
 
 
 def hurry(server: DebServer) -> None:
@@ -246,7 +246,7 @@ def test_units_move_to_etc_with_a_rollback_and_back_to_the_package(world: World)
 
 def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: World) -> None:
     server, before = world.server, world.holders()
-    keys = server.read("/etc/reversi/authorized_keys")
+    keys = server.key_text()
 
     assert "sshd lets the devices in" in server.type(REMOVE)
 
@@ -267,7 +267,7 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
     assert world.tunnel.beat() == 0
     assert world.holders() == before
     assert server.run("systemctl", "is-enabled", SERVICE).stdout == "enabled\n"
-    assert server.read("/etc/reversi/authorized_keys") == keys
+    assert server.key_text() == keys
     assert server.checker("init").stdout == "nothing to do\n"
     assert not server.has("/etc/reversi/.while-removed")
 
@@ -315,5 +315,5 @@ def test_a_gateway_in_opt_moves_to_the_package(server: DebServer) -> None:
                 # the doctor ends with 1 where the clock is not synchronized, as in a container
                 world.type_undisturbed(f"{line} || [ $? -eq 1 ]" if line == DOCTOR else line)
             assert server.unit()["ExecStart"].startswith("/usr/lib/reversi/")
-            assert "/opt/" not in server.read("/etc/reversi/authorized_keys")
+            assert "/opt/" not in server.key_text()
             assert faults(server) == set()

@@ -23,7 +23,7 @@ from checker.install.steps import (
     UserAccount,
     digest,
 )
-from checker.install.unit_files import DAEMON_USER
+from checker.install.unit_files import DAEMON_USER, KEYS_USER
 
 PYTHON = "/opt/reversi/bin/python3"
 STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")
@@ -39,7 +39,7 @@ def done(found: Found) -> Found:
     account = UserAccount(uid=990, shell="/bin/sh", is_locked=False)
     return replace(
         found,
-        accounts={found.choices.tunnel_user: account, DAEMON_USER: account},
+        accounts={found.choices.tunnel_user: account, DAEMON_USER: account, KEYS_USER: account},
         groups=frozenset({found.choices.operators, *(unit.group for unit in chosen_units(found))}),
         settings={
             access.path: Entry(mode=access.mode, owner="root", group=access.group)

@@ -26,5 +26,5 @@ def test_an_hour_has_a_level(share: Share, found: Level) -> None:
 
 
 def test_the_present_hour_stands_last_and_the_unknown_ones_first() -> None:
-    assert strip_text((None, 0.0, 0.1, 0.5, 0.9, 1.0)) == "·" * 19 + "×▂▄▆█"
-    assert strip_text((0.0,) * 30 + (1.0,)) == "×" * 23 + "█"
+    assert strip_text((None, 0.0, 0.1, 0.5, 0.9, 1.0)) == "·" * 19 + "█▆▄▂_"
+    assert strip_text((0.0,) * 30 + (1.0,)) == "█" * 23 + "_"

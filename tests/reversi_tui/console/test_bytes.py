@@ -64,7 +64,7 @@ def console(
     with terminal(layout.home, "--no-remember", *args, size=size) as opened:
         opened.until(b"2,000 forwards")
         if size == WIDE:
-            opened.until("█".encode())
+            opened.until(b"_" * 24)
         opened.until(b"no answer")
         opened.settle(QUIET_S)
         for key in keys:

@@ -83,10 +83,10 @@ async def test_an_action_is_found_in_the_palette_by_its_name(tmp_path: Path) -> 
 
     async with running(app) as pilot:
         await pilot.press("colon")
-        await shows(pilot, "Search for commands")
+        await shows(pilot, "On the row")
         await pilot.press(*"probe")
-        await shows(pilot, "Probe the forward now")
-        await pilot.press("down", "enter")
+        await shows(pilot, "Probe the forward now; many ask first")
+        await pilot.press("enter")
         await until(pilot, lambda: acts.done)
 
     assert acts.done[0][0] is Verb.PROBE
@@ -110,7 +110,8 @@ async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_pa
 
     async with running(app) as pilot:
         await pilot.press("colon", *"kill")
-        await shows(pilot, "k: Kill the sshd process that holds the port; asks first")
+        await shows(pilot, "k Kill")
+        await shows(pilot, "Kill the sshd process that holds the port; asks first")
         await pilot.press("escape", "k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("ctrl+p")

@@ -13,7 +13,7 @@ from tests.reversi_tui.console.tmux import console_words, tmux
 SWEEP_S = 20.0
 
 
-def test_what_a_connection_carries_is_drawn_and_one_that_began_anew_has_a_gap(
+def test_what_a_connection_carries_is_drawn_and_a_reconnect_is_a_gap(
     tmp_path: Path,
 ) -> None:
     layout, begun = fresh_home(tmp_path), time.time() - 100 * SWEEP_S

@@ -46,7 +46,7 @@ def test_a_sheet_is_walked_turned_and_worked_with(tmp_path: Path) -> None:
         pane.press("n")
         shows(pane, "barn port 20011: kill cancelled")
         pane.press("Escape")
-        lines = shows(pane, "k kill  r reset", "1 marked")
+        lines = shows(pane, "esc unmark  r reset  k kill", "1 marked")
         assert lines[-2].startswith("barn       20011  127.0.0.1:22")
 
 

@@ -106,7 +106,7 @@ STEPS = (
         name="7-log",
         title="See what you did",
         keys=("p", "l"),
-        awaited="probe done",
+        awaited="up: SSH",
         text=(
             "`l` shows what this console did, each action with its outcome. The gateway's own"
             " events have the same, with your name."
@@ -121,7 +121,9 @@ STEPS = (
             "`v` opens the event log and follows it: `2` shows kills, `3` refusals, `4` what people"
             " did, `5` all that this console did. `/` filters, as in `kind:kill at:<1d`; enter goes"
             " to the event's row, `w` writes what is shown to a file. `E` on a row opens the log of"
-            " its node. `reversi-checker log` takes the same filters."
+            " its node. `reversi-checker log` takes the same filters. What others do, and what is"
+            " lost meanwhile, is said above the keys: `op2 killed barn 24003`, `+4 down, all from"
+            " 203.0.113.0/24`; `i` goes there."
         ),
     ),
     Step(
@@ -198,6 +200,41 @@ STEPS = (
             " settings: then `j` `k` `gg` `G` `n` do what you expect, and `?` lists the others."
         ),
     ),
+    Step(
+        name="14-reach",
+        title="Reach a device",
+        keys=("y",),
+        awaited="ssh -J",
+        size=(110, 24),
+        text=(
+            "`y` shows the commands that reach the selected row: ssh, as another user, through the"
+            " gateway from your own desk (`ssh -J`, `ssh -L`), curl or openssl for http and tls."
+            " Enter copies one. `s` opens a shell here and now, `S` asks for the user."
+        ),
+    ),
+    Step(
+        name="15-menu",
+        title="Change a node",
+        keys=("m",),
+        awaited="Registry: ",
+        size=(110, 24),
+        text=(
+            "`m` is the menu of what the registry holds: set the target, rename, rekey with a"
+            " bundle, expire, publish, remove. Each asks with what the command's `--dry-run` says."
+            " `T` edits the tags of the marked rows."
+        ),
+    ),
+    Step(
+        name="16-beside",
+        title="Table and sheet side by side",
+        keys=("backslash", "down", "down"),
+        awaited="killed sshd",
+        size=(170, 44),
+        text=(
+            "From 160 columns `\\` shows the sheet of the selected row beside the table; it follows"
+            " the cursor. The line above the keys says the most important of it at any width."
+        ),
+    ),
 )
 
 
@@ -222,7 +259,7 @@ def told(keys: tuple[str, ...]) -> list[str]:
         if typing and len(key) == 1:
             words[-1] += key
             continue
-        words.append({"slash": "/", "number_sign": "#"}.get(key, key))
+        words.append({"slash": "/", "number_sign": "#", "backslash": "\\"}.get(key, key))
         typing = key in ("slash", "tab", "n")
         if typing:
             words.append("")

@@ -135,7 +135,7 @@ def test_the_choices_turn_both_ways() -> None:
     assert step("old zz x", cycle.turned(1), -1).text == "old c x"
 
 
-def test_values_are_gathered_once_and_anew_after_the_bar_opened_again() -> None:
+def test_values_are_gathered_once_until_the_bar_is_opened_again() -> None:
     asked = list[int]()
 
     def rows() -> tuple[Row, ...]:

@@ -142,6 +142,7 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "month",
         "trend",
         "rate",
+        "probe",
     ]
 
 

@@ -44,7 +44,7 @@ def test_equal_hours_are_one_run() -> None:
 
 def test_levels_differ_without_colour_and_without_unicode() -> None:
     assert len({in_ascii(found) for found in Level}) == len(Level)
-    assert "".join(in_ascii(found) for found in Level) == "#+-_x."
+    assert "".join(in_ascii(found) for found in Level) == "_-=+#."
     assert set(LEVEL_MEANING) == set(Level)
 
 

@@ -175,7 +175,7 @@ def test_the_sheet_has_the_day_the_month_the_events_and_the_way_in() -> None:
 
     assert "ssh       ssh -p 20010 root@127.0.0.1\n" in shown
     assert (
-        f"last 24 hours: up 75.0 % of the watched time\n{'·' * 22}█▄\n{hour_labels(NOW)}\n" in shown
+        f"last 24 hours: up 75.0 % of the watched time\n{'·' * 22}_▄\n{hour_labels(NOW)}\n" in shown
     )
     assert "up 50.0 % of the watched time; worst day" in shown
     assert "100%" in shown

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from checker.config.toml_file import ConfigError
 from reversi_tui.actions.table import ACTIONS
+from reversi_tui.settings.layers import shown_settings
 from reversi_tui.settings.preferences import (
     Command,
     CommandRefused,
@@ -307,6 +308,9 @@ def test_the_keys_of_a_preset_are_the_operators_to_change() -> None:
     ]
     assert preferences.origin("keys.table.down") == "preset vim"
     assert preferences.origin("keys.act.kill") == "console.toml"
+    shown = shown_settings(preferences)
+    assert ("keys.preset", "vim", "console.toml") in shown
+    assert ("keys.table.down", "j,down", "preset vim") in shown
 
 
 def test_a_key_that_a_preset_uses_names_the_file_that_gave_it_to_another_action() -> None:

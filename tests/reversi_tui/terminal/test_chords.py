@@ -12,7 +12,7 @@ from reversi_tui.terminal.chords import Chords
     [
         pytest.param("gg", ["gg"], id="twice"),
         pytest.param("gj", ["j"], id="another key gives the first one up"),
-        pytest.param("ggg", ["gg"], id="the third begins anew"),
+        pytest.param("ggg", ["gg"], id="the third is a first one again"),
         pytest.param("jgg", ["j", "gg"], id="after another key"),
         pytest.param("kk", ["k", "k"], id="bound to nothing as a pair"),
     ],
