@@ -26,6 +26,8 @@ class Tally:
         self.muted: set[Key] = set()
         self.turns: list[tuple[float, Key]] = []
         """When to look at a row again, the next one first."""
+        self.turned: set[Key] = set()
+        """Rows that time alone changed, until the caller takes them."""
         self.looked: Moment | None = None
 
     def take(self, changed: Iterable[Key], gone: Iterable[Key], moment: Moment) -> None:
@@ -44,11 +46,22 @@ class Tally:
         if before is None or moment.every_s != before.every_s or moment.now < before.now:
             self.turns.clear()
             for key in self.rows:
-                self.count(key, moment)
+                self.count_again(key, moment)
         while self.turns and self.turns[0][0] < moment.now:
             _, key = heapq.heappop(self.turns)
             if key in self.rows:
-                self.count(key, moment)
+                self.count_again(key, moment)
+
+    def count_again(self, key: Key, moment: Moment) -> None:
+        before = self.words.get(key)
+        self.count(key, moment)
+        if self.words[key] != before:
+            self.turned.add(key)
+
+    def take_turned(self) -> set[Key]:
+        """Keys of the rows that time alone changed since the last call."""
+        turned, self.turned = self.turned & self.rows.keys(), set()
+        return turned
 
     def count(self, key: Key, moment: Moment) -> None:
         row = self.rows[key]

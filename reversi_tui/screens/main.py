@@ -108,7 +108,7 @@ class Main(Screen[None]):
         self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
-        self.ticks = 0
+        self.ticks, self.is_opening = 0, True
         self.sentence = self.passing = ""
         """The last message, and what is shown only until the next key."""
         self.said_at = 0.0
@@ -225,9 +225,8 @@ class Main(Screen[None]):
             self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
-        if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             selected, before = self.table.selected, self.table.cursor_place
-            if self.view.judge(self.view.rows.values()):
+            if self.view.let_time_pass():
                 self.view.arrange()
                 self.table.rearranged(before)
                 self.say_what_left(selected)
@@ -326,8 +325,10 @@ class Main(Screen[None]):
             self.say_what_left(selected)
         if self.table.awaited is not None:
             self.table.go_to_awaited()
-        if self.table.cursor is None:
+        if self.table.cursor is None or (self.is_opening and self.view.sort_by == "status"):
+            # the worst row: the registry may still say that its node is out on purpose
             self.table.select(0)
+            self.is_opening &= not report.health.registry_read
         self.following.renew()
         self.renew()
         if not self.feed.is_paused:
@@ -345,7 +346,7 @@ class Main(Screen[None]):
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
-        self.table.awaited = None
+        self.table.awaited, self.is_opening = None, False
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.passing and not clears:
             self.say_until_key("")

@@ -56,7 +56,8 @@ def console(
 ) -> Iterator[Terminal]:
     """A console that has painted all that there is to paint."""
     assert layout.home is not None
-    with terminal(layout.home, "--no-remember", *args, size=size) as opened:
+    # by node: a row that changes its rank moves others
+    with terminal(layout.home, "--no-remember", "--sort", "node", *args, size=size) as opened:
         opened.until(b"2,000 forwards")
         if size == WIDE:
             opened.until(b"_" * 24)

@@ -23,9 +23,10 @@ STEPS = (
         title="Look",
         keys=("down", "down"),
         text=(
-            "Every forward has a row, and every status a sign and a word. The lines at the top"
-            " show the state of the gateway, and how many rows have each status. `w` shows more"
-            " columns, `c` lets you choose them, `g` folds a node's forwards into one row."
+            "Every forward has a row, the worst on top, and every status a sign and a word. The"
+            " lines at the top show the state of the gateway, and how many rows have each status."
+            " `w` shows more columns, `c` lets you choose them, `g` folds a node's forwards into"
+            " one row."
         ),
     ),
     Step(
@@ -53,7 +54,7 @@ STEPS = (
     Step(
         name="4-detail",
         title="Know",
-        keys=("down", "down", "enter"),
+        keys=("enter",),
         awaited="worst day",
         size=(110, 46),
         text=(
@@ -66,7 +67,7 @@ STEPS = (
     Step(
         name="5-kill",
         title="Kill one",
-        keys=("down", "down", "k"),
+        keys=("k",),
         awaited="Cancel",
         text=(
             "`k` kills the sshd process that holds the port. `r` resets: it also forgets"
