@@ -264,6 +264,7 @@ class Main(Screen[None]):
         self.table.fit()
         gateway = GatewayLine(
             layout=self.dependencies.layout,
+            host=self.dependencies.host,
             health=self.feed.health,
             now=self.dependencies.now(),
             looks=looks,

@@ -32,7 +32,7 @@ from reversi_tui.widgets.cursor_keys import cursor_keys
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
-MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├╰= "
+MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├└= "
 UNDER_WAY = "»"
 """In place of a status' sign, while something is done to the row."""
 GUTTER = 2

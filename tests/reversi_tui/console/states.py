@@ -200,6 +200,7 @@ def dependencies(
         now=lambda: NOW,
         free_bytes=lambda _: 12_000_000_000,
         machine=lambda: None,
+        host="gw1",
         usage=lambda _: None,
         preferences=Preferences(**{"sort_by": "node", **preferences}),
     )

@@ -128,7 +128,7 @@ def test_sweeps_that_see_nothing_new_cost_nothing_and_one_changed_row_little(
         opened.settle(QUIET_S)
         changed = cost(opened, layout, replace(seen[3], status=Status.HUNG))
         assert (b"24 h" in opened.written) is (size == WIDE)
-        assert b"! hung" in opened.written
+        assert "✖ hung".encode() in opened.written
         back = cost(opened, layout, seen[3])
         opened.press(b"q")
         assert opened.ended() == 0
@@ -158,7 +158,7 @@ def test_a_page_costs_what_is_on_it_and_a_paused_table_only_its_count(
         assert b"3 changed rows held back" in opened.written
         assert b"hung" not in opened.written[painted:]
         opened.press(b"z")
-        opened.until(b"! 3 hung")
+        opened.until("✖ 3 hung".encode())
         write(layout, Batch(tunnels=seen[20:23]))
 
     assert 0 < page <= PAGE_BYTES
