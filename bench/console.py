@@ -23,15 +23,18 @@ from bench.console_events import event_figures, write_past
 from bench.console_figures import (
     Measured,
     Wide,
+    move_figure,
     once_figure,
     sheet_figure,
     size_figures,
     wide_figure,
 )
 from bench.console_home import make_home, names
-from bench.console_keys import all_keys, answered, paged, sheets
+from bench.console_keys import all_keys, answered, moved, paged, sheets
+from bench.console_large import Large, large_figures
 from bench.console_plan import ConsolePlan
 from bench.console_pty import Paint, Spell, Terminal, terminal, watch
+from bench.console_uptime import uptime_figure, write_month
 from bench.cpu import memory_of
 from bench.figures import Figure
 from bench.setting import Scale
@@ -238,12 +241,50 @@ async def measure_wide(setting: Setting, plan: ConsolePlan) -> Wide:
     return Wide(console=found[0], beside=found[1])
 
 
-async def measure_sheet(setting: Setting, plan: ConsolePlan) -> tuple[Paint, ...]:
-    """Measure the sheet of a row, which the DataTable does not have, in a usual terminal."""
-    async with terminal(setting.commands[0], setting.fresh(), USUAL) as opened:
-        await first_rows(opened, setting)
-        await opened.settled()
-        return await sheets(opened, max(2, plan.presses // 2))
+async def measure_usual(setting: Setting, plan: ConsolePlan) -> list[Figure]:
+    """Measure moves of the cursor, and the sheet of a row, in larger terminals."""
+    figures = []
+    presses = max(2, plan.presses // 2)
+    for size in (USUAL, WIDE):
+        async with terminal(setting.commands[0], setting.fresh(), size) as opened:
+            await first_rows(opened, setting)
+            await opened.settled()
+            figures.append(move_figure(setting.rows, size, await moved(opened, presses)))
+            if size == USUAL:
+                sheet = await sheets(opened, presses)
+                figures.append(sheet_figure(setting.rows, size, sheet))
+    return figures
+
+
+async def measure_large(plan: ConsolePlan) -> list[Figure]:
+    """Measure the console only, with a very large table."""
+    async with gateway_of(plan.large) as setting, writer(setting) as state:
+        await state.send("sweep")
+        async with terminal(setting.commands[0], setting.fresh()) as opened:
+            first_s = await first_rows(opened, setting)
+            settled_s = await opened.settled()
+            presses, letters = max(2, plan.presses // 2), max(2, plan.letters // 2)
+            changed = await changed_rows(opened, setting, state, 2)
+            keys = await all_keys(opened, presses, letters)
+            (swept,) = await steady([opened], state, "sweep", plan.watch_s)
+            found = Large(
+                first_rows_s=first_s,
+                settled_s=settled_s,
+                swept=swept,
+                memory=memory_of(opened.measured),
+                changed=changed,
+                keys=keys,
+            )
+    return list(large_figures(plan.large, found))
+
+
+async def uptime(plan: ConsolePlan) -> Figure:
+    """Measure the uptime screen."""
+    async with gateway_of(plan.uptime_rows) as setting:
+        await asyncio.to_thread(write_month, home_layout(setting.home), plan.uptime_rows)
+        async with terminal(setting.commands[0], setting.fresh()) as opened:
+            await first_rows(opened, setting)
+            return await uptime_figure(opened, plan.uptime_rows, max(2, plan.starts))
 
 
 def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
@@ -296,5 +337,6 @@ async def console(scale: Scale) -> list[Figure]:
             figures += size_figures(rows, *await measure(setting, plan))
             if rows == plan.rows[-1]:
                 figures.append(wide_figure(rows, WIDE, await measure_wide(setting, plan)))
-                figures.append(sheet_figure(rows, USUAL, await measure_sheet(setting, plan)))
-    return [*figures, *await event_log(plan), await once(plan)]
+                figures += await measure_usual(setting, plan)
+    figures += await measure_large(plan)
+    return [*figures, *await event_log(plan), await uptime(plan), await once(plan)]

@@ -18,6 +18,9 @@ class ConsolePlan:
     """Typed into filters at the last size; half as many at the others."""
     watch_s: float
     """For each steady state."""
+    large: int
+    """Rows of a very large table, measured only a little."""
+    uptime_rows: int
     events: int
     """In the event log."""
     once_nodes: int
@@ -42,6 +45,8 @@ FULL_PLAN = ConsolePlan(
     presses=20,
     letters=12,
     watch_s=10.0,
+    large=30_000,
+    uptime_rows=5000,
     events=100_000,
     once_nodes=1000,
     once_runs=10,
@@ -52,6 +57,8 @@ QUICK_PLAN = ConsolePlan(
     presses=4,
     letters=2,
     watch_s=1.0,
+    large=150,
+    uptime_rows=100,
     events=2000,
     once_nodes=100,
     once_runs=2,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from bench.cpu import own_cpu_s
+from bench.cpu import exact_cpu_s, own_cpu_s
 from demo.processes import DemoFailed, end_all, send, tied
 
 WITHIN_S = 30.0
@@ -214,12 +214,12 @@ async def terminal(
 
 async def watch(terminals: Sequence[Terminal], seconds: float) -> list[Spell]:
     """Measure all terminals side by side."""
-    before = [(one.cpu_s(), one.size) for one in terminals]
+    before = [(exact_cpu_s(one.measured), one.size) for one in terminals]
     began = time.monotonic()
     await asyncio.sleep(seconds)
     taken_s = time.monotonic() - began
     return [
-        Spell(seconds=taken_s, cpu_s=one.cpu_s() - cpu_s, size=one.size - size)
+        Spell(seconds=taken_s, cpu_s=exact_cpu_s(one.measured) - cpu_s, size=one.size - size)
         for one, (cpu_s, size) in zip(terminals, before, strict=True)
     ]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
 import time
+from statistics import median
 
 from bench.figures import Figure, spread
 from bench.setting import (
@@ -23,7 +23,16 @@ from demo.processes import send
 from demo.stage import free_ports
 
 CONNECTS_EVERY_S = 0.5
-TARGET_FREE_S = 45.0
+PROVEN_S = 260.0
+"""After this long the gateway knows a tunnel's rhythm, and its link as fast."""
+PHASES_S = 60.0
+"""Hangs are spread over an interval of the sweep."""
+TARGET_FREE_S, TARGET_MEDIAN_S = 22.0, 16.0
+TARGET_NEW_S = 45.0
+TRIALS = 20
+"""With a hang at 20 phases, the median says something."""
+FEW = 2
+"""With so few trials, a quick run only shows that hangs are freed."""
 TARGET_TAKEN_S = 1.0
 
 
@@ -59,29 +68,54 @@ async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: floa
     return free_at - began
 
 
-async def hang(scale: Scale) -> list[Figure]:
-    """Stop clients (SIGSTOP) at random moments of the sweep, with idle and with busy ports."""
+async def hangs(scale: Scale, *, proven: bool) -> dict[str, list[float]]:
+    """Return how long each port stayed taken, with idle and with busy ports."""
+    trials = TRIALS if proven else scale.trials
     async with banner_server() as target, gateway() as server:
-        members = await server.add(free_ports(2 * scale.trials), f"127.0.0.1:{target}")
-        chance = random.Random(1)
+        members = await server.add(free_ports(2 * trials), f"127.0.0.1:{target}")
+        after_s = PROVEN_S if proven else 0.0
+        spread_s = PHASES_S if proven else 20.0
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(
-                    hang_one(server, member, busy=bool(number % 2), after_s=chance.uniform(0, 20)),
+                    hang_one(
+                        server,
+                        member,
+                        busy=bool(number % 2),
+                        after_s=after_s + spread_s * (number // 2) / trials,
+                    ),
                     name=member.name,
                 )
                 for number, member in enumerate(members)
             ]
+    found = [task.result() for task in tasks]
+    return {"idle": found[0::2], "busy (0.5 s)": found[1::2]}
+
+
+async def hang(scale: Scale) -> list[Figure]:
+    """Stop clients (SIGSTOP) at all phases of the sweep, just opened, or once known to be fast."""
     figures = []
-    for what, trials in (("idle", tasks[0::2]), ("busy (0.5 s)", tasks[1::2])):
-        took_s = [task.result() for task in trials]
-        target_text = f"<= {TARGET_FREE_S:g} s worst"
+    for what, took_s in (await hangs(scale, proven=scale.trials > FEW)).items():
+        worst, middle = max(took_s), median(took_s)
         figures.append(
             Figure(
                 what=f"hang to free port, {what}",
                 measured=spread(took_s, "s"),
-                target=target_text,
-                met=max(took_s) <= TARGET_FREE_S,
+                target=f"<= {TARGET_FREE_S:g} s worst, <= {TARGET_MEDIAN_S:g} s median",
+                met=(
+                    worst <= TARGET_FREE_S and middle <= TARGET_MEDIAN_S
+                    if scale.trials > FEW
+                    else None
+                ),
+            )
+        )
+    for what, took_s in (await hangs(scale, proven=False)).items():
+        figures.append(
+            Figure(
+                what=f"hang to free port of a tunnel just opened, {what}",
+                measured=spread(took_s, "s"),
+                target=f"<= {TARGET_NEW_S:g} s worst",
+                met=max(took_s) <= TARGET_NEW_S,
             )
         )
     return figures

@@ -207,8 +207,10 @@ class Machine:
             self.actions.append(words.Listen(ports=self.tunnel.denied))
 
     def count_beat(self) -> None:
-        """Count a beat and schedule the next. Jitter keeps nodes that came back together apart."""
-        tunnel, period_s = self.tunnel, self.config.check_every_s * self.uniform(0.9, 1.1)
+        """Count a beat and schedule the next. Jitter keeps nodes that came back together apart; a
+        little of it, as the gateway notices a beat that is late.
+        """
+        tunnel, period_s = self.tunnel, self.config.check_every_s * self.uniform(0.95, 1.05)
         tunnel.pulse.beat(self.clock.now_s)
         tunnel.beat_due_s = tunnel.regular_due_s = self.clock.now_s + period_s
 

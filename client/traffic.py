@@ -17,7 +17,15 @@ import termios
 from typing import cast
 
 import asyncssh
-from asyncssh.constants import MSG_IGNORE, MSG_KEXINIT, MSG_NEWKEYS
+from asyncssh.constants import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_EOF,
+    MSG_CHANNEL_OPEN_CONFIRMATION,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    MSG_IGNORE,
+    MSG_KEXINIT,
+    MSG_NEWKEYS,
+)
 from asyncssh.forward import SSHForwarder
 from asyncssh.packet import SSHPacketLogger
 
@@ -26,6 +34,11 @@ from client.words import Moved
 UNSENT_BYTES = 1 << 16
 """The limit for this process, and again for the kernel."""
 CHUNK = 1 << 16
+SMALL_BYTES = 1 << 10
+CAN_WAIT = frozenset(
+    {MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_WINDOW_ADJUST, MSG_CHANNEL_EOF, MSG_CHANNEL_CLOSE}
+)
+WAITS_S = 0.005
 IS_LINUX = sys.platform == "linux"
 TCP_INFO_BYTES = 200
 ACKED_AT, DATA_SEGMENTS_IN_AT, DELIVERED_AT = 120, 152, 192
@@ -88,6 +101,11 @@ class Traffic:
         self.received_bytes = 0
         self.buffer_is_full = self.is_rekeying = False
         self.targets: set[TargetSide] = set()
+        self.small: list[bytes] = []
+        """Packets that leave together, as each segment costs a metered link 52 bytes more."""
+        self.leaving: asyncio.Handle | None = None
+        self.can_wait = False
+        """Whether the packet that is being sent may wait for another one."""
         self.transport = cast(asyncio.WriteTransport, connection._transport)  # noqa: SLF001 - asyncssh 2.x has no public access to it
         self.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         if self.socket is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
@@ -121,14 +139,46 @@ class Traffic:
         def send_others(pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
             if pkttype == MSG_IGNORE:
                 return
+            self.can_wait = pkttype in CAN_WAIT
             send(pkttype, *args, handler=handler)
             if pkttype in {MSG_KEXINIT, MSG_NEWKEYS}:
                 self.set_state(rekeying=pkttype == MSG_KEXINIT)
 
         connection.data_received = count  # type: ignore[method-assign]
+        connection._send = self.send  # type: ignore[method-assign]  # noqa: SLF001 - the only place where packets pass
         connection.send_packet = send_others  # type: ignore[method-assign]
         connection.pause_writing = lambda: self.set_state(full=True)  # type: ignore[method-assign]
         connection.resume_writing = lambda: self.set_state(full=False)  # type: ignore[method-assign]
+
+    def send(self, data: bytes) -> None:
+        """Send a packet: a small one with those that follow at once, or within a few
+        milliseconds if nobody waits for it.
+        """
+        if self.connection._transport is None:  # noqa: SLF001 - as asyncssh does
+            return
+        loop = asyncio.get_running_loop()
+        self.small.append(data)
+        if len(data) >= SMALL_BYTES:
+            self.flush()
+        elif self.leaving is None and self.can_wait:
+            self.leaving = loop.call_later(WAITS_S, self.flush)
+        elif not self.can_wait:
+            # before what asyncssh calls soon: it aborts the transport after its last packet
+            self.cancel_leaving()
+            self.leaving = loop.call_soon(self.flush)
+
+    def cancel_leaving(self) -> None:
+        if self.leaving is not None:
+            self.leaving.cancel()
+            self.leaving = None
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        self.cancel_leaving()
+        packets, self.small = self.small, []
+        if packets:
+            with contextlib.suppress(ConnectionError):  # the connection has ended
+                self.transport.write(b"".join(packets))
 
     def set_state(self, *, full: bool | None = None, rekeying: bool | None = None) -> None:
         """Stop or resume reading the targets."""
@@ -176,4 +226,5 @@ class Traffic:
         segments, delivered = (
             struct.unpack_from("I", found, at)[0] for at in (DATA_SEGMENTS_IN_AT, DELIVERED_AT)
         )
-        return acked, acked + delivered, segments, unacked + self.transport.get_write_buffer_size()
+        unwritten = self.transport.get_write_buffer_size() + sum(map(len, self.small))
+        return acked, acked + delivered, segments, unacked + unwritten

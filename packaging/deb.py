@@ -19,6 +19,7 @@ from pathlib import Path
 from documents import add_documents
 from environment import compile_packages, make_environment
 from release import HERE, NAME, PREFIX, Release, output_of
+from units import add_units, conffiles
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 DESCRIPTION = """\
@@ -46,6 +47,7 @@ def make_deb(wheel: Path, folder: Path, work: Path, release: Release, *, is_fast
     root = work / "root"
     make_environment(root, wheel, release)
     add_documents(root, release, maintainer())
+    add_units(root)
     set_modes(root)
     set_times(root, release.epoch)
     compile_packages(root)
@@ -104,14 +106,18 @@ def add_control(root: Path, release: Release) -> None:
     """Write the control files."""
     place = root / "DEBIAN"
     place.mkdir()
-    files = list(files_of(root))
+    files, asked = list(files_of(root)), conffiles(root)
     size = sum(-(-path.stat().st_size // 1024) for path in files)
     (place / "control").write_text(control(release, libc(root), size), encoding="utf-8")
     sums = [
         f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"
         f"  {path.relative_to(root)}\n"
         for path in files
+        if path not in asked
     ]
+    (place / "conffiles").write_text(
+        "".join(f"/{path.relative_to(root)}\n" for path in asked), encoding="utf-8"
+    )
     (place / "md5sums").write_text("".join(sums), encoding="utf-8")
     for script in SCRIPTS:
         shutil.copy(HERE / f"{script}.sh", place / script)

@@ -3,10 +3,21 @@
 # No tunnel ends: sshd and the beat loops go on, and the daemon may restart at any time.
 set -e
 unit=/etc/systemd/system/reversi-checker.service
+list=/etc/reversi/.installed.json
 stopped=/etc/reversi/.stopped-units
 
 say() { printf 'reversi-ssh: %s\n' "$*"; }
 has_systemd() { [ -d /run/systemd/system ]; }
+has_gateway() { grep -qs '^  "files": {$' "$list"; }
+
+# Units of its own in /etc come first; without them, it runs the package's. A masked unit is an empty one.
+runs_this() {
+    if [ -s "$unit" ]; then
+        grep -qs '^ExecStart=/usr/lib/reversi/' "$unit"
+    else
+        has_gateway && ! grep -qsF "\"$unit\"" "$list"
+    fi
+}
 
 # Services that prerm stopped, when the package was removed.
 enable_again() {
@@ -41,10 +52,14 @@ update_gateway() {
 
 case $1 in
 configure | abort-upgrade | abort-remove | abort-deconfigure)
-    if grep -qs '^ExecStart=/usr/lib/reversi/' "$unit"; then
+    ! has_systemd || systemctl --system daemon-reload || true
+    if runs_this; then
         update_gateway
     elif [ -e "$unit" ]; then
         say "the gateway of this machine runs another installation of reversi, and was not touched."
+        say "To have it run this package: sudo /usr/bin/reversi-checker init"
+    elif has_gateway; then
+        say "the gateway of this machine has lost $unit."
         say "To have it run this package: sudo /usr/bin/reversi-checker init"
     elif [ -z "$2" ]; then
         say "nothing runs yet. To make this machine a gateway: sudo reversi-checker init --gateway HOST:22"

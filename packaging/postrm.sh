@@ -25,7 +25,7 @@ withdraw_from_sshd() {
             mv "$file" "$sshd"
         done
     elif has_systemd; then
-        systemctl reload ssh.service || true
+        deb-systemd-invoke reload ssh.service || true
     fi
     rm -rf "$aside"
 }
@@ -35,6 +35,15 @@ remove_files() {
         /etc/systemd/system/reversi-metrics.service /etc/systemd/system/reversi-alert.service \
         /etc/tmpfiles.d/reversi.conf /etc/sysctl.d/99-reversi.conf /etc/sysctl.d/99-reversi-tune.conf; do
         ! has_made "$file" || rm -f "$file"
+    done
+    for file in /etc/systemd/system/reversi-checker.service.d/10-readers.conf \
+        /etc/systemd/system/reversi-metrics.service.d/10-readers.conf \
+        /etc/systemd/system/reversi-alert.service.d/10-readers.conf; do
+        ! has_made "$file" || rm -f "$file"
+        [ ! -d "${file%/*}" ] || rmdir --ignore-fail-on-non-empty "${file%/*}"
+    done
+    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service; do
+        rm -f "/etc/systemd/system/multi-user.target.wants/$name"
     done
     ! has_systemd || systemctl daemon-reload || true
 }
@@ -86,6 +95,9 @@ purge() {
     say "the gateway is gone: its tunnels have ended, and its nodes are forgotten"
 }
 
+if [ "$1" = remove ] && has_systemd; then
+    systemctl --system daemon-reload || true
+fi
 if [ "$1" = purge ] && [ -e "$list" ]; then
     if [ ! -e "$unit" ] || grep -q '^ExecStart=/usr/lib/reversi/' "$unit"; then
         purge

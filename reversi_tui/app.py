@@ -6,25 +6,27 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import WorkerFailed
 
-from reversi_tui.actions.action import Action
-from reversi_tui.actions.key_names import key_name
+from checker.model import NodeName
+from checker.rows.row import NO_PORT
+from reversi_tui.actions.offers import Offer, of_actions
 from reversi_tui.actions.table import WITHOUT_KEY
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source
 from reversi_tui.screens.confirm import Confirm
+from reversi_tui.screens.finder import Finder
+from reversi_tui.screens.going import go_to
 from reversi_tui.screens.main import Main
-from reversi_tui.screens.picking import Palette
+from reversi_tui.settings.presets import all_keys
+from reversi_tui.terminal.chords import Chords
 from reversi_tui.terminal.driver import Driver
 from reversi_tui.terminal.environment import (
     FEW_COLOURS,
@@ -86,7 +88,10 @@ class Console(App[None]):
         self.key_queue = KeyQueue(self, self.deliver, Confirm)
         self.failure: BaseException | None = None
         """The uncaught exception that ended the console; its caller reports it."""
-        self.set_keymap(dict(dependencies.preferences.keys))
+        wanted = dependencies.preferences
+        keys = all_keys(wanted.preset, wanted.keys)
+        self.set_keymap(keys)
+        self.chords = Chords(key for each in keys.values() for key in each.split(","))
         self.dress()
 
     async def on_event(self, event: events.Event) -> None:
@@ -97,6 +102,13 @@ class Console(App[None]):
 
     async def deliver(self, typed: events.Key | events.Paste) -> None:
         """Give a key to whatever has the focus."""
+        if isinstance(typed, events.Key):
+            key = self.chords.took(typed.key, lambda chord: chord in self.screen.active_bindings)
+            if not key:
+                return
+            typed = typed if key == typed.key else events.Key(key, None)
+        else:
+            self.chords.forget()
         self.main.key_came(typed)
         await super().on_event(typed)
 
@@ -121,24 +133,25 @@ class Console(App[None]):
     def on_dressed(self) -> None:
         self.dress()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer our own table of actions in the palette."""
-        for action in self.main.desk.actions:
-            if (
-                screen is self.main
-                and action.id not in self.main.desk.off
-                and action.id != "app.palette"
-            ):
-                yield SystemCommand(
-                    action.title,
-                    keyed(action),
-                    lambda call=action.call: self.main.run_worker(self.main.run_action(call)),
-                )
-
     def action_command_palette(self) -> None:
         """Open the palette, unless a dialog is open: its actions are for the table."""
+        desk = self.main.desk
         if self.screen is self.main:
-            _ = self.push_screen(Palette(id="--command-palette"))
+            offers = of_actions(desk.actions, desk.off)
+            _ = self.push_screen(Finder(offers, desk.view.by_node, self.looks), self.found)
+
+    async def found(self, offer: Offer | None) -> None:
+        """Do what was chosen in the palette, or go to the node."""
+        desk = self.main.desk
+        if offer is None:
+            return
+        if offer.is_node:
+            name = NodeName(offer.id)
+            keys = desk.view.by_node.get(name, ())
+            go_to(desk, self.main.table_view, min(keys, default=(name, NO_PORT)))
+        else:
+            call = desk.action(offer.id).call
+            self.main.run_worker(self.main.run_action(call))
 
     def on_mount(self) -> None:
         for action in self.main.desk.actions:
@@ -150,6 +163,10 @@ class Console(App[None]):
         self.run_worker(self.key_queue.run(), name="keys")
         if not self.is_headless:
             self.watch_terminal()
+
+    def action_help(self) -> None:
+        """Show the help, also above a screen that is not the table."""
+        self.main.table_view.help()
 
     async def action_on_main(self, call: str) -> None:
         """Run an action of the main screen, if that is the one in front."""
@@ -201,9 +218,3 @@ class Console(App[None]):
 
 class Quitting(Confirm):
     """The question before the console is left while it is at work."""
-
-
-def keyed(action: Action) -> str:
-    """The action's keys and what it does."""
-    keys = " ".join(key_name(key) for key in action.keys)
-    return f"{keys}: {action.tip}" if keys else action.tip

@@ -134,7 +134,7 @@ class View:
         """Decide again about rows that time alone may have changed; whether anything did. All rows
         are looked at only if the filter asks for ages.
         """
-        turned = self.count().take_turned()
+        turned = self.count().take_unjudged()
         if self.filter.asks_time:
             return self.judge(self.rows.values())
         return bool(turned) and self.judge([self.rows[key] for key in turned])
@@ -267,6 +267,14 @@ class View:
             if begins is not None
             else next((place for place, name in enumerate(names) if text in name), None)
         )
+
+    def find_on(self, text: str, place: int, step: int) -> int | None:
+        """The nearest row after this place (step 1) or before it (step -1) whose node contains the
+        text; after the last row comes the first one. None if no node contains it.
+        """
+        text, count = text.lower(), len(self.order)
+        places = ((place + step * far) % count for far in range(1, count + 1))
+        return next((at for at in places if text in self.order[at][0]), None)
 
     def count(self) -> Tally:
         """The number of all rows in each state, filtered out or not."""

@@ -31,6 +31,7 @@ from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.control.client import Control
 from checker.control.expectations import advice_for, seen_through
+from checker.control.outcome_words import told
 from checker.control.unregistered import UnregisteredTunnel, aims_at, unregistered_tunnels
 from checker.model import OPEN, Aim, Outcome, Status, Verb, outcome_json
 from checker.output import say
@@ -83,7 +84,7 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if verb is not Verb.PROBE:
         if args.dry_run:
             would_be = [left_out(aim, f"would {verb}") for aim in chosen.aims]
-            print_outcomes(args, verb, [*chosen.left_out, *would_be])
+            print_outcomes(args, verb, [*chosen.left_out, *would_be], is_trial=True)
             return ExitCode.OK
         plan = [EFFECTS[verb].format(f"{aim.node}:{aim.port}") for aim in chosen.aims]
         if plan and confirm_many(args, "do it", plan) and args.filter is not None:
@@ -138,12 +139,15 @@ def readable_unregistered(layout: Layout, registry: Registry) -> tuple[Unregiste
         return ()
 
 
-def print_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
+def print_outcomes(
+    args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome], *, is_trial: bool = False
+) -> None:
     if args.json:
         say_json(verb=verb.value, outcomes=[outcome_json(outcome) for outcome in outcomes])
         return
     for outcome in outcomes:
-        say(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
+        text = told(verb, outcome.sentence, done=outcome.done or is_trial)
+        say(f"{outcome.node}:{outcome.port}: {text}")
 
 
 def offer_expectations(registry: Registry, outcomes: Sequence[Outcome]) -> None:

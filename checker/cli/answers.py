@@ -31,6 +31,7 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
         "added_at": node.added_at,
         "enabled": node.enabled,
         "expires": node.expires,
+        "probe_beating_every_s": node.probe_beating_every_s,
         "forwards": [forward_json(forward) for forward in node.forwards],
     }
 

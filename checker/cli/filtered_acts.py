@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from checker.control.outcome_words import DONE, NOT_DONE
 from checker.model import Aim, Outcome, Verb
 from checker.rows.row import NO_PORT, Key, Row
 
@@ -70,5 +71,5 @@ def failures_first(outcomes: Sequence[Outcome], good: Collection[Key]) -> list[O
 def summary(verb: Verb, count: int, good: int) -> Iterator[str]:
     """How many were done and how many were not, a clause each."""
     if count > good:
-        yield f"{count - good} {'not up' if verb is Verb.PROBE else 'not done'}"
-    yield f"{good} of {count} {'up' if verb is Verb.PROBE else 'done'}"
+        yield f"{count - good} {'not up' if verb is Verb.PROBE else NOT_DONE[verb]}"
+    yield f"{good} of {count} {'up' if verb is Verb.PROBE else DONE[verb]}"

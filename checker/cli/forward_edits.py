@@ -26,6 +26,7 @@ from checker.model import (
     parse_name,
     parse_port,
 )
+from checker.registry.beating_every import parse_pacing
 from checker.registry.edits import forward_at, moved, with_forward
 from checker.registry.labels import parse_relabelling
 
@@ -41,7 +42,7 @@ def add_set(actions: Verbs) -> None:
         actions,
         "set",
         cmd_set,
-        "change tags and note of nodes, or one forward of a node",
+        "change tags, note and pace of nodes, or one forward of a node",
         "set office --target 127.0.0.1:22 --expect banner:SSH-2.0",
         "set office shed --tag site-a --untag spare",
         'set office --note "attic, key at the bakery"',
@@ -49,6 +50,11 @@ def add_set(actions: Verbs) -> None:
     add_labels(setting)
     setting.add_argument(
         "--untag", action="append", default=[], metavar="TAG", help="remove a tag; can be repeated"
+    )
+    setting.add_argument(
+        "--probe-beating-every",
+        metavar="SECONDS|default",
+        help="time between two probes of each forward while the tunnel beats",
     )
     setting.add_argument(
         "--forward",
@@ -123,23 +129,26 @@ def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
     labels = parse_relabelling(args.tag, args.untag, args.note)
+    pacing = parse_pacing(args.probe_beating_every)
     is_about_forward = any((args.target, args.expect, args.deadline, args.port, args.public))
-    if not is_about_forward and not labels:
+    if not is_about_forward and not labels and not pacing:
         raise InvalidValue(
             "nothing to set; give --target, --expect, --deadline, --port or --public, or --tag,"
-            " --untag or --note"
+            " --untag, --note or --probe-beating-every"
         )
     if not is_about_forward:
-        return apply_to_each(args, layout, labels.of)
+        return apply_to_each(args, layout, lambda node: labels.of(pacing.of(node)))
     if not is_about_one(args):
         raise InvalidValue(
-            "only --tag, --untag and --note are for several nodes; for a forward, name one NODE"
+            "only --tag, --untag, --note and --probe-beating-every are for several nodes; for a"
+            " forward, name one NODE"
         )
     which = parse_port(args.forward, "--forward") if args.forward else None
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, which)
-        return labels.of(with_forward(node, forward, as_set(setting_of(args), forward)))
+        changed = with_forward(node, forward, as_set(setting_of(args), forward))
+        return labels.of(pacing.of(changed))
 
     if apply(args, layout, edit):
         if args.target or args.port or args.public:

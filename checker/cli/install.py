@@ -64,6 +64,15 @@ def add_init(verbs: Verbs) -> None:
             " less behind bulk transfers; stays until --no-tune or uninstall"
         ),
     )
+    init.add_argument(
+        "--keys",
+        choices=("fingerprint", "file"),
+        default="",
+        help=(
+            "where sshd reads the devices' keys: a file for each, named by its fingerprint (the"
+            " default, so that a login stays cheap however many there are), or one file for all"
+        ),
+    )
     add_unit_options(init)
     add_fleet_options(init)
     add_file_options(init)
@@ -200,7 +209,12 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         tune=args.tune,
         fleet=fleet_wish(args),
     )
-    found = replace(found, allow_login=args.allow_login, asked_units=asked_units(args))
+    found = replace(
+        found,
+        allow_login=args.allow_login,
+        asked_units=asked_units(args),
+        keys=replace(found.keys, asked=args.keys),
+    )
     if root:
         init_tree(found, root, is_dry=args.dry_run)
     else:
@@ -227,6 +241,7 @@ def init_tree(found: Found, root: Path, *, is_dry: bool) -> None:
 
 def init_here(found: Found, *, is_dry: bool) -> None:
     """Make this machine a gateway. Raises Refused, CheckerError."""
+    from checker.doctor.keys_trial import why_no_login
     from checker.install.carry_out import carry_out
     from checker.install.manifest import load_manifest
 
@@ -235,7 +250,13 @@ def init_here(found: Found, *, is_dry: bool) -> None:
     if is_dry:
         print_steps(planned)
     else:
-        carry_out(planned, load_manifest(), narrate, lambda: rehearsed(found, planned))
+        carry_out(
+            planned,
+            load_manifest(),
+            narrate,
+            lambda: rehearsed(found, planned),
+            lambda: why_no_login(found.choices.tunnel_user, narrate),
+        )
     print_notes(planned)
     done = "nothing was done" if is_dry else "done; see: reversi-checker doctor"
     say(done if planned.steps else "nothing to do")

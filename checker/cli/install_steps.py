@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from checker.config.layout import SYSTEM
-from checker.install.steps import Access, Command, File, Folder, GoLive, KeysInLine, Remove, Step
+from checker.install.steps import (
+    Access,
+    Command,
+    File,
+    Folder,
+    GoLive,
+    KeysInLine,
+    KeysMove,
+    KeysProof,
+    Remove,
+    Step,
+)
 from checker.install.undo import EndSessions, Leave, Undo, Withdraw
+from checker.registry.key_files import Stand
+
+PLACES = {
+    Stand.FILE: f"{SYSTEM.authorized_keys}, and remove {SYSTEM.keys}",
+    Stand.TO_FILE: f"{SYSTEM.authorized_keys}, too",
+    Stand.TO_FINGERPRINT: f"{SYSTEM.keys}, a file for each key, too",
+    Stand.FINGERPRINT: f"{SYSTEM.keys}, a file for each key",
+}
 
 
 def step_lines(step: Step) -> Iterator[str]:
@@ -18,8 +38,7 @@ def step_lines(step: Step) -> Iterator[str]:
         case Folder(path=path, mode=mode, owner=owner, group=group):
             yield f"would make: {path} ({mode:04o}, {owner}:{group})"
         case File(path=path, content=content, backup=backup):
-            keep = f", and keep what is there as {path.name}.bak" if backup else ""
-            yield f"would write: {path} (0644, root:root){keep}"
+            yield f"would write: {path} (0644, root:root){kept_as(path) if backup else ''}"
             yield from (f"    {line}" for line in content.decode().splitlines())
         case GoLive(reload=reload):
             for each in step.files:
@@ -29,10 +48,27 @@ def step_lines(step: Step) -> Iterator[str]:
                 yield f"would run: {shlex.join(reload)}"
         case Access(path=path, mode=mode, group=group):
             yield f"would give: {path} to root:{group} ({mode:04o})"
+        case KeysInLine() | KeysMove() | KeysProof():
+            yield keys_line(step)
+        case Remove(path=path, backup=backup):
+            yield f"would remove: {path}{kept_as(path) if backup else ''}"
+
+
+def kept_as(path: Path) -> str:
+    return f", and keep what is there as {path.name}.bak"
+
+
+def keys_line(step: KeysInLine | KeysMove | KeysProof) -> str:
+    match step:
         case KeysInLine():
-            yield f"would update {SYSTEM.authorized_keys} from the registry"
-        case Remove(path=path):
-            yield f"would remove: {path}"
+            return f"would update {SYSTEM.authorized_keys} from the registry"
+        case KeysMove(stand=stand):
+            return f"would update {PLACES[stand]}, from the registry"
+        case KeysProof():
+            return (
+                f"would log in by a file of {SYSTEM.keys}; then keep the keys only there or, if"
+                f" that fails, only in {SYSTEM.authorized_keys}"
+            )
 
 
 def undo_line(step: Undo) -> str:

@@ -249,6 +249,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
     why = "" if node.enabled else read_reason(layout, node.name)
     yield f"state     {key_state(node)}{f': {why}' if why else ''}"
     yield from label_lines(node)
+    if node.probe_beating_every_s is not None:
+        yield f"probed    every {node.probe_beating_every_s:g} s while its tunnel beats"
     yield f"key       {node.public_key}"
     if node.next_key:
         yield (

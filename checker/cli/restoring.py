@@ -19,7 +19,7 @@ from checker.control.client import Control, operator_name
 from checker.install.archive import CONFIG
 from checker.install.effects import run, run_step
 from checker.install.extra_units import asked_again
-from checker.install.places import SERVICE, UNIT_FILE
+from checker.install.places import SERVICE
 from checker.install.plan import plan
 from checker.install.refusals import Refused
 from checker.install.restore import (
@@ -40,6 +40,7 @@ from checker.install.steps import Choices, Command, Found
 from checker.install.survey import SYSTEMD, survey
 from checker.install.unpack import Unpacked
 from checker.install.wanted_settings import choices
+from checker.linux.systemd import is_unit
 from checker.model import CheckerError
 from checker.output import say
 from checker.registry.authorized_keys import update_keys
@@ -104,7 +105,7 @@ def surveyed(unpacked: Unpacked, coming: Choices | None = None) -> Found:
 
 def stop_daemon(layout: Layout) -> None:
     """Raises Refused, InstallFailed. No tunnel ends."""
-    if layout.home is None and SYSTEMD.is_dir() and UNIT_FILE.exists():
+    if layout.home is None and SYSTEMD.is_dir() and is_unit(SERVICE):
         run_step(Command(words=("systemctl", "stop", SERVICE)), narrate)
     pid = Control(layout=layout).daemon_pid()
     if pid is not None:

@@ -51,6 +51,28 @@ class Layout:
         """By which keys devices may ask to become nodes, beside the registry."""
         return self.nodes.with_name("enrolments")
 
+    @property
+    def keys(self) -> Path:
+        """A file for each key, named by its fingerprint, if sshd reads the keys that way."""
+        return keys_beside(self.authorized_keys)
+
+    @property
+    def key_list(self) -> Path:
+        """Says where the keys belong, and repeats the lines of those files. sshd does not read
+        it.
+        """
+        return list_beside(self.authorized_keys)
+
+
+def keys_beside(key_file: Path) -> Path:
+    """Return the directory with a file for each key."""
+    return key_file.with_name("keys")
+
+
+def list_beside(key_file: Path) -> Path:
+    """Return the list of what is in that directory."""
+    return key_file.with_name("keys.list")
+
 
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

@@ -74,6 +74,7 @@ class Config:
 
 POLICY_KEYS = {
     "probe_every_s": (5.0, 3600.0),
+    "probe_beating_every_s": (5.0, 3600.0),
     "deadline_s": (0.5, 60.0),
     "strikes": (1, 10),
     "strike_gap_s": (0.5, 60.0),
@@ -149,6 +150,9 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
             given[key] = (
                 whole_in(path, key, number, int(lowest), int(highest)) if whole else float(number)
             )
+    if "probe_every_s" in given:
+        # who sets one number means all tunnels, as before there were two
+        given.setdefault("probe_beating_every_s", given["probe_every_s"])
     if "ports" in table:
         given["ports"] = ports_in(path, table["ports"])
     return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})

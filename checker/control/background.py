@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from checker.model import HOUR_S, Flaps, NodeName, Registration, Unregistered
 from checker.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
@@ -14,6 +16,10 @@ from checker.state.uptimes import sums_since
 CONNECTIONS_EVERY_S = 10.0
 HOURS_EVERY_S = 20.0
 DAYS_EVERY_S = 300.0
+READING_SHARE = 500
+"""Reading connections, and reading hours, may each take one part in so many of our time."""
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Background:
@@ -30,6 +36,10 @@ class Background:
         """Shares of the last 7 and 30 days."""
         self.next_connections = self.next_hours = self.next_days = 0.0
         self.shown: dict[Key, Known] = {}
+        self.nodes: set[NodeName] = set()
+        """Nodes for which something was read that is not in `shown` yet."""
+        self.touched: set[Key] = set()
+        """Forwards for which something was."""
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to read again; `now` is wall clock time."""
@@ -43,23 +53,44 @@ class Background:
     def poll(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
         """Read what is due, and return those of the keys whose data changed. Raises StateError."""
         clock = time.monotonic()
+        hour = int(now // HOUR_S)
         if clock >= self.next_connections:
-            self.registrations = {each.node: each for each in state.registrations()}
-            self.flaps = state.flaps()
-            self.unregistered = {(each.node, each.port): each for each in state.unregistered()}
-            self.next_connections = clock + CONNECTIONS_EVERY_S
-        if clock >= self.next_hours or int(now // HOUR_S) != self.hour:
-            self.read_hours(state, int(now // HOUR_S))
-            self.next_hours = clock + HOURS_EVERY_S
+            began = time.thread_time()
+            self.nodes |= self.read_connections(state)
+            self.next_connections = clock + at_least(CONNECTIONS_EVERY_S, began)
+        if clock >= self.next_hours or hour != self.hour:
+            began = time.thread_time()
+            self.read_hours(state, hour)
+            self.next_hours = clock + at_least(HOURS_EVERY_S, began)
         if clock >= self.next_days:
-            self.read_days(state, now)
+            self.touched |= self.read_days(state, now)
             self.next_days = clock + DAYS_EVERY_S
-        fresh = {key: self.known_now(key) for key in keys}
-        changed = {
-            key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)
-        }
-        self.shown = fresh
+        return self.look_at(keys)
+
+    def look_at(self, keys: Iterable[Key]) -> set[Key]:
+        """Put together what is known of these keys, where something was read that may change it;
+        to do so for all of 5,000 would cost more than reading. Return the keys that changed.
+        """
+        nodes, touched = self.nodes, self.touched
+        before, self.shown, changed = self.shown, {}, set[Key]()
+        for key in keys:
+            known = before.get(key)
+            if known is None or key in touched or key[0] in nodes:
+                fresh = self.known_now(key)
+                if fresh != (known or NOTHING_MORE):
+                    changed.add(key)
+                    known = fresh
+            self.shown[key] = known or NOTHING_MORE
+        self.nodes, self.touched = set(), set()
         return changed
+
+    def read_connections(self, state: StateFile) -> set[NodeName]:
+        """Read who is connected, and return the nodes for which that changed."""
+        held, flaps = self.registrations, self.flaps
+        self.registrations = {each.node: each for each in state.registrations()}
+        self.flaps = state.flaps()
+        self.unregistered = {(each.node, each.port): each for each in state.unregistered()}
+        return differing(held, self.registrations) | differing(flaps, self.flaps)
 
     def read_hours(self, state: StateFile, hour: int) -> None:
         """Read all hours at first, and after the clock went back; then only the last two, as the
@@ -69,8 +100,13 @@ class Background:
         since = max(first, self.hour - 1) if self.hour <= hour else first
         for each in state.hours(since_hour=since):
             share = round(each.up_s / each.watched_s, 3) if each.watched_s else None
-            self.hours.setdefault((each.node, each.port), {})[each.hour] = share
+            key = (each.node, each.port)
+            theirs = self.hours.setdefault(key, {})
+            if each.hour not in theirs or theirs[each.hour] != share:
+                theirs[each.hour] = share
+                self.touched.add(key)
         if hour != self.hour:
+            self.touched |= self.hours.keys()
             self.hours = {
                 key: kept
                 for key, theirs in self.hours.items()
@@ -78,13 +114,15 @@ class Background:
             }
         self.hour = hour
 
-    def read_days(self, state: StateFile, now: float) -> None:
-        """Read the sums of the last days; they move slowly."""
+    def read_days(self, state: StateFile, now: float) -> set[Key]:
+        """Read the sums of the last days; they move slowly. Return the keys for which they did."""
+        before = self.days
         sums = sums_since(state, first_day(now, WEEK), first_day(now, MONTH))
         self.days = {
             (node, port): (rounded(up_s, watched_s), rounded(up_all_s, watched_all_s))
             for node, port, up_s, watched_s, up_all_s, watched_all_s in sums
         }
+        return differing(before, self.days)
 
     def known_now(self, key: Key) -> Known:
         registration, flaps, hours = (
@@ -109,11 +147,31 @@ class Background:
     def known(self, key: Key) -> Known:
         return self.shown.get(key, NOTHING_MORE)
 
+    def with_trend(self, key: Key, trend: Sequence[float], rates: Sequence[float]) -> Known:
+        """What is known of a forward, with a trend and rates that grow in place from now on."""
+        known = replace(self.known(key), trend=trend, rates=rates)
+        if key in self.shown:
+            self.shown[key] = known
+        return known
+
     def start_again(self) -> None:
         """Read everything again, from another state file."""
+        self.touched |= self.shown.keys()
         self.hours.clear()
         self.hour = 0
         self.next_connections = self.next_hours = self.next_days = 0.0
+
+
+def differing(before: Mapping[K, V], after: Mapping[K, V]) -> set[K]:
+    """The keys that have another value now, or came, or went."""
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+def at_least(seconds: float, began: float) -> float:
+    """How long to wait before reading again what took the processor since `began` (thread time), so
+    that a large fleet does not keep it busy.
+    """
+    return max(seconds, READING_SHARE * (time.thread_time() - began))
 
 
 def rounded(up_s: float, watched_s: float) -> Share:

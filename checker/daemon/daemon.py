@@ -38,6 +38,7 @@ FLUSH_EVERY_S = 0.5
 REGISTRY_EVERY_S = 3.0
 SPOOL_EVERY_S = 3.0
 BEATS_EVERY_S = 5.0
+DOUBTS_EVERY_S = 0.25
 FLOWS_EVERY_S = 20.0
 LOGINS_EVERY_S = 5.0
 STORE_EVERY_S = 5.0
@@ -91,6 +92,7 @@ class Daemon:
             (self.mark_swept, SWEPT_EVERY_S),
             (self.collect_spool, SPOOL_EVERY_S),
             (signs.read_beats, BEATS_EVERY_S),
+            (self.sweeper.watch_beats, DOUBTS_EVERY_S),
             (signs.read_flows, FLOWS_EVERY_S),
             (self.count_logins, LOGINS_EVERY_S),
             (self.prune, PRUNE_EVERY_S),

@@ -45,6 +45,12 @@ class Schedule:
             if forward.node == node and self.at.get(port, at) >= at:
                 self.put(port, at)
 
+    def at_once(self, ports: Iterable[Port], now: float) -> None:
+        """Probe these ports now."""
+        for port in ports:
+            if self.at.get(port, now) > now:
+                self.put(port, now)
+
     def ripe(self, now: float) -> list[Forward]:
         """Take out the forwards that are due and are not being probed."""
         found = []

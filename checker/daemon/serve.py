@@ -14,6 +14,7 @@ from checker.config.layout import Layout, listen_note
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.daemon.daemon import Daemon
+from checker.daemon.key_place import keep_in_file, place_keys
 from checker.daemon.sshd_events import log_refusals, private_log
 from checker.daemon.startup import (
     begin_without_room,
@@ -77,6 +78,8 @@ async def make_daemon(layout: Layout, config: Config) -> Daemon:
 
 async def serve(layout: Layout, say: Callable[[str], None]) -> None:
     """Run the daemon until a signal stops it. Raises CheckerError."""
+    if layout.home is not None:
+        await asyncio.to_thread(keep_in_file, layout)
     async with prepared(layout) as daemon:
         if layout.home is None:
             daemon.beside = (functools.partial(log_refusals, daemon.gateway),)
@@ -135,6 +138,7 @@ async def run_with_sshd(daemon: Daemon, listen: str, port: int, ready: Callable[
     with private_log(daemon.gateway) as said:
         sshd = await start_sshd(
             daemon.layout,
+            keys_user=await asyncio.to_thread(place_keys, daemon.layout, daemon.config),
             user=daemon.config.tunnel_user,
             listen=listen,
             port=port,

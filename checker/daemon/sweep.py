@@ -27,6 +27,7 @@ class Sweeper:
         self.policy = gateway.config.policy
         self.schedule = Schedule(self.policy.probe_every_s)
         self.wake = asyncio.Event()
+        self.paces: dict[NodeName, float] = {}
         gateway.ledger.sightings.on_news = self.use_unregistered
 
     async def run(self) -> None:
@@ -58,7 +59,8 @@ class Sweeper:
         if judgement is None:
             self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
             return
-        after_s = next_probe_s(judgement.action, self.policy)
+        every_s = self.gateway.watcher.every_s(forward, judgement.tunnel.session)
+        after_s = next_probe_s(judgement.action, self.policy, every_s)
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):
             self.probe_soon([forward.node])  # its other forwards, and perhaps it is back
@@ -71,10 +73,21 @@ class Sweeper:
             self.schedule.soon(node, time.monotonic() + SOON_S)
         self.wake.set()
 
-    def use(self, registry: Registry) -> None:
-        """Probe the forwards of this registry from now on."""
-        self.schedule.use(registry, time.monotonic(), self.gateway.ledger.sightings.forwards)
+    async def watch_beats(self) -> None:
+        """Probe at once what a connection carries if its beat is overdue, or if it ended."""
+        doubted = await self.gateway.watcher.signs.doubted()
+        if not doubted:
+            return
+        tunnels = self.gateway.ledger.tunnels.values()
+        ports = [tunnel.port for tunnel in tunnels if tunnel.session in doubted]
+        self.schedule.at_once(ports, time.monotonic())
         self.wake.set()
+
+    def use(self, registry: Registry) -> None:
+        """Probe the forwards of this registry from now on; soon, if their node has another pace."""
+        self.schedule.use(registry, time.monotonic(), self.gateway.ledger.sightings.forwards)
+        before, self.paces = self.paces, paces_in(registry)
+        self.probe_soon([name for name, _ in before.items() ^ self.paces.items()])
 
     def use_unregistered(self) -> None:
         """Probe what the shared key's devices listen on now."""
@@ -84,3 +97,12 @@ class Sweeper:
     def keeps_time(self) -> bool:
         """Whether no forward has been due for more than an interval."""
         return self.schedule.overdue_s(time.monotonic()) <= self.policy.probe_every_s
+
+
+def paces_in(registry: Registry) -> dict[NodeName, float]:
+    """Return the seconds between two probes of the nodes that have a number of their own."""
+    return {
+        node.name: node.probe_beating_every_s
+        for node in registry.nodes.values()
+        if node.probe_beating_every_s is not None
+    }

@@ -12,14 +12,15 @@ from checker.doctor.alert_facts import AlertFacts
 from checker.install.extra_units import ALERT
 from checker.install.steps import Entry
 from checker.install.survey import SYSTEMD
+from checker.install.unit_facts import is_turned_on
 from checker.linux.accounts import group_name, user_name
-from checker.linux.systemd import is_enabled, is_unit, state_of
+from checker.linux.systemd import is_enabled, state_of
 from checker.model import CheckerError
 
 
 def alert_facts(layout: Layout) -> AlertFacts:
     """Return the facts; of a home, only those of its file."""
-    has_unit = layout.home is None and SYSTEMD.is_dir() and is_unit(ALERT.name)
+    has_unit = layout.home is None and SYSTEMD.is_dir() and is_turned_on(ALERT)
     path = layout.alerts
     is_readable = not is_there(path) or os.access(path, os.R_OK, effective_ids=True)
     trouble, ways, urls = "", 0, 0

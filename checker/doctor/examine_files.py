@@ -11,12 +11,14 @@ from pathlib import Path
 
 from checker.config.files import groups_of, may_read, unreachable_part
 from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.doctor.examine_keys import fingerprint_facts, loose_part
 from checker.doctor.facts import KeyFacts, PlaceFacts, SshdFacts
 from checker.install.readable import installation, unreadable
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.install.unit_files import DAEMON_USER
 from checker.linux.accounts import group_name, user_name
-from checker.registry.authorized_keys import gate_command, keys_lag
+from checker.registry.authorized_keys import gate_command, keys_lag, present_keys
 from checker.registry.key_lines import programs_in
 
 
@@ -28,12 +30,20 @@ def key_facts(layout: Layout, account: UserAccount | None, sshd: SshdFacts | Non
         file=outside(path),
         is_closed=is_closed_to(path, account),
         loose=loose_part(path, uid, within=strict_from(layout, sshd)),
-        lag=os.access(path, os.R_OK, effective_ids=True) and keys_lag(layout),
-        programs_gone=programs_gone(path),
+        lag=can_read_keys(layout) and keys_lag(layout),
+        programs_gone=programs_gone(layout),
         open_secrets=tuple(open_secrets(layout)),
         unreadable=unreadable_part(layout, account),
         unreachable=needed,
         unreachable_at=blocked,
+        by_fingerprint=fingerprint_facts(layout, sshd, user_name(uid) if account else ""),
+    )
+
+
+def can_read_keys(layout: Layout) -> bool:
+    """Return whether we may read where the keys are."""
+    return os.access(layout.authorized_keys, os.R_OK, effective_ids=True) and (
+        not layout.key_list.exists() or os.access(layout.key_list, os.R_OK, effective_ids=True)
     )
 
 
@@ -46,11 +56,11 @@ def place_facts(layout: Layout, uid: int) -> PlaceFacts:
     )
 
 
-def programs_gone(key_file: Path) -> tuple[str, ...]:
+def programs_gone(layout: Layout) -> tuple[str, ...]:
     """Return the programs that key lines start but that are gone."""
     try:
-        content = key_file.read_bytes()
-    except OSError:
+        content = present_keys(layout)
+    except ConfigError:
         return ()
     return tuple(sorted(path for path in programs_in(content) if is_gone(path)))
 
@@ -73,20 +83,6 @@ def strict_from(layout: Layout, sshd: SshdFacts | None) -> Path:
     """
     is_lax = sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes"
     return layout.home if layout.home is not None and is_lax else Path("/")
-
-
-def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None:
-    """Return the first part of the path that others can write: sshd then ignores the key file.
-    Source: sshd_config(5), StrictModes.
-    """
-    for place in (path, *path.parents):
-        if not place.is_relative_to(within):
-            break
-        with contextlib.suppress(OSError):
-            found = place.stat()
-            if found.st_mode & 0o022 or found.st_uid not in (0, uid):
-                return place
-    return None
 
 
 def open_secrets(layout: Layout) -> Iterator[Path]:

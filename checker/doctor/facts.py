@@ -12,6 +12,7 @@ from checker.doctor.enrolment_facts import EnrolmentFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
+from checker.registry.key_files import Stand
 from checker.registry.pins import Pins
 from checker.sshd.includes import Misplaced
 from checker.sshd.listening import Unheard
@@ -58,6 +59,25 @@ class LoginFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FingerprintFacts:
+    """The files by fingerprint, one for each key."""
+
+    stand: Stand
+    why_file: str = ""
+    """Why the keys stay in the key file."""
+    in_both: Sequence[str] = ()
+    """Whose keys are in the key file, too."""
+    faults: Sequence[tuple[str, str]] = ()
+    """Each file that is not as it should be, and why, as a clause."""
+    unread: str = ""
+    """Why sshd's settings do not have it read these files; empty if they do, or if unknown."""
+    command_fails: str = ""
+    """Why that command, run as sshd runs it, does not print a key that is there."""
+    loose: Path | None = None
+    """A part of the path that others may write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacts:
     """The key file, private keys, and the way from a key line to the gate."""
 
@@ -82,6 +102,8 @@ class KeyFacts:
     """
     unreachable_at: Path | None = None
     """The directory that keeps the tunnel user out."""
+    by_fingerprint: FingerprintFacts | None = None
+    """None if all keys are in the key file because nobody decided otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from checker.doctor.check_alerts import check_alerts
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_enrolments import check_enrolments
 from checker.doctor.check_host_keys import check_host_keys
+from checker.doctor.check_keys import check_keys
 from checker.doctor.check_login import check_login
 from checker.doctor.check_machine import check_machine
 from checker.doctor.check_metrics import check_metrics
@@ -27,6 +28,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_login,
     check_host_keys,
     check_access,
+    check_keys,
     check_readers,
     check_daemon,
     check_metrics,

@@ -80,7 +80,7 @@ def tried(layout: Layout, facts: Facts, place: str, *, is_own: bool, is_utc: boo
         trial_key(layout, is_utc=is_utc) as key,
         listening((0, uid) if layout.home is None else ()) as take,
     ):
-        done = ssh(key, facts, place)
+        done = ssh(key, layout, facts.user, place)
         is_own = is_own or is_here(parse_target(place).host)
         trial = outcome(done, place, is_own=is_own, has_log=take is not None)
         if take is None or layout.home is not None or not trial.is_reached:
@@ -152,11 +152,13 @@ def note_of(key: TrialKey) -> Path:
     return key.path.with_name("connection")
 
 
-def ssh(key: TrialKey, facts: Facts, place: str) -> subprocess.CompletedProcess[str] | None:
+def ssh(
+    key: TrialKey, layout: Layout, user: str, place: str
+) -> subprocess.CompletedProcess[str] | None:
     """Log in, and ask for the version; None if that takes too long. Raises CheckerError."""
     target = parse_target(place)
     known = key.path.with_name("known_hosts")
-    names = known_keys(facts.layout)
+    names = known_keys(layout)
     known.write_text("".join(f"gateway {one}\n" for one in names), encoding="ascii")
     dial = [sys.executable, "-I", "-m", "checker.doctor.dial"]
     settings = {
@@ -178,7 +180,7 @@ def ssh(key: TrialKey, facts: Facts, place: str) -> subprocess.CompletedProcess[
     words += [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     try:
         return subprocess.run(
-            [*words, "-l", facts.user, "gateway", "version"],
+            [*words, "-l", user, "gateway", "version"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -15,8 +15,11 @@ from types import FrameType
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.model import fingerprint, parse_public_key
-from checker.registry.authorized_keys import gate_command, present_keys
+from checker.registry.authorized_keys import gate_command
+from checker.registry.key_files import file_of, key_of
+from checker.registry.key_folder import put_files
 from checker.registry.key_lines import trial_line, without_trials
+from checker.registry.key_places import read_places
 from checker.registry.lock import locked
 from checker.sshd.keygen import make_key
 
@@ -66,11 +69,18 @@ def moment(at: float) -> tuple[str, str]:
 
 
 def put(layout: Layout, line: str, *, is_in: bool) -> None:
-    """Put the line at the end of the key file, or take it out; lines of trials that are over go
-    too. Raises ConfigError.
+    """Put the line where sshd reads the keys of nodes, or take it out; lines of trials that are
+    over leave the key file, too. Raises ConfigError.
     """
     with locked(layout):
-        present = present_keys(layout)
+        there = read_places(layout.authorized_keys)
+        if there.is_by_fingerprint:
+            key = key_of(line.encode("utf-8", "surrogateescape"))
+            name = file_of(key) if key else None
+            content = f"{line}\n".encode("utf-8", "surrogateescape") if is_in else b""
+            put_files(layout.keys, {name: content} if name else {})
+            return
+        present = there.file
         wanted = without_trials(present, line, moment(time.time()))
         if is_in:
             end = b"\n" if wanted and not wanted.endswith(b"\n") else b""

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from checker.config.layout import SYSTEM, Layout
@@ -22,8 +22,12 @@ CONFIG, SSH, STATE = (
 """Where an archive has the files: as on an installed gateway, also those of a home."""
 HOST_KEY = re.compile(r"[A-Za-z0-9_.-]{0,80}_key(-cert)?(\.pub)?")
 STATE_FILES = ("state.db", "last-good.json")
-OF_THIS_MACHINE = frozenset({".installed.json", "nodes/.lock"})
-"""Below the settings' directory: never in an archive. The first lists what `init` made here."""
+OF_THIS_MACHINE = frozenset(
+    {".installed.json", "nodes/.lock", "keys", "keys.list", ".keys-unfinished"}
+)
+"""Below the settings' directory: never in an archive. The first lists what `init` made here; the
+keys by fingerprint are in the archive's key file, which every release and every sshd can read.
+"""
 HOME_CONFIG = (
     "reversi.toml",
     "alerts.toml",
@@ -115,6 +119,11 @@ def about_in(document: Mapping[str, Any]) -> About:
     )
 
 
+def is_of_this_machine(relative: PurePath) -> bool:
+    """Return whether a path below the settings' directory is never in an archive."""
+    return str(relative) in OF_THIS_MACHINE or relative.parts[:1] == ("keys",)
+
+
 def why_not(name: str) -> str:
     """Say why an archive may not have this file or directory, as a clause; empty if it may."""
     path = PurePosixPath(name)
@@ -122,7 +131,7 @@ def why_not(name: str) -> str:
         return f"has the name {name!r}, which leads out of it"
     if path in (CONFIG, CONFIG.parent, SSH, STATE, *STATE.parents):
         return ""
-    if path.is_relative_to(CONFIG) and str(path.relative_to(CONFIG)) not in OF_THIS_MACHINE:
+    if path.is_relative_to(CONFIG) and not is_of_this_machine(path.relative_to(CONFIG)):
         return ""
     if path.parent == SSH and HOST_KEY.fullmatch(path.name):
         return ""

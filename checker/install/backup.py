@@ -23,18 +23,20 @@ from checker.install.archive import (
     ABOUT,
     CONFIG,
     HOME_CONFIG,
-    OF_THIS_MACHINE,
     SSH,
     About,
     Content,
     about_json,
+    is_of_this_machine,
     member_of,
 )
 from checker.install.extra_units import EXTRA_UNITS
 from checker.install.host_keys import host_keys
 from checker.install.tuning import TUNE
+from checker.install.unit_facts import is_turned_on
 from checker.linux.accounts import group_name, user_name
 from checker.model import CheckerError
+from checker.registry.authorized_keys import present_keys
 from checker.registry.last_good import record_path
 from checker.registry.lock import locked
 from checker.state.errors import StateError, StateMissing, translated
@@ -127,7 +129,7 @@ def config_sources(layout: Layout, done: Backup) -> Iterator[Source]:
 
 def tree(layout: Layout, path: Path, done: Backup) -> Iterator[Source]:
     """Yield a file, or a directory with all that is in it. A link is followed. Raises OSError."""
-    if str(path.relative_to(layout.config.parent)) in OF_THIS_MACHINE:
+    if is_of_this_machine(path.relative_to(layout.config.parent)):
         return
     try:
         found = path.stat()
@@ -145,7 +147,8 @@ def tree(layout: Layout, path: Path, done: Backup) -> Iterator[Source]:
         is_node = path.parent == layout.nodes and not path.name.startswith(".")
         done.nodes += is_node and path.suffix == ".toml"
         done.private_keys += is_ours and path.suffix == ".key"
-        yield Source(name=member_of(layout, path), like=path, content=path.read_bytes())
+        content = present_keys(layout) if path == layout.authorized_keys else path.read_bytes()
+        yield Source(name=member_of(layout, path), like=path, content=content)
     else:
         done.notes.append(f"left out: {path}, which is neither a file nor a directory")
 
@@ -203,7 +206,7 @@ def pack(archive: Path, sources: list[Source], now: float) -> None:
         made_at=int(now),
         machine=socket.gethostname(),
         tune=TUNE.exists(),
-        services=tuple(unit.option for unit in EXTRA_UNITS if unit.path.exists()),
+        services=tuple(unit.option for unit in EXTRA_UNITS if is_turned_on(unit)),
         files={one.name: digest_of(one) for one in sources if not one.is_folder},
     )
     handle = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

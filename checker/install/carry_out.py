@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from checker.config.layout import SYSTEM
 from checker.install.effects import (
     InstallFailed,
     Say,
+    keep,
     make_folder,
     remove,
     restore,
@@ -17,6 +17,7 @@ from checker.install.effects import (
     set_access,
     write_file,
 )
+from checker.install.key_moves import Prove, move_step, unproven
 from checker.install.manifest import Manifest
 from checker.install.new_accounts import taken_back
 from checker.install.places import MANIFEST
@@ -29,19 +30,23 @@ from checker.install.steps import (
     GoLive,
     InitPlan,
     KeysInLine,
+    KeysMove,
+    KeysProof,
     Remove,
     Step,
     digest,
 )
 from checker.install.wanted_settings import under
 from checker.model import CheckerError
-from checker.registry.authorized_keys import gate_command, write_keys
-from checker.registry.lock import locked
 from checker.sshd.program import MAIN, complaint
 
 
 def carry_out(
-    plan: InitPlan, manifest: Manifest, say: Say, rehearse: Callable[[], object] = lambda: None
+    plan: InitPlan,
+    manifest: Manifest,
+    say: Say,
+    rehearse: Callable[[], object] = lambda: None,
+    prove: Prove = unproven,
 ) -> None:
     """Take all steps on this machine, and save the manifest after each. Raises InstallFailed,
     ConfigError.
@@ -52,12 +57,12 @@ def carry_out(
     accounts = [step for step in plan.steps if isinstance(step, Command) and step.makes]
     with taken_back(accounts, manifest, say):
         for step in accounts:
-            record(step, manifest, lambda step=step: carry_out_one(step, say))  # type: ignore[misc]
+            record(step, manifest, lambda step=step: carry_out_one(step, say, prove))  # type: ignore[misc]
         if accounts:
             rehearse()
     for other in plan.steps:
         if other not in accounts:
-            record(other, manifest, lambda step=other: carry_out_one(step, say))  # type: ignore[misc]
+            record(other, manifest, lambda step=other: carry_out_one(step, say, prove))  # type: ignore[misc]
         if MANIFEST.parent.is_dir():
             manifest.save()
 
@@ -75,13 +80,15 @@ def record(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
             manifest.files[str(step.path)] = digest(step.content)
         case GoLive():
             manifest.files.update({str(file.path): digest(file.content) for file in step.files})
+        case KeysProof(back=back) if back.file.path.read_bytes() == back.file.content:
+            manifest.files[str(back.file.path)] = digest(back.file.content)
         case Remove(path=path):
             manifest.files.pop(str(path), None)
         case _:
             pass
 
 
-def carry_out_one(step: Step, say: Say) -> None:
+def carry_out_one(step: Step, say: Say, prove: Prove) -> None:
     match step:
         case Command():
             run_step(step, say)
@@ -96,19 +103,19 @@ def carry_out_one(step: Step, say: Say) -> None:
             loaded = ", and loaded it" if step.reload else ""
             for each in step.files:
                 say(f"wrote {each.path}; sshd accepted it{loaded}{kept(each)}")
-        case KeysInLine():
-            with locked(SYSTEM):
-                write_keys(SYSTEM, gate_command(SYSTEM))
-            say(f"updated {SYSTEM.authorized_keys} from the registry")
+        case KeysInLine() | KeysMove() | KeysProof():
+            move_step(step, say, prove, go_live)
         case Access(path=path, mode=mode, group=group):
             set_access(step)
             say(f"gave {path} to root:{group} ({mode:04o})")
-        case Remove(path=path):
+        case Remove(path=path, backup=backup):
+            if backup:
+                keep(path)
             remove(path)
-            say(f"removed {path}")
+            say(f"removed {path}{kept(step)}")
 
 
-def kept(step: File) -> str:
+def kept(step: File | Remove) -> str:
     return f"; yours is now {step.path}.bak" if step.backup else ""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checker.config.files import write_atomically
+from checker.install.places import READERS_DROP_INS
 from checker.install.steps import ROOT, Access, Command, File, Folder
 from checker.model import CheckerError
 from checker.sshd.program import SSHD_PLACES
@@ -87,13 +88,18 @@ def set_access(step: Access) -> None:
 def write_file(path: Path, step: File) -> None:
     """Raises ConfigError, InstallFailed."""
     if step.backup:
-        try:
-            shutil.copy2(path, path.with_name(f"{path.name}.bak"))
-        except OSError as error:
-            raise InstallFailed(
-                f"{path}.bak cannot be written ({error.strerror}); fix that, and run this again"
-            ) from error
+        keep(path)
     write_atomically(path, step.content, mode=0o644)
+
+
+def keep(path: Path) -> None:
+    """Copy what the admin changed to `NAME.bak`. Raises InstallFailed."""
+    try:
+        shutil.copy2(path, path.with_name(f"{path.name}.bak"))
+    except OSError as error:
+        raise InstallFailed(
+            f"{path}.bak cannot be written ({error.strerror}); fix that, and run this again"
+        ) from error
 
 
 def restore(path: Path, before: bytes | None) -> None:
@@ -111,6 +117,8 @@ def remove(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+        if path in READERS_DROP_INS and not any(path.parent.iterdir()):
+            path.parent.rmdir()
     except OSError as error:
         raise InstallFailed(
             f"{path} cannot be removed ({error.strerror}); fix that, and run this again"

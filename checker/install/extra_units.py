@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.install.places import ALERT_UNIT, ALERTS_GROUP, METRICS_UNIT
+from checker.install.packaged_units import is_packaged
+from checker.install.places import ALERT_UNIT, ALERTS_GROUP, METRICS_UNIT, drop_in_of
 from checker.install.refusals import Refused
 from checker.install.steps import Command, Found, Remove, Step, digest
-from checker.install.unit_files import HEAD, with_python
+from checker.install.unit_files import HEAD, ONLY_ON_A_GATEWAY, options_of, with_python
 
 HARDENED = """\
 DynamicUser=yes
@@ -49,14 +50,15 @@ RestartSec=10
 RestartPreventExitStatus=2
 """
 """2 says that it can never work: a package is missing, or an older reversi lacks the command."""
+LISTEN = "127.0.0.1:9948"
 METRICS_TEXT = f"""{HEAD}[Unit]
 Description=reversi: metrics for Prometheus
 After=network.target
-StartLimitIntervalSec=0
+{ONLY_ON_A_GATEWAY}StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=@PYTHON@ -I -m checker metrics --listen 127.0.0.1:9948
+{options_of("reversi-metrics")}ExecStart=@PYTHON@ -I -m checker metrics --listen @LISTEN@ $ARGS
 {RESTARTED}Nice=10
 TasksMax=64
 {HARDENED}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -65,7 +67,7 @@ IPAddressAllow=localhost
 
 [Install]
 WantedBy=multi-user.target
-"""
+""".replace("@LISTEN@", LISTEN)
 
 
 ROOMY = HARDENED.replace("MemoryDenyWriteExecute=yes\n", "")
@@ -74,11 +76,11 @@ ALERT_TEXT = f"""{HEAD}[Unit]
 Description=reversi: messages about tunnels that are down
 Wants=network-online.target
 After=network-online.target
-StartLimitIntervalSec=0
+{ONLY_ON_A_GATEWAY}StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=@PYTHON@ -I -m checker alert
+{options_of("reversi-alert")}ExecStart=@PYTHON@ -I -m checker alert $ARGS
 {RESTARTED}TimeoutStopSec=30
 Nice=10
 TasksMax=256
@@ -125,17 +127,21 @@ class ExtraUnit:
         line = f"SupplementaryGroups={readers}\n" if readers else ""
         return with_python(self.text.replace("@READERS@", line), python)
 
+    def readers_part(self, readers: str) -> bytes:
+        """Return the drop-in that adds to the plain unit what these readers need."""
+        return f"{HEAD}[Service]\nSupplementaryGroups={readers}\n".encode()
+
 
 METRICS = ExtraUnit(
     option="metrics",
     path=METRICS_UNIT,
     text=METRICS_TEXT,
     help=(
-        "serve metrics for Prometheus on 127.0.0.1:9948, by reversi-metrics.service; stays until"
+        f"serve metrics for Prometheus on {LISTEN}, by reversi-metrics.service; stays until"
         " --no-metrics or uninstall"
     ),
     library="prometheus_client",
-    exposes="every local account can read the names of all nodes at 127.0.0.1:9948",
+    exposes=f"every local account can read the names of all nodes at {LISTEN}",
 )
 ALERT = ExtraUnit(
     option="alerts",
@@ -164,9 +170,16 @@ def asked_again(options: Collection[str], found: Found) -> dict[str, bool]:
     }
 
 
+def was_chosen(found: Found, unit: ExtraUnit) -> bool:
+    """Return whether an earlier `init` turned it on: its file is in /etc, or the package's unit is
+    enabled.
+    """
+    return unit.path in found.entries or (is_packaged(found) and unit.name in found.linked)
+
+
 def is_chosen(found: Found, unit: ExtraUnit) -> bool:
     """Return whether the gateway runs it: as asked now, else as before."""
-    return found.asked_units.get(unit.option, unit.path in found.entries)
+    return found.asked_units.get(unit.option, was_chosen(found, unit))
 
 
 def chosen_units(found: Found) -> tuple[ExtraUnit, ...]:
@@ -203,13 +216,6 @@ def extra_warnings(found: Found) -> Iterator[str]:
             yield f"{unit.name} {able}: {how_to_get(unit, found.python)}"
 
 
-def extra_contents(found: Found) -> dict[Path, bytes]:
-    """Return the unit files that a gateway here should have."""
-    return {
-        unit.path: unit.content(found.python, found.choices.readers) for unit in chosen_units(found)
-    }
-
-
 def extra_groups(found: Found) -> Iterator[Command]:
     """Make the groups of the chosen services."""
     for unit in chosen_units(found):
@@ -233,16 +239,19 @@ def withdrawals(found: Found) -> Iterator[Step]:
             yield Command(words=("systemctl", "disable", "--now", unit.name), must=False)
             if unit.has_state:
                 yield forget_state(unit)
-        yield Remove(path=unit.path)
+        if unit.path in found.entries:
+            yield Remove(path=unit.path)
     if gone and found.has_systemd:
         yield Command(words=("systemctl", "daemon-reload"))
 
 
 def is_to_remove(found: Found, unit: ExtraUnit) -> bool:
-    """Return whether the file is there, unwanted, and as an `init` or a package wrote it."""
-    there = found.entries.get(unit.path)
-    if there is None or is_chosen(found, unit):
+    """Return whether the service is there, unwanted, and as `init` or a package made it."""
+    if is_chosen(found, unit) or not was_chosen(found, unit):
         return False
+    there = found.entries.get(unit.path)
+    if there is None:
+        return True
     content = there.content or b""
     return found.written.get(str(unit.path)) == digest(content) or content == unit.content(
         found.python, found.choices.readers
@@ -252,10 +261,14 @@ def is_to_remove(found: Found, unit: ExtraUnit) -> bool:
 def extra_commands(found: Found, changed: Collection[Path]) -> Iterator[Command]:
     """Start what is chosen and does not run; restart what runs with an old file or release."""
     for unit in chosen_units(found):
-        if unit.path not in found.entries or unit.name in found.idle_units:
+        if not was_chosen(found, unit) or unit.name in found.idle_units:
             yield Command(words=("systemctl", "enable", "--now", unit.name))
-        elif unit.path in changed or unit.name in found.outdated_units:
+        elif changed_ones(unit, changed) or unit.name in found.outdated_units:
             yield Command(words=("systemctl", "restart", unit.name))
+
+
+def changed_ones(unit: ExtraUnit, changed: Collection[Path]) -> set[Path]:
+    return {unit.path, drop_in_of(unit.path)}.intersection(changed)
 
 
 def extra_notes(found: Found) -> Iterator[str]:

@@ -27,6 +27,19 @@ METRICS_UNIT = UNIT_FILE.with_name("reversi-metrics.service")
 ALERT_UNIT = UNIT_FILE.with_name("reversi-alert.service")
 EXTRA_UNIT_FILES = (METRICS_UNIT, ALERT_UNIT)
 """Of services that only some gateways run: checker.install.extra_units."""
+PACKAGED = Path("/usr/lib/systemd/system")
+"""Where a package puts its units. A unit of the same name in /etc takes the place of one here."""
+WANTS = UNIT_FILE.with_name("multi-user.target.wants")
+"""What systemd starts at boot: a link for each unit that is enabled."""
+
+
+def drop_in_of(unit: Path) -> Path:
+    """Return where `init` writes what a packaged unit lacks here."""
+    return unit.with_name(f"{unit.name}.d") / "10-readers.conf"
+
+
+READERS_DROP_INS = tuple(drop_in_of(unit) for unit in (UNIT_FILE, *EXTRA_UNIT_FILES))
+"""What a packaged unit lacks on a gateway that only a group may look at."""
 ALERTS = CONFIG / "alerts.toml"
 """Only with `init --alerts`: the admin's, as reversi.toml."""
 ALERTS_GROUP, ALERTS_MODE = "reversi-alerts", 0o640
@@ -43,6 +56,7 @@ FILES = (
     TUNE,
     *UNITS,
     *EXTRA_UNIT_FILES,
+    *READERS_DROP_INS,
     REST,
     DROP_IN,
     ALLOW,

@@ -9,13 +9,18 @@ from checker.config.layout import SYSTEM
 from checker.install.alert_files import alert_access, alert_settings
 from checker.install.extra_drop_ins import allow_notes, allow_steps
 from checker.install.extra_units import (
-    extra_commands,
-    extra_contents,
     extra_groups,
     extra_notes,
     extra_warnings,
     refuse_missing_library,
     withdrawals,
+)
+from checker.install.key_ways import (
+    after_sshd,
+    before_sshd,
+    first_drop_in,
+    key_folders,
+    key_notes,
 )
 from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
@@ -23,19 +28,12 @@ from checker.install.places import (
     CONFIG,
     DROP_IN,
     DROP_INS,
-    ENABLED,
-    EXTRA_UNIT_FILES,
     FILES,
-    KEYS_PATH_FILE,
-    KEYS_SERVICE_FILE,
     REST,
     RUN,
-    SERVICE,
     STATE,
     SYSCTL,
     TMPFILES,
-    UNIT_FILE,
-    UNITS,
 )
 from checker.install.readers import accesses, memberships, modes
 from checker.install.refusals import hidden_sentence, is_hidden, refuse
@@ -46,7 +44,6 @@ from checker.install.steps import (
     Folder,
     Found,
     InitPlan,
-    KeysInLine,
     Remove,
     Step,
     digest,
@@ -61,13 +58,12 @@ from checker.install.tuning import (
 )
 from checker.install.unit_files import (
     DAEMON_USER,
-    KEYS_PATH,
-    keys_unit,
+    KEYS_USER,
     reversi_toml,
     sysctl,
     tmpfiles,
-    unit,
 )
+from checker.install.units import removals, unit_commands, unit_contents, unit_notes
 from checker.sshd.lockdown import drop_in, rest_of_drop_in
 
 UNSTARTED = (
@@ -81,23 +77,28 @@ def plan(found: Found) -> InitPlan:
     refuse(found)
     refuse_missing_library(found)
     files, notes = wanted_files(found)
-    steps: list[Step] = [*accounts(found), *memberships(found), *folders(found)]
+    made, live = [*folders(found)], [*go_live(found, files)]
+    steps: list[Step] = [*accounts(found), *memberships(found), *made]
     steps.extend(file for file in files if file.path not in DROP_INS)
-    if found.keys_lag or is_config_edited(found, files):
-        steps.append(KeysInLine())
+    steps.extend(before_sshd(found, made, is_edited=is_config_edited(found, files)))
     steps.extend(accesses(found))
     steps.extend(alert_access(found))
-    steps.extend(go_live(found, files))
+    steps.extend(live)
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
-    steps.extend(commands(found, {file.path for file in files}))
+    gone = tuple(removals(found))
+    steps.extend(gone)
+    steps.extend(commands(found, {*(file.path for file in files), *(one.path for one in gone)}))
     steps.extend(Remove(path=path) for path in found.old_metadata)
+    steps.extend(after_sshd(found, live))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
         *allow_notes(found),
+        *unit_notes(found),
         *extra_notes(found),
+        *key_notes(found),
         *renamed(found),
         *manual(found, bool(steps)),
     ]
@@ -124,7 +125,9 @@ def accounts(found: Found) -> Iterator[Command]:
     operators = found.choices.operators
     if operators and operators not in found.groups:
         yield Command(words=("groupadd", "--system", operators), makes=f"group {operators}")
-    for name, shell in ((found.choices.tunnel_user, "/bin/sh"), (DAEMON_USER, "/usr/sbin/nologin")):
+    keys_user = (KEYS_USER,) if any(key_folders(found)) else ()
+    no_shell = ((name, "/usr/sbin/nologin") for name in (DAEMON_USER, *keys_user))
+    for name, shell in ((found.choices.tunnel_user, "/bin/sh"), *no_shell):
         if name not in found.accounts:
             group = ("--gid", name) if name in found.groups else ("--user-group",)
             home = ("--no-create-home", "--home-dir", "/")
@@ -153,7 +156,8 @@ def all_folders(tunnel_user: str, readers: str = "") -> tuple[Folder, ...]:
 
 def folders(found: Found) -> Iterator[Folder]:
     """Make the directories that are missing, or have another mode or owner than they should."""
-    for folder in all_folders(found.choices.tunnel_user, found.choices.readers):
+    usual = all_folders(found.choices.tunnel_user, found.choices.readers)
+    for folder in (*usual, *key_folders(found)):
         entry = found.entries.get(folder.path)
         wanted = (folder.mode, folder.owner, folder.group)
         if (
@@ -172,13 +176,10 @@ def contents(found: Found) -> dict[Path, bytes]:
         or reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
         SYSTEM.authorized_keys: b"",
         TMPFILES: tmpfiles(choices.tunnel_user, choices.readers),
-        UNIT_FILE: unit(found.python, choices.readers),
-        KEYS_SERVICE_FILE: keys_unit(found.python),
-        KEYS_PATH_FILE: KEYS_PATH.encode(),
         REST: rest_of_drop_in(choices.tunnel_user),
-        DROP_IN: drop_in(choices.tunnel_user, found.unknown_options),
+        DROP_IN: first_drop_in(found),
     }
-    files.update(extra_contents(found))
+    files.update(unit_contents(found))
     files.update(alert_settings(found))
     if to_reserve(found):
         files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
@@ -208,7 +209,7 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
         elif (
             path == SYSTEM.config  # only an edit that was asked for, and keeps the rest
             or found.written.get(str(path)) == digest(entry.content)
-            or (path == REST and is_ours(found, REST))
+            or (path in DROP_INS and is_ours(found, path))
         ):
             files.append(File(path=path, content=content))
         elif found.force:
@@ -225,7 +226,11 @@ def is_good(found: Found, path: Path, wanted: bytes, present: bytes) -> bool:
     if path == SYSTEM.config and not found.choices.config:
         return True
     # a package does not know its sshd; rehearse judges this file before it counts
-    is_packaged = path == DROP_IN and present == drop_in(found.choices.tunnel_user)
+    is_packaged = (
+        path == DROP_IN
+        and present == drop_in(found.choices.tunnel_user)
+        and not any(key_folders(found))
+    )
     return present == wanted or is_packaged
 
 
@@ -243,13 +248,8 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
     yield from tune(found)
     if not found.has_systemd:
         return
-    if changed.intersection((*UNITS, *EXTRA_UNIT_FILES)):
-        yield Command(words=("systemctl", "daemon-reload"))
-    if not found.is_enabled or not found.is_active:
-        yield Command(words=("systemctl", "enable", "--now", *ENABLED))
-    elif changed.intersection((UNIT_FILE, SYSTEM.config)) or found.is_daemon_older:
-        yield Command(words=("systemctl", "restart", SERVICE))
-    yield from extra_commands(found, changed)
+    is_edited = SYSTEM.config in changed or found.is_daemon_older
+    yield from unit_commands(found, changed, is_edited=is_edited)
 
 
 def ignored_gateways(found: Found) -> Iterator[str]:

@@ -22,6 +22,8 @@ NODES_MODE = stat.S_ISGID | 0o750
 """With setgid, new files get the group, and `checker.config.files` closes them."""
 KEYS_MODE = 0o640
 """Of the key file, with the tunnel user's own group."""
+KEYS_FOLDER_MODE = stat.S_ISGID | 0o750
+"""Of the keys by fingerprint, with the group of the account that reads them for sshd."""
 HAPROXY = CONFIG / "haproxy.cfg"
 STATE_MODE, RUN_MODE = 0o750, 0o751
 """The tunnel user reads verdicts by name, so others may enter that directory too."""
@@ -93,7 +95,7 @@ def tunnel_group(found: Found) -> str:
 
 def closed_access(found: Found, path: Path, entry: Entry) -> tuple[int, str] | None:
     """Return mode and group that a file must have; None if it may stay as it is."""
-    if path in (MANIFEST, ALERTS) or path.parent != CONFIG or path == SYSTEM.nodes:
+    if path in (MANIFEST, ALERTS, SYSTEM.nodes, SYSTEM.keys) or path.parent != CONFIG:
         return None
     if path == SYSTEM.authorized_keys:
         return KEYS_MODE, tunnel_group(found)
@@ -107,7 +109,8 @@ def opened_access(path: Path, entry: Entry) -> tuple[int, str] | None:
     """Return mode and group of a file that was closed; None if it may stay as it is."""
     if path == SYSTEM.enrolments:
         return (0o755, ROOT) if (entry.mode, entry.group) != (0o755, ROOT) else None
-    is_ours = path.suffix in (".toml", ".next") or path in (SYSTEM.authorized_keys, HAPROXY)
+    lists = (SYSTEM.authorized_keys, SYSTEM.key_list, HAPROXY)
+    is_ours = path.suffix in (".toml", ".next") or path in lists
     if (
         path == ALERTS
         or entry.is_folder

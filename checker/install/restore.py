@@ -15,11 +15,12 @@ from pathlib import Path
 
 from checker.config.files import sync_folder
 from checker.config.layout import Layout
-from checker.install.archive import HOME_CONFIG, OF_THIS_MACHINE, SSH, STATE, place_of
+from checker.install.archive import HOME_CONFIG, SSH, STATE, is_of_this_machine, place_of
 from checker.install.backup import back_up, content_of
 from checker.install.host_keys import host_keys, used_keys
 from checker.install.unpack import Member, Unpacked
 from checker.model import CheckerError, Event, EventKind
+from checker.registry.key_places import restored
 from checker.registry.lock import locked
 from checker.state.rows import Batch
 from checker.state.store import open_store
@@ -132,7 +133,7 @@ def settings_files(layout: Layout) -> Iterator[Path]:
     for place in tops:
         found = place.rglob("*") if place.is_dir() else [place]
         for path in found:
-            is_ours = str(path.relative_to(top)) not in OF_THIS_MACHINE
+            is_ours = not is_of_this_machine(path.relative_to(top))
             if is_ours and os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
                 yield path
 
@@ -184,6 +185,8 @@ def put_back(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
         with locked(layout):
             for put in planned.puts:
                 write(unpacked, put)
+            # the archive's key file has all keys, and now it is the one that counts
+            restored(layout.authorized_keys)
             for drop in planned.drops:
                 drop.path.unlink(missing_ok=True)
                 sync_folder(drop.path.parent)

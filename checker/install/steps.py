@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.install.left_behind import Logins
+from checker.registry.key_files import Stand
 from checker.sshd.lockdown import NOT_EVERYWHERE
 
 TUNNEL_USER = "reversi"
@@ -105,6 +106,23 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysFound:
+    """Where our key lines are, and where they should be."""
+
+    stand: Stand = Stand.FILE
+    why: str = ""
+    """Why they stay in the key file; empty if nobody decided that."""
+    is_in_both: bool = False
+    """Whether lines of ours are in the key file though sshd reads them by fingerprint."""
+    has_faults: bool = False
+    """Whether a file by fingerprint is not as it should be."""
+    asked: str = ""
+    """What `init --keys` said: `file` or `fingerprint`; empty: nothing."""
+    is_sshd_active: bool = False
+    """Whether systemd runs sshd now, so that a login can be tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What is on the machine."""
 
@@ -123,6 +141,7 @@ class Found:
     is_active: bool = False
     keys_lag: bool = False
     """The key file does not match the registry."""
+    keys: KeysFound = field(default_factory=KeysFound)
     node_ports: frozenset[int] = frozenset()
     readers: frozenset[str] = frozenset()
     """The members of the readers' group."""
@@ -152,6 +171,10 @@ class Found:
     """Those whose file is there, but that systemd does not run, or not at boot."""
     outdated_units: frozenset[str] = frozenset()
     """Those that have run since before the present release was installed."""
+    packaged: Mapping[str, bytes] = field(default_factory=dict)
+    """The units that a package ships, by name."""
+    linked: frozenset[str] = frozenset()
+    """The units that systemd starts at boot, by name."""
     missing_libraries: frozenset[str] = frozenset()
     """The modules that such services need and the interpreter does not have."""
     places: tuple[str, ...] = ()
@@ -223,7 +246,24 @@ class GoLive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysInLine:
-    """Write the key file from the registry."""
+    """Write the keys from the registry, where they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysMove:
+    """Have the keys belong in another place, and write them there from the registry."""
+
+    stand: Stand
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysProof:
+    """Log in with a key that only the files by fingerprint have. If that works, the keys leave the
+    key file; if not, sshd gets its former settings, and they stay there.
+    """
+
+    back: GoLive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +280,11 @@ class Remove:
     """Remove a file, or a directory with its contents."""
 
     path: Path
+    backup: bool = False
+    """Whether to keep the file, which the admin changed, as `NAME.bak`."""
 
 
-Step = Command | Folder | File | GoLive | KeysInLine | Access | Remove
+Step = Command | Folder | File | GoLive | KeysInLine | KeysMove | KeysProof | Access | Remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

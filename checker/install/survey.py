@@ -17,21 +17,30 @@ from checker.config.layout import SYSTEM, is_there
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
+from checker.install.extra_units import EXTRA_UNITS, was_chosen
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
-from checker.install.places import ENABLED, FILES
+from checker.install.packaged_units import runs_packaged
+from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
 from checker.install.shared_key import FleetWish
-from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, digest
+from checker.install.steps import Choices, Entry, Found, KeysFound, NotSent, UserAccount, digest
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_facts import idle_units, missing_libraries, outdated_units, units_in
-from checker.install.unit_files import DAEMON_USER
+from checker.install.unit_facts import (
+    idle_units,
+    is_masked,
+    linked_units,
+    missing_libraries,
+    outdated_units,
+    packaged_units,
+)
+from checker.install.unit_files import DAEMON_USER, KEYS_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
 from checker.linux.ephemeral import ephemeral_ports
@@ -39,6 +48,8 @@ from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.enrolments import refuse_enrolling_key
+from checker.registry.key_files import Stand
+from checker.registry.key_places import faults, in_both, read_places
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
@@ -240,8 +251,13 @@ def survey(  # noqa: PLR0913 - the options of `init`
         refuse_enrolling_key(SYSTEM, fleet.keys)
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
-    paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
-    entries = {path: found for path in paths if (found := entry(under(root, path)))}
+    paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), SYSTEM.keys, *FILES)
+    entries = {
+        path: found
+        for path in paths
+        if not (path in EXTRA_UNIT_FILES and is_masked(path))
+        and (found := entry(under(root, path)))
+    }
     asked = Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     return asked if root else this_machine(asked, fleet, is_restored=coming is not None)
 
@@ -251,7 +267,10 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     chosen = found.choices
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
-    units = units_in(found.entries) if has_systemd else ()
+    found = replace(
+        found, has_systemd=has_systemd, packaged=packaged_units(), linked=linked_units()
+    )
+    units = [unit for unit in EXTRA_UNITS if has_systemd and was_chosen(found, unit)]
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     said = sshd_says(chosen.tunnel_user)
@@ -261,13 +280,12 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         uses_pam=said["usepam"].lower() == "yes" if "usepam" in said else None,
         logins=replace(here, leave=fleet.leave_behind),
         is_daemon_older=has_systemd and is_daemon_older(),
-        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER),
+        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER, KEYS_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         written=load_manifest().files,
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
         reserved=reserved,
-        has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
@@ -276,6 +294,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         outdated_units=outdated_units(units),
         missing_libraries=missing_libraries(found.python),
         keys_lag=not is_restored and keys_lag(SYSTEM),
+        keys=keys_found(),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
         readers=members_of(chosen.readers),
         operators=members_of(chosen.operators),
@@ -292,6 +311,24 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
 
 def accounts_of(*names: str) -> dict[str, UserAccount]:
     return {name: account for name in names if (account := user_account(name))}
+
+
+def keys_found() -> KeysFound:
+    """Look where our key lines are. Raises ConfigError."""
+    there = read_places(SYSTEM.authorized_keys)
+    return KeysFound(
+        stand=there.listed.stand,
+        why=there.listed.why,
+        is_in_both=there.listed.stand is Stand.FINGERPRINT and bool(in_both(there)),
+        has_faults=os.geteuid() == 0 and bool(faults(SYSTEM, there)),
+        is_sshd_active=any(
+            succeeds("systemctl", "is-active", f"{name}.{kind}")
+            for name in ("ssh", "sshd")
+            for kind in ("service", "socket")
+        )
+        if SYSTEMD.is_dir()
+        else False,
+    )
 
 
 def are_all(state: str) -> bool:
@@ -337,4 +374,5 @@ def installed() -> Installed | None:
         sshd_unit=sshd_unit() if has_systemd else "",
         tunnel_user=choices(None, ()).tunnel_user,
         not_sent=not_sent(),
+        packaged=frozenset(packaged_units() if runs_packaged(files) else ()),
     )

@@ -18,7 +18,9 @@ from checker.install.places import (
     EXTRA_UNIT_FILES,
     KEYS_SERVICE_FILE,
     MANIFEST,
+    READERS_DROP_INS,
     RUN,
+    SERVICE,
     STATE,
     SYSCTL,
     TMPFILES,
@@ -29,7 +31,7 @@ from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import Command, Entry, NotSent, Remove, digest
 from checker.install.tuning import TUNE, left_value, restore_value
 
-OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS, *EXTRA_UNIT_FILES)
+OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS, *EXTRA_UNIT_FILES, *READERS_DROP_INS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Installed:
     sshd_unit: str
     tunnel_user: str
     not_sent: NotSent = field(default_factory=NotSent)
+    packaged: frozenset[str] = frozenset()
+    """The units of a package, by name, if the gateway runs them and has none of its own."""
 
     @property
     def is_undone(self) -> bool:
@@ -80,8 +84,9 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     """Plan the steps, in order, and say what stays."""
     files, notes = file_steps(there, purge=purge)
     steps: list[Undo] = []
-    if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
-        extra = [path.name for path in EXTRA_UNIT_FILES if content_of_ours(there, path)]
+    has_own = UNIT_FILE in there.entries and str(UNIT_FILE) in there.files
+    if there.has_systemd and (has_own or SERVICE in there.packaged):
+        extra = [path.name for path in EXTRA_UNIT_FILES if is_run(there, path)]
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED, *extra), must=False))
         steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
         steps.extend(
@@ -138,6 +143,11 @@ def left_extra(there: Installed, path: Path) -> Iterator[str]:
     """Name a file for sshd that has a name of ours and other lines than ours."""
     if path in EXTRAS and path in there.entries:
         yield f"left: {path}, which was changed; see whom it still lets in, and remove it"
+
+
+def is_run(there: Installed, unit: Path) -> bool:
+    """Return whether the service may run as `init` turned it on."""
+    return unit.name in there.packaged or content_of_ours(there, unit) is not None
 
 
 def content_of_ours(there: Installed, path: Path) -> bytes | None:

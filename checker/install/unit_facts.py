@@ -6,21 +6,41 @@ import importlib.util
 import subprocess
 import sys
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import checker
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
+from checker.install.places import EXTRA_UNIT_FILES, PACKAGED, UNITS, WANTS
 from checker.linux.processes import read_process, started_at
-from checker.linux.systemd import asked, is_enabled, state_of
+from checker.linux.systemd import asked, is_enabled, is_unit, state_of
 
 ASKED_WITHIN_S = 60
 HAS_MODULES = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m)))"
 
 
-def units_in(paths: Container[Path]) -> tuple[ExtraUnit, ...]:
-    """Return the services whose file is there."""
-    return tuple(unit for unit in EXTRA_UNITS if unit.path in paths)
+def packaged_units() -> dict[str, bytes]:
+    """Return the units that a package ships, by name."""
+    places = ((path.name, PACKAGED / path.name) for path in (*UNITS, *EXTRA_UNIT_FILES))
+    return {name: place.read_bytes() for name, place in places if place.is_file()}
+
+
+def linked_units() -> frozenset[str]:
+    """Return those of our units that systemd starts at boot. Needs no answer of systemd."""
+    names = (path.name for path in (*UNITS, *EXTRA_UNIT_FILES))
+    return frozenset(name for name in names if (WANTS / name).is_symlink())
+
+
+def is_masked(path: Path) -> bool:
+    """Return whether the admin masked the unit, which then is a link to /dev/null."""
+    return path.is_char_device()
+
+
+def is_turned_on(unit: ExtraUnit) -> bool:
+    """Return whether `init` turned the service on: its file is in /etc, or the package's unit is
+    enabled.
+    """
+    return unit.path.is_file() or (unit.name in linked_units() and is_unit(unit.name))
 
 
 def idle_units(units: Iterable[ExtraUnit]) -> frozenset[str]:

@@ -6,20 +6,33 @@ import re
 from collections.abc import Iterable, Sequence
 
 DAEMON_USER = "reversi-checker"
+KEYS_USER = "reversi-keys"
+"""Reads the keys by fingerprint for sshd, and does nothing else: whoever can write into the memory
+of its processes could invent keys, and that is every process of the same account.
+"""
 HEAD = "# written by: reversi-checker init\n"
 CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL"
 """The first two show which sshd process owns a socket (capabilities(7)); the third lets the daemon
 kill a process of another user.
 """
 WATCHDOG_S = 120
+ONLY_ON_A_GATEWAY = "ConditionPathExists=/etc/reversi/reversi.toml\n"
+"""A package ships its units before `init` has made the gateway. Source: systemd.unit(5)."""
+
+
+def options_of(service: str) -> str:
+    """Return the lines that let the admin add options in /etc/default, as Debian's services do."""
+    return f"Environment=ARGS=\nEnvironmentFile=-/etc/default/{service}\n"
+
+
 UNIT = f"""{HEAD}[Unit]
 Description=reversi: tests reverse SSH tunnels, and frees the ports of those that hang
 After=network.target
-StartLimitIntervalSec=0
+{ONLY_ON_A_GATEWAY}StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=@PYTHON@ -I -m checker serve
+{options_of("reversi-checker")}ExecStart=@PYTHON@ -I -m checker serve $ARGS
 Restart=always
 RestartSec=2
 WatchdogSec={WATCHDOG_S}
@@ -76,6 +89,12 @@ def unit(python: str, readers: str = "") -> bytes:
     return with_python(text, python)
 
 
+def readers_part(readers: str) -> bytes:
+    """Return the drop-in that adds to the plain unit what `unit` writes for these readers."""
+    groups = f"Group={readers}\nSupplementaryGroups={DAEMON_USER}\n"
+    return f"{HEAD}[Service]\n{groups}StateDirectoryMode=0750\n".encode()
+
+
 def keys_unit(python: str) -> bytes:
     """Return the unit that removes replaced keys and ports when the daemon leaves a note."""
     return with_python(KEYS_UNIT, python)
@@ -87,7 +106,7 @@ def with_python(text: str, python: str) -> bytes:
 
 KEYS_UNIT = f"""{HEAD}[Unit]
 Description=reversi: removes keys and ports that were replaced, and follows files edited by hand
-StartLimitIntervalSec=0
+{ONLY_ON_A_GATEWAY}StartLimitIntervalSec=0
 
 [Service]
 Type=simple
@@ -111,7 +130,7 @@ service sees the machine's network, because HAProxy must follow a port that was 
 """
 KEYS_PATH = f"""{HEAD}[Unit]
 Description=reversi: waits until a node uses its new key or port, or a file was edited by hand
-
+{ONLY_ON_A_GATEWAY}
 [Path]
 DirectoryNotEmpty=/var/lib/reversi/new-keys
 

@@ -24,6 +24,7 @@ from checker.model.enrolment import (
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.freed_port import FreedPort
 from checker.model.instant import parse_past
 from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
 from checker.model.machine import Machine, Usage, room_for, why_too_small
@@ -52,7 +53,6 @@ from checker.model.node import (
     ExpectKind,
     Forward,
     ForwardRequest,
-    FreedPort,
     Node,
     NodeName,
     Port,

@@ -30,11 +30,12 @@ class Machine:
     """What the kernel allows."""
 
     def is_near(self, other: Machine) -> bool:
-        """Whether nobody needs to see the difference: load within 0.5, memory and processes within
-        a tenth.
+        """Whether nobody needs to see the difference: load within 0.5 or a tenth, memory and
+        processes within a tenth.
         """
         pairs = ((self.memory_left, other.memory_left), (self.processes, other.processes))
-        return abs(self.load - other.load) < 0.5 and all(
+        load, before = self.load, other.load
+        return abs(load - before) < max(0.5, load / 10, before / 10) and all(
             abs(one - two) * 10 <= max(one, two) for one, two in pairs
         )
 

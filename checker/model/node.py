@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import NewType
 
@@ -182,6 +182,10 @@ class Node:
     """The admin's labels, sorted, each once."""
     note: str = ""
     """The admin's remark, one line; empty: none."""
+    probe_beating_every_s: float | None = None
+    """Seconds between two probes of a forward while its tunnel beats; None: as the gateway's
+    settings say.
+    """
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
     """A clause for each key of its file that this version does not know, and for each wrong value
     of one that gives no rights. Both are kept and have no effect.
@@ -384,21 +388,3 @@ def parse_forward(text: str) -> ForwardRequest:
         public=is_public,
         says_expect=bool(expect),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreedPort:
-    """A port that no node has any more."""
-
-    port: Port
-    node: NodeName
-    """The node that had it last."""
-    freed_at: float
-    """Unix seconds."""
-
-    @property
-    def sentence(self) -> str:
-        return (
-            f"port {self.port} belonged to node {self.node} until"
-            f" {datetime.fromtimestamp(self.freed_at, UTC):%Y-%m-%d}"
-        )

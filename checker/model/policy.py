@@ -36,6 +36,8 @@ class Policy:
     """The numbers behind decisions: times in seconds, and counts."""
 
     probe_every_s: float = 20.0
+    probe_beating_every_s: float = 60.0
+    """The same while the tunnel's connection beats, unless its node has a number of its own."""
     deadline_s: float = 5.0
     strikes: int = 2
     strike_gap_s: float = 3.0

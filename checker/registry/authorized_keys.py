@@ -1,4 +1,4 @@
-"""Derive the key file from the registry, and write it if it is ours to write.
+"""Derive the keys that sshd accepts from the registry, and write them if they are ours to write.
 
 On an installed gateway only root's commands may write it. The daemon there reports that it is out
 of date.
@@ -7,7 +7,6 @@ of date.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +20,9 @@ from checker.model import ENROLS, MOST_PORTS, Node, NodeName, Port, SharedKey
 from checker.registry.enrolments import read_enrolments
 from checker.registry.freed_ports import freed_after, freed_path, freed_toml, owners_of_vanished
 from checker.registry.kept_rights import shared_ports_of
+from checker.registry.key_files import Stand
 from checker.registry.key_lines import GateCommand, enrolment_line, merge, shared_lines
+from checker.registry.key_places import Places, move, read_places, write_places
 from checker.registry.lock import is_ours, locked, undisturbed
 from checker.registry.node_file import ports_named
 from checker.registry.nodes import Registry
@@ -42,18 +43,25 @@ class KeysLag(ConfigError):
 
 
 def keys_lag(layout: Layout) -> bool:
-    """Return whether the key file must be written again. Raises ConfigError."""
-    with undisturbed(layout):
-        present, wanted = keys_as_wanted(layout, gate_command(layout))
-    return present != wanted
-
-
-def key_sign(layout: Layout) -> tuple[int, int, int] | None:
-    """Return the key file's inode, mtime in nanoseconds and size, which change when it does; None
-    if there is no key file.
+    """Return whether the key file, or a file of a key, must be written again. Raises
+    ConfigError.
     """
+    with undisturbed(layout):
+        there, wanted = keys_as_wanted(layout, gate_command(layout))
+    return there.lag(wanted)
+
+
+def key_sign(layout: Layout) -> tuple[tuple[int, int, int], ...] | None:
+    """Return inode, mtime in nanoseconds and size of the key file, of the list of keys and of their
+    directory, which change when these do; None if there is no key file.
+    """
+    found = [sign_of(path) for path in (layout.authorized_keys, layout.key_list, layout.keys)]
+    return None if found[0] is None else tuple(sign for sign in found if sign is not None)
+
+
+def sign_of(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = layout.authorized_keys.stat()
+        found = path.stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
@@ -78,25 +86,26 @@ def gate_command(layout: Layout) -> GateCommand:
     )
 
 
-def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[bytes, bytes]:
-    """Return the key file as it is, and as the registry wants it. A node whose file is broken keeps
-    the lines that it has. Raises ConfigError.
+def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[Places, bytes]:
+    """Return where the keys are, and the key file that the registry wants. A node whose file is
+    broken keeps the lines that it has. Raises ConfigError.
     """
-    return keys_after(layout, read_registry(layout.nodes), command)
+    there = read_places(layout.authorized_keys)
+    return there, keys_after(layout, there.present, read_registry(layout.nodes), command)
 
 
-def keys_after(
+def keys_after(  # noqa: PLR0913 - what changes has two parts
     layout: Layout,
+    present: bytes,
     registry: Registry,
     command: GateCommand,
     *,
     without: Collection[str] = (),
     also: Sequence[Node] = (),
-) -> tuple[bytes, bytes]:
-    """Return the key file as it is, and as the registry wants it once the nodes `also` have
-    replaced those named in `without`; `+ID` names an enrolment that ends. Raises ConfigError.
+) -> bytes:
+    """Return the key file as the registry wants it once the nodes `also` have replaced those named
+    in `without`; `+ID` names an enrolment that ends. Raises ConfigError.
     """
-    present = present_keys(layout)
     nodes = sorted(nodes_after(registry, without, also), key=lambda node: f"{node.name}.toml")
     broken = registry.broken.difference(without)
     shared = lines_of_shared(
@@ -108,9 +117,7 @@ def keys_after(
     )
     whole = [node for node in nodes if node.name not in broken]
     enrolling, unread = enrolment_lines(layout, command, without, time.time())
-    return present, merge(
-        present, whole, command, keep={*broken, *unread}, shared=(*shared, *enrolling)
-    )
+    return merge(present, whole, command, keep={*broken, *unread}, shared=(*shared, *enrolling))
 
 
 def enrolment_lines(
@@ -135,15 +142,8 @@ def nodes_after(registry: Registry, without: Collection[str], also: Sequence[Nod
 
 
 def present_keys(layout: Layout) -> bytes:
-    """Read the key file; empty if there is none. Raises ConfigError."""
-    try:
-        return layout.authorized_keys.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise ConfigError(
-            layout.authorized_keys, f"cannot be read ({error.strerror}); check its permissions"
-        ) from error
+    """Return all lines that sshd accepts, as one key file would have them. Raises ConfigError."""
+    return read_places(layout.authorized_keys).present
 
 
 def write_keys(
@@ -153,22 +153,25 @@ def write_keys(
     without: Collection[str] = (),
     also: Sequence[Node] = (),
 ) -> None:
-    """Write the key file if it does not match the registry; a symbolic link stays one. Raises
-    ConfigError.
-    """
+    """Make the keys that sshd accepts match the registry. Raises ConfigError."""
     registry = read_registry(layout.nodes)
-    present, wanted = keys_after(layout, registry, command, without=without, also=also)
-    is_new = not layout.authorized_keys.exists()
-    if wanted != present or is_new:
-        path = Path(os.path.realpath(layout.authorized_keys))
-        write_atomically(path, wanted, mode=0o644)
-        if is_new:  # in a closed directory, too: sshd reads it as the tunnel user
-            path.chmod(0o644)
-    before = owners_of_vanished(present, wanted)
+    there = read_places(layout.authorized_keys)
+    wanted = keys_after(layout, there.present, registry, command, without=without, also=also)
+    write_places(there, wanted)
+    before = owners_of_vanished(there.present, wanted)
     gone = [node for name, node in registry.nodes.items() if name in without]
     before |= {port: node.name for node in gone for port in node.ports}
     before |= ports_in_files(layout, registry.broken.intersection(without))
     note_freed(layout, registry, before, without=without, also=also)
+
+
+def move_keys(layout: Layout, command: GateCommand, stand: Stand, why: str = "") -> None:
+    """Have the keys belong in another place, under `locked`; the registry says which they are.
+    Raises ConfigError.
+    """
+    write_keys(layout, command)
+    there, wanted = keys_as_wanted(layout, command)
+    move(there, stand, wanted, why)
 
 
 def ports_in_files(layout: Layout, broken: Iterable[NodeName]) -> dict[Port, NodeName]:

@@ -15,6 +15,7 @@ from checker.config.toml_file import ConfigError
 from checker.model import NodeName
 from checker.registry.authorized_keys import present_keys, write_keys
 from checker.registry.key_lines import GateCommand
+from checker.registry.key_places import read_places, write_places
 from checker.registry.reading import node_path
 
 MOST_EDITED_BYTES = 64 << 20
@@ -58,7 +59,7 @@ def disable_broken(
             write_atomically(path, with_disabled(content), mode=0o644)
     except BaseException:
         with contextlib.suppress(ConfigError):  # report the first error
-            write_atomically(Path(os.path.realpath(layout.authorized_keys)), before, mode=0o644)
+            write_places(read_places(layout.authorized_keys), before)
         raise
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from checker.model import Forward, InvalidValue, Node, NodeName, Port, Target, fingerprint
+from checker.registry.beating_every import pacing_clauses
 from checker.registry.labels import label_clauses
 
 
@@ -222,6 +223,7 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
     yield from label_clauses(before, after)
+    yield from pacing_clauses(before, after)
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:

@@ -194,6 +194,7 @@ def described(kept: Node, known: Node) -> Node:
         calls_itself=kept.calls_itself or known.calls_itself,
         tags=known.tags,
         note=known.note,
+        probe_beating_every_s=known.probe_beating_every_s,
     )
 
 

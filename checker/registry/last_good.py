@@ -28,6 +28,7 @@ from checker.model import (
     parse_tags,
     parse_target,
 )
+from checker.registry.beating_every import is_well
 from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
@@ -59,8 +60,9 @@ def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
     registry = read_registry(layout.nodes, cache)
     if not registry.broken:
         return registry
-    hides_keys = layout.authorized_keys.exists() and not os.access(
-        layout.authorized_keys, os.R_OK, effective_ids=True
+    hides_keys = any(
+        path.exists() and not os.access(path, os.R_OK, effective_ids=True)
+        for path in (layout.authorized_keys, layout.key_list)
     )
     return with_known(registry, load_record(layout, registry.broken), hides_keys=hides_keys)
 
@@ -135,6 +137,10 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
                 parse_calls_itself(known.node.calls_itself)
             parse_tags(known.node.tags)
             parse_note(known.node.note)
+            if known.node.probe_beating_every_s is not None and not is_well(
+                known.node.probe_beating_every_s
+            ):
+                return {}
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))

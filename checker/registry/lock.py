@@ -11,6 +11,7 @@ from checker.config.files import make_readable_folder
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.registry.kept_rights import key_lines
+from checker.registry.key_places import read_places
 
 
 class NotYours(ConfigError):
@@ -68,8 +69,8 @@ def refuse_vanished(layout: Layout) -> None:
     if os.path.lexists(layout.nodes):
         return
     try:
-        names = key_lines(layout.authorized_keys.read_bytes())
-    except OSError:
+        names = key_lines(read_places(layout.authorized_keys).present)
+    except ConfigError:
         return
     if names:
         count = f"{len(names)} node{'' if len(names) == 1 else 's'}"

@@ -35,6 +35,12 @@ from checker.model import (
     parse_target,
 )
 from checker.nearest import nearest
+from checker.registry import beating_every
+from checker.registry.beating_every import (
+    beating_every_in,
+    beating_every_table,
+    broken_beating_every,
+)
 from checker.registry.host_key_value import broken_host_key, for_shared_key, host_key_in
 from checker.registry.labels import as_written, labels_in, labels_table, with_odd_tags
 from checker.registry.publications import parse_sni
@@ -49,6 +55,7 @@ NODE_KEYS = (
     "expires",
     "tags",
     "note",
+    "probe_beating_every_s",
     "forward",
 )
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish", "host_key")
@@ -118,6 +125,7 @@ def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
     own, and for each value that is ignored because it is broken.
     """
     yield from strange(table, NODE_KEYS, "")
+    yield from broken_beating_every(table)
     for number, forward in enumerate(tables(table.get("forward")), start=1):
         yield from strange(forward, FORWARD_KEYS, f"forward {number}: ")
         yield from broken_host_key(forward, f"forward {number}: ")
@@ -173,6 +181,7 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
             expires=parse_day(str(table["expires"])) if "expires" in table else None,
             tags=labels.tags,
             note=labels.note,
+            probe_beating_every_s=beating_every_in(table),
             unknown_keys=(*unknown, *labels.clauses),
         )
         return for_shared_key(node)
@@ -223,7 +232,7 @@ def edited_toml(node: Node, before: bytes) -> bytes | None:
     table = node_table(node)
     try:
         given = tomllib.loads(decoded(before))
-        same = set(as_written(node, given))
+        same = {*as_written(node, given), *beating_every.as_written(node, given)}
         wanted = with_odd_tags(table, given)
         text = edited(
             decoded(before),
@@ -247,6 +256,7 @@ def node_table(node: Node) -> dict[str, Any]:
         **({} if node.enabled else {"enabled": False}),
         **({} if node.expires is None else {"expires": node.expires}),
         **labels_table(node),
+        **beating_every_table(node),
         "forward": [forward_table(forward) for forward in node.forwards],
     }
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from checker.config.layout import Layout
+from checker.config.layout import Layout, list_beside
 from checker.config.toml_file import ConfigError, toml_files
 from checker.model import Node, NodeName
 from checker.registry.contests import Age, Contest, Right, contested
@@ -24,6 +24,7 @@ from checker.registry.kept_rights import (
     rights_of,
     with_moves,
 )
+from checker.registry.key_places import read_places
 from checker.registry.node_file import ports_named, read_node
 from checker.registry.nodes import Registry, conflict
 from checker.registry.waiting import Sign, sign, sign_of, waiting_path, with_waiting
@@ -167,13 +168,15 @@ def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
 
 
 def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
-    """Return each node's lines of the key file beside the folder, and the file's mtime; none if it
-    cannot be read.
+    """Return each node's key lines beside the folder, and when they were written last; none if
+    they cannot be read.
     """
     path = folder.with_name("authorized_keys")
     try:
-        return key_lines(path.read_bytes()), path.stat().st_mtime
-    except OSError:
+        there = read_places(path)
+        place = path if there.is_in_file else list_beside(path)
+        return key_lines(there.present), place.stat().st_mtime
+    except (OSError, ConfigError):
         return {}, 0.0
 
 

@@ -128,8 +128,15 @@ def node_list(node: Node) -> list[Any]:
         [forward_list(forward) for forward in node.forwards],
         node.calls_itself,
         # an older release reads only rows without these
-        *((node.tags, node.note) if node.tags or node.note else ()),
+        *about_node(node),
     ]
+
+
+def about_node(node: Node) -> tuple[Any, ...]:
+    """Return what later releases added to a row, as far as the node has any of it."""
+    if node.probe_beating_every_s is not None:
+        return (node.tags, node.note, node.probe_beating_every_s)
+    return (node.tags, node.note) if node.tags or node.note else ()
 
 
 def forward_list(forward: Forward) -> list[Any]:
@@ -164,8 +171,8 @@ def node_from_row(row: Any) -> Node:
     """
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, *rest = row
     forwards, *more = rest
-    calls_itself, *labels = more or ("",)
-    tags, note = labels or ((), "")
+    calls_itself, *labels = more or [""]
+    tags, note, every_s = with_all_labels(labels)
     return Node(
         name=NodeName(name),
         public_key=public_key,
@@ -178,8 +185,14 @@ def node_from_row(row: Any) -> Node:
         calls_itself=calls_itself,
         tags=tuple(tags),
         note=note,
+        probe_beating_every_s=every_s,
         forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
+
+
+def with_all_labels(labels: list[Any]) -> tuple[Any, ...]:
+    """Return the values of `about_node`, also of a row that has fewer."""
+    return (*labels, *((), "", None)[len(labels) :])
 
 
 def with_defaults(later: list[Any]) -> tuple[Any, ...]:

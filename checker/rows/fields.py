@@ -9,6 +9,7 @@ from checker.model import CheckerError
 from checker.nearest import did_you_mean
 from checker.rows import cells
 from checker.rows.hours import overall, strip_text
+from checker.rows.rate import rate_text, rate_value, rates_of
 from checker.rows.row import HOURS, STALE, Moment, Row
 from checker.rows.trend import trend_text
 from checker.rows.uptimes import number
@@ -175,6 +176,14 @@ FIELDS = (
         title="trend",
         searched=False,
         text=lambda row, _: trend_text(row.known.trend),
+    ),
+    Field(
+        id="rate",
+        title="rate",
+        units=SIZES,
+        searched=False,
+        text=lambda row, _: rate_text(rates_of(row)),
+        number=lambda row, _: rate_value(row),
     ),
     Field(
         id="pub",

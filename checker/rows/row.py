@@ -55,6 +55,8 @@ class Known:
     """The last latencies in ms, the newest last, NaN without an answer; it grows in place. Only a
     running console keeps them.
     """
+    rates: Sequence[float] = field(default=(), compare=False)
+    """The last rates in bytes per second, the newest last, NaN if unknown; kept like `trend`."""
 
 
 NOTHING_MORE = Known()

@@ -24,8 +24,8 @@ REVERSE_ONLY: Mapping[str, str] = {
     "PermitTunnel": "no",
     "PermitTTY": "no",
     "PermitUserRC": "no",
-    "ClientAliveInterval": "15",
-    "ClientAliveCountMax": "12",
+    "ClientAliveInterval": "100",
+    "ClientAliveCountMax": "1",
     "SetEnv": "SHLVL=2",
     "LogLevel": "INFO",
     "LogVerbose": LOG_VERBOSE,
@@ -33,7 +33,12 @@ REVERSE_ONLY: Mapping[str, str] = {
 """What every sshd leaves a tunnel user. `clientspecified` opens nothing by itself: each key line
 names the addresses on which its node may listen. As a login shell, bash would read ~/.bashrc for
 each forced command; SHLVL prevents that (bash(1), "run by sshd"). checker.sshd.log_lines parses
-what is logged.
+what is logged. sshd asks a silent client once, after 100 s: later than the next beat of a device on
+a metered link (60 s), so that beats are not doubled.
+"""
+LONGEST_ALIVE_S = 200
+"""A client that is silent for longer than this is ended by sshd itself: after two intervals, or 13
+of 15 s with the settings of earlier releases.
 """
 LOCKDOWN: Mapping[str, str] = {
     "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
@@ -59,17 +64,26 @@ for it, and then ends every login (process_channel_timeouts: bad timeout none).
 block sshd takes `none` for a command without a user, and logs that as an error at each key that it
 refuses (auth2-pubkey.c, user_key_command_allowed2).
 """
+KEYS_COMMAND = "AuthorizedKeysCommand"
 KEYS_COMMAND_USER = "AuthorizedKeysCommandUser"
+READS_KEY = """/bin/sh -c '[ ! -e "$0" ] || exec cat "$0"' """
+"""Prints the file that follows, if there is one. Plain `cat` fails without a file, and sshd logs
+that at each key that it refuses. Source: misc.c, exited_cleanly.
+"""
 BESIDE: Mapping[str, str] = {KEYS_COMMAND_USER: "nobody"}
 """Settings that only accompany those above, and are not judged."""
-BEFORE: Mapping[str, str] = {"AuthorizedKeysCommand": "none"}
+BEFORE: Mapping[str, str] = {
+    "AuthorizedKeysCommand": "none",
+    "ClientAliveInterval": "15",
+    "ClientAliveCountMax": "12",
+}
 """What earlier releases wrote instead. It opens nothing either."""
 SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
 """The OpenSSH version that introduced an option: omit it if sshd does not know it. OpenSSH 8.4
 knows all others.
 """
 NOT_EVERYWHERE = frozenset(SINCE)
-NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+ALIVE = ("clientaliveinterval", "clientalivecountmax")
 ADDED_UP = ("AcceptEnv",)
 """sshd adds up all lines of these options; of others it takes the first. Source: servconf.c,
 sAcceptEnv.
@@ -95,12 +109,25 @@ UNKNOWN = re.compile(
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
-def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+def is_plain(path: Path) -> bool:
+    """Return whether a path needs no quotes in sshd_config."""
+    return re.fullmatch(r"[\w/.,:+@%-]+", str(path)) is not None
+
+
+def keys_command(folder: Path) -> str:
+    """Return the command by which sshd reads the file of a key, named by its fingerprint. The path
+    must be plain.
+    """
+    return f"{READS_KEY}{str(folder).replace('%', '%%')}/%f.pub"
+
+
+def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE, *, keys_user: str = "") -> bytes:
     """Return the file for sshd_config.d that is read first, without the options that this sshd does
-    not know.
+    not know. `keys_user`: the account that reads the files by fingerprint; empty: nobody does.
     """
     options = {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}
-    return text_of(user, {**options, **BESIDE}, unknown)
+    by_command = {KEYS_COMMAND: keys_command(SYSTEM.keys), KEYS_COMMAND_USER: keys_user}
+    return text_of(user, {**options, **BESIDE, **(by_command if keys_user else {})}, unknown)
 
 
 def rest_of_drop_in(user: str) -> bytes:
@@ -180,11 +207,19 @@ def differences(
     `unknown`: options that this sshd does not know, and therefore does not print.
     """
     judged = {key: value for key, value in LOCKDOWN.items() if not (private and key in NOT_JUDGED)}
+    if ends_silent_clients(effective):
+        judged = {key: value for key, value in judged.items() if key.lower() not in ALIVE}
     clauses = (
         difference(key, value, effective.get(key.lower()), private=private, unknown=unknown)
         for key, value in judged.items()
     )
     return tuple(filter(None, clauses))
+
+
+def ends_silent_clients(effective: Mapping[str, str]) -> bool:
+    """Whether sshd itself ends a silent client soon enough, by whatever numbers."""
+    interval, count = (number(effective.get(name, "")) for name in ALIVE)
+    return count > 0 and 0 < interval * (count + 1) <= LONGEST_ALIVE_S
 
 
 def difference(
@@ -198,11 +233,18 @@ def difference(
     same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()
     enough = (
         is_so == BEFORE.get(key)
-        or (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
+        or (key == KEYS_COMMAND and reads_our_keys(is_so, private=private))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)
         or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
     )
     return "" if same or enough else f"{key} is {is_so}, and must be {value}"
+
+
+def reads_our_keys(command: str, *, private: bool = False) -> bool:
+    """Return whether an AuthorizedKeysCommand, as sshd prints it, is the one that reads our files
+    by fingerprint.
+    """
+    return command.startswith(READS_KEY) if private else command == keys_command(SYSTEM.keys)
 
 
 def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.sshd.connections import connections
-from checker.sshd.lockdown import differences, unknown_to
+from checker.sshd.lockdown import (
+    KEYS_COMMAND,
+    KEYS_COMMAND_USER,
+    differences,
+    reads_our_keys,
+    unknown_to,
+)
 from checker.sshd.match_lines import Connection, MatchLine, criteria, directive, keywords, where
 from checker.sshd.obstacles import limits, refusals
 from checker.sshd.program import MAIN, ask_sshd, effective, version
@@ -121,6 +127,26 @@ def judged(config: Path, user: str) -> Judged:
             found |= dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
     found |= dict.fromkeys(not_checked(lines, is_all=is_all))
     return Judged(effective=usual, openings=tuple(found), refusals=shut, limits=tuple(limited))
+
+
+def other_commands(config: Path, user: str, keys_user: str) -> tuple[str, ...]:
+    """Return a clause for each kind of connection on which sshd does not read the user's keys by
+    fingerprint, as this account. Raises CheckerError.
+    """
+    asked, is_all = connections(tuple(match_lines(config)), user, groups_of(user), use_dns=False)
+    found = [
+        f"{origin_of(connection)}: {KEYS_COMMAND} is another"
+        for connection in asked
+        if not is_our_command(effective(config, user, connection), keys_user)
+    ]
+    return tuple(found if is_all else [*found, "the Match blocks combine in too many ways"])
+
+
+def is_our_command(settings: Mapping[str, str], keys_user: str) -> bool:
+    return (
+        reads_our_keys(settings.get(KEYS_COMMAND.lower(), ""))
+        and settings.get(KEYS_COMMAND_USER.lower()) == keys_user
+    )
 
 
 def origin_of(connection: Connection) -> str:

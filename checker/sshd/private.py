@@ -20,7 +20,13 @@ from checker.linux.accounts import is_locked
 from checker.linux.children import end_child, ending_with_us
 from checker.model import CheckerError
 from checker.sshd.keygen import rsa_beside
-from checker.sshd.lockdown import MAX_STARTUPS, REVERSE_ONLY
+from checker.sshd.lockdown import (
+    KEYS_COMMAND,
+    KEYS_COMMAND_USER,
+    MAX_STARTUPS,
+    REVERSE_ONLY,
+    keys_command,
+)
 from checker.sshd.program import PRIVILEGE_SEPARATION, find_sshd, lacks_log_verbose
 from checker.sshd.sessions import sessions_below
 
@@ -56,11 +62,18 @@ def quoted(path: Path) -> str:
     return f'"{path}"'
 
 
-def sshd_config(
-    layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED
+def sshd_config(  # noqa: PLR0913 - what differs between two private sshds
+    layout: Layout,
+    *,
+    user: str,
+    listen: str,
+    port: int,
+    here: Mapping[str, str] = UNCHANGED,
+    keys_user: str = "",
 ) -> str:
     """Return the whole configuration: one user, only keys, only reverse forwards. `here`: what
-    differs on this machine; an empty value omits the option.
+    differs on this machine; an empty value omits the option. `keys_user`: the
+    account that reads the files by fingerprint; empty: there are none.
 
     UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile
     is the same for every user.
@@ -83,6 +96,8 @@ def sshd_config(
         "LoginGraceTime": "120",
         "MaxStartups": MAX_STARTUPS,
         **REVERSE_ONLY,
+        KEYS_COMMAND: keys_command(layout.keys) if keys_user else "",
+        KEYS_COMMAND_USER: keys_user,
         **here,
     }
     lines = [f"{key} {value}\n" for key, value in options.items() if value]
@@ -124,15 +139,21 @@ def free_port(listen: str, port: int) -> int:
         return int(trial.getsockname()[1])
 
 
-async def start_sshd(
-    layout: Layout, *, user: str, listen: str, port: int, stderr: int | None = None
+async def start_sshd(  # noqa: PLR0913 - what differs between two private sshds
+    layout: Layout,
+    *,
+    user: str,
+    listen: str,
+    port: int,
+    stderr: int | None = None,
+    keys_user: str = "",
 ) -> asyncio.subprocess.Process:
     """Start sshd, and return once it answers. It dies with us. Raises CheckerError."""
     sshd = find_sshd()
     free_port(listen, port)
     config = layout.run / "_sshd_config"
     here = await asyncio.to_thread(differing, sshd, user)
-    text = sshd_config(layout, user=user, listen=listen, port=port, here=here)
+    text = sshd_config(layout, user=user, listen=listen, port=port, here=here, keys_user=keys_user)
     write_changed(config, text.encode(), mode=0o600)
     process = await launched((sshd, "-D", "-e", "-f", str(config)), stderr)
     try:

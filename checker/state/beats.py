@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from checker.linux.processes import is_alive
@@ -34,10 +35,17 @@ def all_beats(spool: Path) -> dict[ProcessId, float]:
             for entry in entries:
                 session = session_in(entry.name)
                 if session is not None:
-                    found[session] = entry.stat(follow_symlinks=False).st_mtime
+                    with contextlib.suppress(FileNotFoundError):  # the connection just ended
+                        found[session] = entry.stat(follow_symlinks=False).st_mtime
     except OSError:
-        return found  # the directory, or a file in it, was removed meanwhile: read again later
+        return found  # the directory was removed meanwhile: read again later
     return found
+
+
+def beats_of(spool: Path, sessions: Iterable[ProcessId]) -> dict[ProcessId, float]:
+    """When these connections last beat, in Unix seconds, without those that have no beat file."""
+    found = ((session, beaten_at(spool, session)) for session in sessions)
+    return {session: at for session, at in found if at is not None}
 
 
 def session_in(name: str) -> ProcessId | None:

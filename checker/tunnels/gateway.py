@@ -109,6 +109,11 @@ class Gateway:
         )
         self.watcher.shared = shared_ports(registry, sightings.by_port)
         self.comparer.use(registry.forwards)
+        self.watcher.beating_every_s = {
+            node.name: node.probe_beating_every_s
+            for node in registry.nodes.values()
+            if node.probe_beating_every_s is not None
+        }
         self.watcher.waiting = {
             node.name: note for node in self.registry.nodes.values() if (note := old_key_note(node))
         }

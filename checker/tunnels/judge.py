@@ -147,7 +147,7 @@ def act(strikes: int, seen: Observation, policy: Policy) -> Action:
         return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
     why = why_kill(Strikes(seen=seen, count=strikes, policy=policy))
     if not why:
-        return Recheck(policy.strike_gap_s)
+        return Recheck(policy.strike_gap_s if seen.pause_s is None else seen.pause_s)
     return Kill(seen.session, why) if seen.session else CannotKill()
 
 
@@ -198,7 +198,8 @@ def unproven_by(
 ) -> Judgement | None:
     """Return the judgement of a probe that proves nothing about the tunnel; None if it does.
 
-    The gateway could not make the probe, or was starved, or the probe waits behind other bytes.
+    The gateway could not make the probe, or was starved, or was in a hurry, or the probe waits
+    behind other bytes.
     """
     status = status_of(seen)
     if status is Status.UNKNOWN:
@@ -211,6 +212,9 @@ def unproven_by(
         kept = replace(before, detail=detail)
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
     is_known = before.session == seen.session and before.status in LIVES | {Status.HUNG}
+    if seen.hurried and seen.life:  # the target got less time than it may take
+        kept = replace(before, detail=seen.life, strikes=0)
+        return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
     if seen.behind and is_known:
         kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
         flaps = settled(flaps, policy, now)

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from checker.model import Answer, Node, Policy, Port, ProcessId, Registration, fingerprint
 from checker.tunnels.observation import Observation, is_strike
+from checker.tunnels.pace import LEAST_SILENCE_S
 from checker.tunnels.shared_key import INSTANCE
 
 LOGIN_TAKES_S = 2.0
@@ -93,7 +94,7 @@ def why_kill(case: Case) -> str:
 
 def why_proven_dead(case: Strikes) -> str:
     """Why the probe proves the tunnel dead: silence in `strikes` probes in a row, for as long as
-    its link may take.
+    its link may take; for less, but never for less than 8 s, if its beat is overdue.
 
     On a port of the shared key an answer other than the expected one counts as well: it may be an
     impostor's.
@@ -110,7 +111,10 @@ def why_proven_dead(case: Strikes) -> str:
         return f"{what}, {case.count} times in a row"
     if seen.silent_s < seen.silence_s:
         return ""
-    return f"hung: nothing came in {seen.silent_s:.0f} s, {case.count} probes in a row"
+    if seen.hurried and (seen.flow is None or seen.silent_s < LEAST_SILENCE_S):
+        return ""  # a byte may have come, or may still come
+    late = ", and its beat is overdue" if seen.hurried else ""
+    return f"hung: nothing came in {seen.silent_s:.0f} s, {case.count} probes in a row{late}"
 
 
 def why_too_old(node: Node, began_at: float, port: Port | None, now: float) -> str:

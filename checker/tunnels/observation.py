@@ -57,6 +57,10 @@ class Observation:
     """
     silence_s: float = 0.0
     """Length of a silence that proves the tunnel dead."""
+    hurried: bool = False
+    """Whether that is shorter than usual, as the connection's beat is overdue."""
+    pause_s: float | None = None
+    """Seconds to the next probe if this one is a strike; None: as set."""
     flow: Flow | None = None
     """What the kernel had counted on the connection by then; None if it does not tell."""
     beaten_at: float | None = None

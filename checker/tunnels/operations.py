@@ -63,7 +63,7 @@ class Operations:
             return self.ended_before(forward, aim, ended.held)
         match ended.ending:
             case Freed():
-                sentence = f"killed process {session.pid}, port {aim.port} is free"
+                sentence = f"sshd {session.pid} ended, port {aim.port} is free"
                 return outcome(aim, done=True, sentence=sentence)
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
@@ -86,8 +86,7 @@ class Operations:
             aim,
             done=True,
             sentence=(
-                f"process {session.pid} was killed for another of its forwards, port {aim.port} is"
-                " free"
+                f"sshd {session.pid} ended with another of its forwards, port {aim.port} is free"
             ),
         )
 

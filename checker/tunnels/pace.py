@@ -8,6 +8,7 @@ tunnel, and makes the next deadline longer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from checker.model import Flow, Policy
 
@@ -23,15 +24,22 @@ PROVEN = 4
 silence is enough.
 """
 PROVEN_SLOWLY = 24
-"""The same after a slow login, or one of unknown length: a link that delays a third of its chunks
-may answer fast eight times in a row.
+"""The same after a slow login, or one of unknown length, beats in time included: a link that delays
+a third of its chunks may answer fast eight times in a row.
 """
+LEAST_SILENCE_S = 8.0
+"""The least when a beat is overdue: links stall for that long and come back."""
+STALL_ENDS_S = 7.0
+"""What delays a beat began 2 s before it is overdue, so a stall of 8 s is over this long after."""
+LONGEST_FOR_BEAT_S = 20.0
+"""A silence that is long enough waits no longer than this for the next beat to become overdue."""
+LEAST_DEADLINE_S = 1.0
+TRIPS = 4
+"""A silence proves nothing before this many times the worst round trip."""
 KEPT_OF_HISTORY = 4
 """Fast answers of the last connection that count for the next one, whose link may be another."""
 SHRINKS = 0.95
-"""Factor by which each faster answer shrinks the longest latency: half is left after five minutes
-of the usual sweep.
-"""
+"""Factor by which each faster answer shrinks the longest latency: half is left after 14 probes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,27 +83,64 @@ def deadline(configured_s: float, pace: Pace, flow: Flow | None) -> float:
     return min(wanted_s, max(configured_s, LONGEST_DEADLINE_S))
 
 
-def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
-    """Whether its answers, its login and the kernel's round-trip time prove the link to be fast."""
-    if (
-        pace.longest_s >= FAST_S
-        or pace.grown_s >= FAST_S
-        or (flow and flow.rtt_s + 4 * flow.rtt_varies_s >= FAST_S)
-    ):
+def kernel_trip(flow: Flow) -> float:
+    """Return the longest round trip that the kernel's measurements allow for."""
+    return flow.rtt_s + 4 * flow.rtt_varies_s
+
+
+def is_proven(pace: Pace, flow: Flow | None, login_s: float | None, steady: int = 0) -> bool:
+    """Whether its answers, its login, its beats and the kernel's round-trip time prove the link to
+    be fast; `steady` beats in a row came in time.
+    """
+    if pace.longest_s >= FAST_S or pace.grown_s >= FAST_S or (flow and kernel_trip(flow) >= FAST_S):
         return False
     quick_login = login_s is not None and login_s < FAST_LOGIN_S
-    return pace.fast >= (PROVEN if quick_login else PROVEN_SLOWLY)
+    return pace.fast + steady >= PROVEN_SLOWLY or (quick_login and pace.fast >= PROVEN)
 
 
-def silence_needed(configured_s: float, policy: Policy, pace: Pace, *, proven: bool) -> float:
+def silence_needed(
+    configured_s: float, policy: Policy, pace: Pace, *, proven: bool, worst_s: float = 0.0
+) -> float:
     """Return the seconds without a byte from the device, since the first silent probe began, that
-    prove a tunnel dead.
+    prove a tunnel dead. `worst_s` is the worst round trip of the last ten minutes.
 
     A link that is not proven fast gets more: 24 s instead of 13 by default, enough for an answer
     that is delayed by 8 s each way. A link that is known to be slow gets what its latencies need.
     """
     shortest_s = policy.strikes * configured_s + (policy.strikes - 1) * policy.strike_gap_s
-    if proven:
-        return shortest_s
-    wanted_s = max(shortest_s + 2.2 * configured_s, 2 * pace.longest_s + policy.strike_gap_s)
+    wanted_s = TRIPS * worst_s
+    if not proven:
+        wanted_s = max(
+            wanted_s,
+            shortest_s + 2.2 * configured_s,
+            2 * pace.longest_s + policy.strike_gap_s,
+        )
     return max(shortest_s, min(wanted_s, LONGEST_SILENCE_S))
+
+
+def hurried_silence(worst_s: float, overdue_s: float) -> float:
+    """Return the seconds that prove a tunnel dead whose beat is overdue, on a link that is proven
+    fast; otherwise as `silence_needed`.
+
+    `overdue_s`: for how long the beat was overdue when the silence began; negative if it became so
+    later. A probe takes both ways, so two stalls may delay its answer, but only one delays a beat.
+    """
+    return max(LEAST_SILENCE_S, STALL_ENDS_S - overdue_s, TRIPS * worst_s)
+
+
+def with_beat(silence_s: float, overdue_s: float) -> float:
+    """Return the silence needed where the connection beats: long enough for the next beat to show
+    life, if that comes soon. `overdue_s` as in `hurried_silence`; minus infinity: no rhythm.
+    """
+    if silence_s < LEAST_SILENCE_S or overdue_s == -inf:
+        return silence_s
+    return max(silence_s, min(STALL_ENDS_S - overdue_s, LONGEST_FOR_BEAT_S))
+
+
+def hurried_deadline(configured_s: float, policy: Policy) -> float:
+    """Return the deadline with which `strikes` probes fit into the least silence; never more than
+    configured.
+    """
+    pauses_s = (policy.strikes - 1) * policy.strike_gap_s
+    share_s = (LEAST_SILENCE_S - pauses_s) / policy.strikes
+    return min(configured_s, max(LEAST_DEADLINE_S, share_s))

@@ -9,6 +9,8 @@ from checker.model import Answer, Flow, Forward, NodeName, Policy, Port, Process
 from checker.tunnels import pace
 from checker.tunnels.observation import Observation
 from checker.tunnels.pace import Pace
+from checker.tunnels.rhythm import Beating
+from checker.tunnels.round_trips import RoundTrips, with_trip, worst_s
 
 MORE_THAN_ENOUGH = 1024
 
@@ -33,6 +35,8 @@ class Terms:
     deadline_s: float
     silence_s: float
     """Seconds without a sign of life that prove the tunnel dead."""
+    hurried: bool = False
+    """Whether they are fewer than usual, as the connection's beat is overdue."""
 
 
 class Patience:
@@ -41,9 +45,14 @@ class Patience:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.paces: dict[tuple[NodeName, Port], Pace] = {}
+        self.round_trips: dict[tuple[NodeName, Port], RoundTrips] = {}
         self.sessions: dict[tuple[NodeName, Port], tuple[ProcessId, float | None]] = {}
         """The last connection of each forward, and the seconds that its login took."""
         self.struck: dict[Port, Struck] = {}
+        self.calmed: set[Port] = set()
+        """Ports whose connection showed life after its beat was overdue: nothing to hurry for
+        until it beats again.
+        """
         self.excused: dict[Port, float] = {}
         """Since when (monotonic) probes of each port wait behind other bytes."""
 
@@ -52,22 +61,72 @@ class Patience:
         known = self.paces.get((before.node, before.port))
         return known or Pace(longest_s=(before.latency_ms or 0.0) / 1000)
 
-    def terms(self, forward: Forward, before: Tunnel, flow: Flow | None, now: float) -> Terms:
-        """Return the limits of a probe that begins now (monotonic)."""
+    def terms(
+        self, forward: Forward, before: Tunnel, flow: Flow | None, now: float, beating: Beating
+    ) -> Terms:
+        """Return the limits of a probe that begins now (monotonic); `beating`: how its connection
+        beats.
+        """
         configured_s, known = forward.deadline_s or self.policy.deadline_s, self.pace_of(before)
-        session, login_s = self.sessions.get((forward.node, forward.port), (None, None))
-        proven = pace.is_proven(known, flow, login_s if session == before.session else None)
-        silence_s = pace.silence_needed(configured_s, self.policy, known, proven=proven)
-        deadline_s = pace.deadline(configured_s, known, flow)
+        proven = self.is_proven(before, flow, beating)
+        worst = self.worst_s(before, flow, now)
         struck = self.struck.get(forward.port)
+        overdue_at_first_s = beating.overdue_s - (now - struck.began if struck else 0.0)
+        silence_s = pace.with_beat(
+            pace.silence_needed(configured_s, self.policy, known, proven=proven, worst_s=worst),
+            overdue_at_first_s,
+        )
+        deadline_s, least_s = pace.deadline(configured_s, known, flow), configured_s
+        quick_s = pace.hurried_silence(worst, overdue_at_first_s)
+        hurried = self.may_hurry(before, flow, beating) and quick_s < silence_s
+        if hurried:
+            silence_s = quick_s
+            least_s = deadline_s = pace.hurried_deadline(configured_s, self.policy)
         # the last probe ends when the silence is long enough
         if before.strikes + 1 >= self.policy.strikes:
             deadline_s = (
-                max(configured_s, silence_s - (now - struck.began))
+                max(least_s, silence_s - (now - struck.began))
                 if struck
                 else max(deadline_s, silence_s)
             )
-        return Terms(deadline_s=deadline_s, silence_s=silence_s)
+        return Terms(deadline_s=deadline_s, silence_s=silence_s, hurried=hurried)
+
+    def is_proven(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
+        """Whether the forward's link is known to be fast."""
+        session, login_s = self.sessions.get((before.node, before.port), (None, None))
+        known = self.pace_of(before)
+        login_s = login_s if session == before.session else None
+        return pace.is_proven(known, flow, login_s, beating.steady)
+
+    def may_hurry(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
+        """Whether less silence is enough: the beat is overdue, nothing came since, and the link is
+        fast. Only the kernel (`flow`) knows whether another byte comes.
+        """
+        if beating.overdue_s < 0:
+            self.calmed.discard(before.port)
+            return False
+        if flow is None or before.port in self.calmed:
+            return False
+        return self.is_proven(before, flow, beating)
+
+    def pause_s(
+        self, forward: Forward, before: Tunnel, seen: Observation, now: float, beating: Beating
+    ) -> float:
+        """Return the seconds to the next probe if this one, which ended now (monotonic), was
+        silent: as long as set, or shorter if its connection's beat is overdue by now.
+        """
+        gap_s = self.policy.strike_gap_s
+        if not self.may_hurry(before, seen.flow, beating):
+            return gap_s
+        worst = self.worst_s(before, seen.flow, now)
+        enough_s = pace.hurried_silence(worst, beating.overdue_s - seen.silent_s)
+        next_s = pace.hurried_deadline(forward.deadline_s or self.policy.deadline_s, self.policy)
+        return max(0.0, min(gap_s, enough_s - seen.silent_s - next_s))
+
+    def worst_s(self, before: Tunnel, flow: Flow | None, now: float) -> float:
+        """Return the worst round trip of the last ten minutes, by the probes and the kernel."""
+        kernel_s = pace.kernel_trip(flow) if flow else 0.0
+        return max(kernel_s, worst_s(self.round_trips.get((before.node, before.port), ()), now))
 
     def meet(self, before: Tunnel, session: ProcessId, login_s: float | None) -> None:
         """Start over with a new connection, perhaps over another link; its login took `login_s`."""
@@ -80,16 +139,21 @@ class Patience:
         """Whether `meet` was called for this connection."""
         return self.sessions.get((before.node, before.port), (None, None))[0] == session
 
-    def learn(self, before: Tunnel, seen: Observation, first_s: float) -> None:
-        """Learn from a probe: its first byte came after `first_s`, or came too late although the
-        tunnel lives.
+    def learn(
+        self, before: Tunnel, seen: Observation, first_s: float, now: float, flow: Flow | None
+    ) -> None:
+        """Learn from a probe that ended now (monotonic): its first byte came after `first_s`, or
+        came too late although the tunnel lives.
         """
-        known = self.pace_of(before)
+        place, known = (before.node, before.port), self.pace_of(before)
+        took_s = pace.kernel_trip(flow) if flow else 0.0
         if isinstance(seen.reply, Answer):
-            known = pace.answered(known, first_s)
+            known, took_s = pace.answered(known, first_s), max(took_s, first_s)
         elif seen.came_late and not seen.behind:
-            known = pace.came_late(known, seen.deadline_s)
-        self.paces[before.node, before.port] = known
+            known, took_s = pace.came_late(known, seen.deadline_s), max(took_s, seen.silent_s)
+        self.paces[place] = known
+        if took_s:
+            self.round_trips[place] = with_trip(self.round_trips.get(place, ()), took_s, now)
 
     def since(self, port: Port, session: ProcessId | None) -> Struck | None:
         """Return the start of the silence under way, if it is this connection's."""
@@ -113,6 +177,8 @@ class Patience:
             )
         elif not after.strikes:
             self.struck.pop(after.port, None)
+            if seen.hurried:
+                self.calmed.add(after.port)
 
     def excused_s(self, port: Port, now: float) -> float:
         """Return how long the port's silent probes have waited behind other bytes."""
@@ -124,4 +190,7 @@ class Patience:
             self.paces = {place: known for place, known in self.paces.items() if place in places}
             self.sessions = {
                 place: known for place, known in self.sessions.items() if place in places
+            }
+            self.round_trips = {
+                place: trips for place, trips in self.round_trips.items() if place in places
             }

@@ -12,6 +12,7 @@ from checker.model import Answer, Closed, Flow, Forward, Port, ProbeReply, Proce
 from checker.state import beats
 from checker.tunnels.flow import heard, strayed
 from checker.tunnels.holders import Held
+from checker.tunnels.rhythms import Rhythms
 
 READ_EVERY_S = 0.2
 """Shortest time between readings, however many tunnels fall silent at once: one of 2,000
@@ -25,6 +26,7 @@ class Signs:
     def __init__(self, spool: Path) -> None:
         self.spool = spool
         self.beats: dict[ProcessId, float] = {}
+        self.rhythms = Rhythms()
         self.asking: set[ProcessId] = set()
         """Connections whose beat is being answered: it came before the probe, and no other can come
         until then.
@@ -40,6 +42,16 @@ class Signs:
     async def read_beats(self) -> None:
         """Read when each connection last beat: all at once, which costs less than one by one."""
         self.beats = await asyncio.to_thread(beats.all_beats, self.spool)
+        self.rhythms.take_all(self.beats)
+
+    async def doubted(self) -> frozenset[ProcessId]:
+        """Return the connections that fell into doubt since the last call: their beat is overdue,
+        or they ended. Those that look overdue are read again first.
+        """
+        late = self.rhythms.late(time.time())
+        if late:
+            self.rhythms.take(await asyncio.to_thread(beats.beats_of, self.spool, late))
+        return self.rhythms.doubt(time.time())
 
     async def read_flows(self) -> None:
         """Read what moved on each connection."""

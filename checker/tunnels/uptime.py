@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from checker.model import HOUR_S, Hour, Policy, Status, Tunnel, Watched
+from checker.model import HOUR_S, STALE_INTERVALS, Hour, Policy, Status, Tunnel, Watched
 
 
 def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
     """Return the time since the last probe; it counts as up if the forward was up at both ends.
 
-    A gap longer than three sweeps counts as not watched at all.
+    A gap longer than three of the row's own intervals counts as not watched at all.
     """
     if before.probed_at is None or after.probed_at is None:
         return Watched(day=day, up_s=0.0, watched_s=0.0)
     gap_s = after.probed_at - before.probed_at
-    longest_s = max(3 * policy.probe_every_s, policy.unkillable_every_s + policy.deadline_s)
+    longest_s = max(
+        STALE_INTERVALS * max(policy.probe_every_s, before.due_s or 0.0),
+        policy.unkillable_every_s + policy.deadline_s,
+    )
     if not 0 < gap_s <= longest_s:
         return Watched(day=day, up_s=0.0, watched_s=0.0)
     both_up = before.status is Status.UP and after.status is Status.UP

@@ -167,7 +167,8 @@ class Watcher(Observer):
         # no await from here to the record: the row and the node's losses must not change meanwhile
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
-        after_s = due_s(judgement.action, seen.deadline_s, self.policy)
+        every_s = self.every_s(forward, judgement.tunnel.session)
+        after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
         after = replace(judgement.tunnel, due_s=after_s)
         if seen.session is not None and after.session == seen.session:
             after = self.with_peer(after, peer)

@@ -76,6 +76,7 @@ become_client() { # REQUEST [forwards]
     for word in $(printf '%s\n' "$words"); do set -- -R "$word" "$@"; done
     set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
     # The client gives up after three times this long without a byte. On Linux we count sent bytes, too, and answers may take minutes.
+    # There it is also longer than a beat on a metered link (60 s): keepalives beside beats only cost data.
     if [ -r /proc/self/stat ]; then alive=120; else alive=20; fi
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \

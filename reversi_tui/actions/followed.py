@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from checker.control.outcome_words import DONE, NOT_DONE
 from checker.model import ProcessId, Status
 from checker.rows.cells import named
 from checker.rows.row import Key, Moment, Row, age_text
 from reversi_tui.actions.plans import Deed
 
 FOLLOWED = frozenset({Deed.KILL, Deed.RESET})
-PAST = {Deed.KILL: "killed", Deed.RESET: "reset"}
+PAST = {deed: DONE[deed] for deed in FOLLOWED}
 SHOWN_S = 60.0
 """How long the line stays after all are back."""
 STEP_S = 5
 """Running durations below a minute go in such steps: what seldom changes is seldom repainted."""
-WAITING, FAILED, BACK, UNSEEN = "waiting", "not done", "back", "not probed yet"
+WAITING, FAILED, BACK, UNSEEN = "waiting", "failed", "back", "not probed yet"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,7 +133,10 @@ class Followed:
             parts.append(f"{len(back):,} back ({times})" if many else f"back {times}")
         for word, times_s in sorted(found.items()):
             count = f"{len(times_s):,} " if many else ""
-            parts.append(f"{count}{word} {lasting(max(times_s))}".rstrip())
+            what = NOT_DONE[self.deed] if word == FAILED else word
+            parts.append(f"{count}{what} {lasting(max(times_s))}".rstrip())
+        if parts == [NOT_DONE[self.deed]]:
+            return f"{who}: {NOT_DONE[self.deed]}"
         return f"{who} {PAST[self.deed]}: {', '.join(parts)}"
 
 

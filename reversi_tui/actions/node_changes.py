@@ -22,6 +22,7 @@ from checker.control.node_changes import (
     planned,
     with_reason,
 )
+from checker.control.outcome_words import joined
 from checker.control.registering import Wanted, register
 from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
@@ -49,6 +50,12 @@ class Changed:
     """The files that were written."""
     lacks_key: bool = False
     """No bundle was built, because the node's private key is nowhere to be found."""
+
+    @property
+    def whole(self) -> str:
+        """The sentence, with the files that it does not name."""
+        others = [str(path) for path in self.files if str(path) not in self.sentence]
+        return f"{self.sentence}; wrote {', '.join(others)}" if others else self.sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +93,7 @@ class Changes:
             sentence = disable_broken_node(
                 self.layout, registry, broken, notes.append, reason
             ).removeprefix(f"{name}: ")
-            return Changed(node=name, done=True, sentence=sentence_of([sentence], notes))
+            return Changed(node=name, done=True, sentence=joined(name, [sentence], notes))
 
         words = ("--why", why) if why else ()
         return self.attempt(name, self.checker_command("node", "disable", name, *words), work)
@@ -96,14 +103,14 @@ class Changes:
             notes: list[Note] = []
             plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
             if not plan.clauses:
-                return Changed(node=name, done=False, sentence=f"already {verb}d")
+                return Changed(node=name, done=True, sentence=f"already {verb}d")
             plan = with_reason(plan, why)
             during = reason_kept(self.layout, name, why) if why else contextlib.nullcontext()
             carry_out(self.layout, plan, notes.append, during=lambda _: during)
             return Changed(
                 node=name,
                 done=True,
-                sentence=sentence_of([text for _, text in plan.clauses], notes),
+                sentence=joined(name, [text for _, text in plan.clauses], notes),
             )
 
         return self.attempt(name, self.checker_command("node", verb, name), work)
@@ -126,7 +133,7 @@ class Changes:
             Changed(
                 node=one.after.name,
                 done=True,
-                sentence=sentence_of([text for _, text in one.clauses], notes),
+                sentence=joined(one.after.name, [text for _, text in one.clauses], notes),
             )
             for one in made
         ]
@@ -171,7 +178,7 @@ class Changes:
             added = Changed(
                 node=node.name,
                 done=True,
-                sentence=sentence_of(["added", *ports], notes),
+                sentence=joined(node.name, ["added", *ports], notes),
                 files=tuple(files),
             )
             return self.with_bundle(added, wanted.output) if is_bundle else added
@@ -208,7 +215,7 @@ class Changes:
             done = Changed(
                 node=name,
                 done=True,
-                sentence=sentence_of([text for _, text in plan.clauses], notes),
+                sentence=joined(name, [text for _, text in plan.clauses], notes),
                 files=keys.places,
             )
             return self.with_bundle(done, output, keys.key)
@@ -305,7 +312,3 @@ def remedy(error: BaseException, command: Sequence[str]) -> str:
             return f"; as root, run: sudo {shlex.join(command)}"
         cause = cause.__cause__
     return ""
-
-
-def sentence_of(clauses: Sequence[str], notes: Sequence[Note]) -> str:
-    return "; ".join([*clauses, *(note.text for note in notes)])

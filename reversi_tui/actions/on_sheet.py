@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.text import Text
 
 from reversi_tui.actions.action import Action
+from reversi_tui.actions.footer import OF_ROW, USELESS, About, help_hint, in_order, line
 from reversi_tui.actions.key_names import key_name
 
 PARTS = ("act", "row", "command")
@@ -28,17 +29,13 @@ def by_key(actions: Iterable[Action]) -> Mapping[str, str]:
     return {key: action.id for action in actions if works_there(action) for key in action.keys}
 
 
-def sheet_keys(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:
-    """The keys of the sheet, then as many of the actions as fit, without those that are `off`."""
+def sheet_keys(actions: Sequence[Action], off: frozenset[str], about: About, width: int) -> Text:
+    """The keys of the sheet, then as many of the actions as fit, without those that are `off`;
+    help is last.
+    """
     mine = [
         (key_name(action.keys[0]), action.title.lower())
-        for action in actions
-        if works_there(action) and action.shown and action.keys and action.id not in off
+        for action in in_order(actions, OF_ROW[about])
+        if works_there(action) and action.keys and action.id not in off | USELESS[about]
     ]
-    text = Text()
-    for key, title in (*OWN_KEYS, *mine):
-        if text.cell_len + len(key) + len(title) + 1 > width:
-            break
-        text.append(key, style="bold").append(f" {title}  ")
-    text.rstrip()
-    return text
+    return line((*OWN_KEYS, *mine), help_hint(actions, typing=False), width)

@@ -104,27 +104,18 @@ def holder(row: Row) -> str:
     return stranger(row) or "no known process"
 
 
-def summed_up(done: Sequence[bool], key: str) -> str:
-    """For how many of several targets it was done; `key` shows the whole log."""
-    return (
-        f"done for all {len(done)}"
-        if all(done)
-        else f"done for {sum(done)} of {len(done)}; {key} shows why not for all"
-    )
-
-
 def no_longer(asked: Row, row: Row | None) -> str | None:
     """Why the row is not what the operator said yes to: its process must be the same, with the same
     start time. None if it is.
     """
     if row is None:
-        return f"{named(asked)} is gone: not done"
+        return f"{named(asked)} is gone: left alone"
     if row.seen.session == asked.seen.session:
         return None
     before, after = holder(asked), holder(row)
     if asked.seen.session and row.seen.session and asked.seen.session.pid == row.seen.session.pid:
         after = f"another process with PID {row.seen.session.pid}"
-    return f"{named(asked)} was held by {before} and is now held by {after}: not done"
+    return f"{named(asked)} was held by {before} and is now held by {after}: left alone"
 
 
 def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key, Deed]) -> Plan:

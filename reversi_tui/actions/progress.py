@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from checker.control.outcome_words import summed_up
 from checker.rows.row import Key
 from reversi_tui.actions.plans import Deed
 
@@ -77,16 +78,10 @@ class Progress:
         )
 
     def summary(self, key: str) -> str:
-        """For how many of the targets it was done; `key` shows the whole log."""
-        left = self.total - self.done - self.failed
-        if not self.failed and not left:
-            return f"done for all {self.done:,}"
-        parts = [f"done for {self.done:,} of {self.total:,}"]
-        if self.failed:
-            parts.append(f"{self.failed:,} failed")
-        if left:
-            parts.append(f"{left:,} not started")
-        return f"{', '.join(parts)}; {key} shows each"
+        """How many of the targets it was done to; `key` shows the whole log."""
+        what = "forwards" if self.deed.verb else "nodes"
+        text = summed_up(self.deed, what, total=self.total, done=self.done, failed=self.failed)
+        return text if self.done == self.total else f"{text}; {key} shows each"
 
 
 def clock_time(at: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from checker.config.settings import load_config
 from checker.control.client_files import KeyFiles, KeyWish, key_files
 from checker.control.node_changes import NodeChange, carry_out, planned, remove_node
+from checker.control.outcome_words import joined
 from checker.control.plan_text import change_lines, removal_lines
 from checker.control.publishing import planned_at, publish
 from checker.model import Aim, Node, NodeName, Note, Port
@@ -17,7 +18,7 @@ from checker.output import would_lines
 from checker.registry.edits import rekeyed
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
-from reversi_tui.actions.node_changes import Changed, Changes, sentence_of
+from reversi_tui.actions.node_changes import Changed, Changes
 from reversi_tui.actions.registry_forms import (
     YES,
     Act,
@@ -161,7 +162,7 @@ class RegistryActs:
 def done(
     name: NodeName, clauses: Sequence[str], notes: Sequence[Note], files: Sequence[Path] = ()
 ) -> Changed:
-    return Changed(node=name, done=True, sentence=sentence_of(clauses, notes), files=tuple(files))
+    return Changed(node=name, done=True, sentence=joined(name, clauses, notes), files=tuple(files))
 
 
 def handing_over(

@@ -192,7 +192,7 @@ def set_boxes(node: Node, forward: Forward) -> tuple[Box, ...]:
         ),
         Box(
             id="port",
-            label="Gateway port; the old one stays until the device uses the new one",
+            label="Gateway port; the old one stays until the new one is up",
             value=port,
             parse=parse_port,
         ),

@@ -63,7 +63,7 @@ ACTIONS = (
     ),
     Action(
         id="app.help",
-        key="question_mark",
+        key="question_mark,f1",
         title="Help",
         shown=True,
         tip="Show this help",
@@ -186,19 +186,6 @@ ACTIONS = (
     ),
     *VIEW_ACTIONS,
     Action(
-        id="find.jump",
-        key="j",
-        title="Jump",
-        shown=True,
-        tip="Jump to a node by typing its name",
-    ),
-    Action(
-        id="find.news",
-        key="i",
-        title="News",
-        tip="Go to what the last news is about: new faults, or what a colleague did",
-    ),
-    Action(
         id="act.disable",
         key="d",
         title="Disable",
@@ -298,7 +285,7 @@ ACTIONS = (
     ),
     Action(
         id="app.palette",
-        key="ctrl+p,colon",
+        key="colon,ctrl+p",
         of_app="command_palette",
         title="Palette",
         tip="Find an action by its name",
@@ -317,6 +304,8 @@ MOVES = {
     "table.down": "down",
     "table.page_up": "pageup",
     "table.page_down": "pagedown",
+    "table.half_up": "shift+pageup",
+    "table.half_down": "shift+pagedown",
     "table.first": "home",
     "table.last": "end",
     "app.leave": "ctrl+c,ctrl+q",
@@ -327,22 +316,28 @@ MOVES = {
 
 
 def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The table's own keys, and what they do."""
+    """The keys of the table and of a row's sheet, and what they do; `keys` differ from the default
+    ones.
+    """
     mine = {**MOVES, **keys}
 
     def keys_of(*ids: str) -> str:
         return ", ".join(key_name(key) for name in ids for key in mine[name].split(","))
 
+    def first_of(name: str, default: str) -> str:
+        return key_name(keys.get(name, default).split(",")[0])
+
     return (
         (keys_of("table.up", "table.down"), "One row up or down"),
         (keys_of("table.page_up", "table.page_down"), "One page up or down"),
+        (keys_of("table.half_up", "table.half_down"), "Half a page up or down"),
         (keys_of("table.first", "table.last"), "The first row, the last row"),
         (
             keys_of("sheet.previous", "sheet.next"),
             "In a row's sheet: the row before, the row after",
         ),
         (
-            "1-5, ← →",
+            f"1-5, {first_of('sheet.tab_back', 'left')} {first_of('sheet.tab_next', 'right')}",
             "In a row's sheet: state, events, history, registry, raw; other keys act on it",
         ),
         (keys_of("app.leave"), "Quit the console, from any screen"),

@@ -1,4 +1,4 @@
-"""Part of the table of actions: views, counts, files, order and colours. Pure."""
+"""Part of the table of actions: views, counts, files, order, colours and jumps. Pure."""
 
 from __future__ import annotations
 
@@ -59,6 +59,31 @@ VIEW_ACTIONS = (
         key="O",
         title="Reverse",
         tip="Reverse the order",
+    ),
+    Action(
+        id="find.jump",
+        key="j",
+        title="Jump",
+        shown=True,
+        tip="Jump to a node by typing its name",
+    ),
+    Action(
+        id="find.next",
+        key="",
+        title="Next match",
+        tip="Jump on: the next row whose node has what was jumped to last",
+    ),
+    Action(
+        id="find.previous",
+        key="",
+        title="Previous match",
+        tip="Jump back: the previous row whose node has what was jumped to last",
+    ),
+    Action(
+        id="find.news",
+        key="i",
+        title="News",
+        tip="Go to what the last news is about: new faults, or what a colleague did",
     ),
 )
 

@@ -20,7 +20,7 @@ from checker.rows.filter import parse_filter
 from checker.rows.row import Moment, Row
 from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
-from reversi_tui.reader.source import file_identity
+from reversi_tui.reader.identity import file_identity
 from reversi_tui.rows.event_window import Way
 
 LOOK_EVERY_S = 0.3

@@ -21,7 +21,7 @@ from checker.rows.row import Key, Row
 MOST_SHOWN = 65536
 """Bytes of a node's file that its sheet shows."""
 POLL_EVERY_S = 0.25
-STAMP_SHARE = 400
+STAMP_SHARE = 1000
 """Polling the registry's files may take one part in so many of our time."""
 
 

@@ -6,26 +6,28 @@ If the file is missing, damaged or replaced, the last rows stay, and the report 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Event, Machine, Status, Tunnel, seen_at
+from checker.model import CheckerError, Event, Machine, Tunnel, seen_at
 from checker.registry.reading import node_path
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
-from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
+from checker.state.errors import StateCorrupt, StateError, StateMissing
 from checker.state.last_seen import last_seen, was_up
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
+from reversi_tui.reader.identity import file_identity
 from reversi_tui.reader.mutes import MuteReader
+from reversi_tui.reader.news import is_health_news, is_lost, is_news
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report
@@ -34,6 +36,8 @@ from reversi_tui.rows.uptime import DAYS
 PING_EVERY_S = 5.0
 LISTENERS_EVERY_S = 15.0
 RETRY_EVERY_S = 1.0
+QUIET_EVERY_S = 2.0
+"""How long a report may wait that has no news."""
 EVENTS = 20
 """How many of its node's last events a row shows."""
 
@@ -66,7 +70,9 @@ class Source:
         self.deeds = DeedReader()
         self.disk_free_bytes: int | None = None
         self.on_ipv6: frozenset[int] = frozenset()
-        self.next_ping = self.next_open = self.next_listing = 0.0
+        self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
+        self.quiet: set[Key] = set()
+        """Rows that were probed again, and not reported yet."""
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -97,29 +103,36 @@ class Source:
                 keys = self.keys()
                 changed = set(keys)
         self.first = False
-        health = Health(
-            daemon=self.daemon,
-            sweep=self.sweep,
-            trouble=self.trouble,
-            problems=(
-                *self.registered.problems,
-                *filter(None, [self.muting.trouble, self.applying.trouble]),
-            ),
-            registry_read=self.registered.forwards is not None,
-            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
-            disk_free_bytes=self.disk_free_bytes,
-            machine=self.machine,
-            on_ipv6=self.on_ipv6,
-        )
+        health = self.present_health()
         deeds = self.poll_deeds()
-        if not changed and keys is None and health == self.health and not deeds:
+        is_quiet = not (changed or deeds or keys is not None or is_health_news(self.health, health))
+        if is_quiet and (
+            time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
+        ):
             return None
+        changed, self.quiet = changed | self.quiet, set()
+        self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
         return Report(
             changed=tuple(self.row(key) for key in changed if self.has(key)),
             keys=keys,
             health=health,
             deeds=deeds,
+            is_quiet=is_quiet,
+        )
+
+    def present_health(self) -> Health:
+        others = filter(None, [self.muting.trouble, self.applying.trouble])
+        return Health(
+            daemon=self.daemon,
+            sweep=self.sweep,
+            trouble=self.trouble,
+            problems=(*self.registered.problems, *others),
+            registry_read=self.registered.forwards is not None,
+            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
+            disk_free_bytes=self.disk_free_bytes,
+            machine=self.machine,
+            on_ipv6=self.on_ipv6,
         )
 
     def keys(self) -> frozenset[Key]:
@@ -158,9 +171,9 @@ class Source:
         if key in self.applying.rows:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
-        trend = self.trends.of(key)
-        if trend:
-            known = replace(known, trend=trend)
+        trend, rates = self.trends.of(key), self.trends.rates_of(key)
+        if known.trend is not trend or known.rates is not rates:
+            known = self.background.with_trend(key, trend, rates)
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
         forward = (self.registered.forwards or {}).get(key)
@@ -237,7 +250,7 @@ class Source:
         return set(self.keys()) if self.muting.poll(self.now()) else set()
 
     def poll_state(self) -> set[Key]:
-        """Keys of the tunnels that changed; an error goes to `trouble`."""
+        """Keys of the tunnels that have news; an error goes to `trouble`."""
         try:
             return self.read_state()
         except StateError as error:
@@ -279,10 +292,14 @@ class Source:
             if self.seen.get((tunnel.node, tunnel.port)) != tunnel
         }
         self.trends.take(changed.values(), self.seen)
+        every_s = self.sweep.every_s if self.sweep else math.inf
+        now, seen = self.now(), self.seen
+        news = {key for key, each in changed.items() if is_news(seen.get(key), each, every_s, now)}
+        self.quiet |= changed.keys() - news
         self.seen.update(changed)
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
         self.token, self.trouble = token, ""
-        return set(changed)
+        return news
 
     def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
         """All tunnels of a newly opened file; one that it no longer has is unknown."""
@@ -364,30 +381,13 @@ class Source:
         with self.bell:
             self.asked = True
             self.next_ping = self.registered.next_poll = self.applying.next_poll = 0.0
+            self.next_quiet = 0.0
             self.bell.notify_all()
 
     def stop(self) -> None:
         with self.bell:
             self.stopped = True
             self.bell.notify_all()
-
-
-def is_lost(tunnel: Tunnel | None) -> bool:
-    """Whether it is down."""
-    return tunnel is not None and tunnel.status is Status.DOWN
-
-
-def file_identity(path: Path) -> tuple[int, int, bool]:
-    """Changes when another file takes its place, or when a writer opens a file that we read as
-    immutable. Raises StateError.
-    """
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise StateMissing(path) from None
-    except OSError as error:
-        raise StateUnavailable(path, str(error.strerror)) from error
-    return found.st_dev, found.st_ino, path.with_name(f"{path.name}-wal").exists()
 
 
 def ping(control: Control) -> Daemon:

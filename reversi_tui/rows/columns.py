@@ -9,6 +9,7 @@ from checker.rows import cells, fields
 from checker.rows.cells import SYMBOLS
 from checker.rows.fields import Field, UnknownColumn
 from checker.rows.hours import overall
+from checker.rows.rate import rate_value
 from checker.rows.row import HOURS, WORST_FIRST, Moment, Row
 from checker.rows.trend import SAMPLES
 from reversi_tui.rows import sort_values
@@ -26,6 +27,10 @@ __all__ = [
     "UnknownColumn",
     "column_named",
 ]
+
+
+RATE = 7
+"""Cells of a rate's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,10 +283,22 @@ COLUMNS = (
         sort_value=lambda row: sort_values.known(row.seen.latency_ms),
     ),
     Column(
+        field=fields.BY_ID["rate"],
+        least=14,
+        most=SAMPLES + RATE,
+        importance=23,
+        right=True,
+        largest_first=True,
+        wide=True,
+        tip="The last 60 bytes per second as small bars",
+        cutter=cut_start,
+        sort_value=lambda row: sort_values.known(rate_value(row)),
+    ),
+    Column(
         field=fields.BY_ID["probe"],
         least=10,
         most=10,
-        importance=23,
+        importance=24,
         wide=True,
         tip="How long ago the last probe was",
         sort_value=lambda row: sort_values.known(row.seen.probed_at),

@@ -24,10 +24,11 @@ BOUNDS = {
     "flaps": ("1", "3", "10"),
     "kills": ("1", "3", "10"),
     "bytes": ("1M", "1G", "100G"),
+    "rate": ("1k", "100k", "10M"),
 }
 """Where the ranges of a column with numbers begin, the lowest below the first."""
 FIRST = ("tags", "status", "client", "peer", "target", "answer", "latency", "since")
-ALONE = frozenset({"pid", "port"})
+ALONE = frozenset({"pid", "port", "trend"})
 """Columns with another value for each row."""
 COUNTED = tuple(dict.fromkeys((*FIRST, *(each.id for each in COLUMNS if each.id not in ALONE))))
 """The columns to count by, the most useful first."""

@@ -81,6 +81,8 @@ class Report:
     health: Health
     deeds: tuple[Event, ...] = ()
     """Events that were written meanwhile, oldest first."""
+    is_quiet: bool = False
+    """Whether rows were only probed again: to paint this can wait for the clock's next tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checker.model import printable
 from checker.rows.cells import bytes_text, bytes_value, kills_value, reason, safe
+from checker.rows.rate import rate_text, rates_of
 from checker.rows.row import Moment, Row
 from checker.rows.trend import trend_text
 from reversi_tui.rows.detail_text import (
@@ -27,6 +28,8 @@ Fields = list[tuple[str, str]]
 NOTHING_READ = Dossier()
 TREND = 36
 """The last latencies that are drawn, a cell each."""
+RATES = 28
+"""The same of bytes per second, which their number follows."""
 
 
 def groups(row: Row, moment: Moment, dossier: Dossier | None) -> list[tuple[str, Fields]]:
@@ -83,6 +86,7 @@ def tunnel_fields(row: Row, moment: Moment, read: Dossier) -> Fields:
             "bytes",
             NOT_KNOWN if through is None else f"{bytes_text(through)} through this connection",
         ),
+        *([("rate", rate)] if (rate := rate_text(rates_of(row)[-RATES:])) else []),
         ("client", safe(row.known.client, 128) or NOT_KNOWN),
         ("instance", safe(row.known.instance, 128) or NOT_KNOWN),
     ]

@@ -7,6 +7,7 @@ twice a second would cost more than all else.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -26,8 +27,14 @@ class Tally:
         self.muted: set[Key] = set()
         self.turns: list[tuple[float, Key]] = []
         """When to look at a row again, the next one first."""
+        self.due: dict[Key, float] = {}
+        """The time of each row's entry in `turns`; an entry with another time is void."""
         self.turned: set[Key] = set()
-        """Rows that time alone changed, until the caller takes them."""
+        """Rows that were counted again because of the time; for those who keep their own account,
+        and empty it.
+        """
+        self.unjudged: set[Key] = set()
+        """The same, until the view has taken them."""
         self.looked: Moment | None = None
 
     def take(self, changed: Iterable[Key], gone: Iterable[Key], moment: Moment) -> None:
@@ -45,23 +52,23 @@ class Tally:
         before, self.looked = self.looked, moment
         if before is None or moment.every_s != before.every_s or moment.now < before.now:
             self.turns.clear()
+            self.due.clear()
+            self.turned.update(self.rows)
+            self.unjudged.update(self.rows)
             for key in self.rows:
-                self.count_again(key, moment)
+                self.count(key, moment)
         while self.turns and self.turns[0][0] < moment.now:
-            _, key = heapq.heappop(self.turns)
-            if key in self.rows:
-                self.count_again(key, moment)
+            at, key = heapq.heappop(self.turns)
+            if self.due.get(key) == at:
+                del self.due[key]
+                self.turned.add(key)
+                self.unjudged.add(key)
+                self.count(key, moment)
 
-    def count_again(self, key: Key, moment: Moment) -> None:
-        before = self.words.get(key)
-        self.count(key, moment)
-        if self.words[key] != before:
-            self.turned.add(key)
-
-    def take_turned(self) -> set[Key]:
-        """Keys of the rows that time alone changed since the last call."""
-        turned, self.turned = self.turned & self.rows.keys(), set()
-        return turned
+    def take_unjudged(self) -> set[Key]:
+        """Rows that the time may have changed since the last call."""
+        found, self.unjudged = self.unjudged & self.rows.keys(), set()
+        return found
 
     def count(self, key: Key, moment: Moment) -> None:
         row = self.rows[key]
@@ -71,7 +78,9 @@ class Tally:
         if (row.mute is not None) is not (key in self.muted):
             self.muted ^= {key}
         at = moment.turns_at(row)
-        if at is not None:
+        # one entry a row: a probe puts its time off, and the entry then finds nothing changed
+        if at is not None and at < self.due.get(key, math.inf):
+            self.due[key] = at
             heapq.heappush(self.turns, (at, key))
 
     def set_word(self, key: Key, word: str | None) -> None:
@@ -87,6 +96,8 @@ class Tally:
 
     def forget(self, key: Key) -> None:
         self.set_word(key, None)
+        self.due.pop(key, None)
+        self.turned.discard(key)
         self.unregistered.discard(key)
         self.muted.discard(key)
 

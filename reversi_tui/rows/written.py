@@ -67,6 +67,7 @@ VALUES: dict[str, tuple[str, Callable[[Row, Moment], Value]]] = {
     "flaps": ("flaps", lambda row, _: row.known.flaps),
     "kills": ("kills", lambda row, _: whole(kills_value(row))),
     "bytes": ("bytes", lambda row, moment: whole(number_of("bytes", row, moment))),
+    "rate": ("bytes_per_s", lambda row, moment: rounded(number_of("rate", row, moment))),
     "tags": ("tags", lambda row, _: list(row.tags)),
 }
 """The name and the value of each column that is more than its text; names as in `--json`."""

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.timer import Timer
 
 from checker.control.client import ANSWER_WITHIN_S
+from checker.control.outcome_words import told
 from checker.model import CheckerError, Outcome
 from checker.rows.row import Row
 from reversi_tui.actions.followed import FOLLOWED, Followed
@@ -25,7 +26,7 @@ from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.line import Line
 
 LOOK_EVERY_S = 0.5
-UNKNOWN = "not known: you stopped waiting, and it may still be done"
+UNKNOWN = "{} may still be done: you stopped waiting for it"
 
 
 class ActionRunner:
@@ -126,8 +127,7 @@ class ActionRunner:
         post = self.desk.screen.post_message
         sentence = ""
         if len(planned.rows) > 1:
-            summary = progress.summary(self.desk.keys_of_own_log)
-            sentence = f"{subjects(planned)}: {planned.deed} {summary}"
+            sentence = progress.summary(self.desk.keys_of_own_log)
         post(Acted(tuple(row.key for row in waiting), sentence))
 
     async def work(self, planned: Plan, waiting: Iterator[Row], progress: Progress) -> None:
@@ -145,7 +145,7 @@ class ActionRunner:
                 followed.acted(row.key, self.desk.dependencies.now(), done=done)
             is_quiet = progress.total > 1
             self.desk.screen.post_message(
-                Acted((row.key,), f"{name}: {deed} {outcome}", is_quiet=is_quiet)
+                Acted((row.key,), f"{name}: {outcome}", is_quiet=is_quiet)
             )
 
     async def outcome_or_not(self, planned: Plan, row: Row, progress: Progress) -> tuple[bool, str]:
@@ -154,21 +154,20 @@ class ActionRunner:
         given_up = asyncio.ensure_future(self.given_up[id(progress)].wait())
         try:
             await asyncio.wait((outcome, given_up), return_when=asyncio.FIRST_COMPLETED)
-            return outcome.result() if outcome.done() else (False, UNKNOWN)
+            given_up_on = (False, UNKNOWN.format(planned.deed))
+            return outcome.result() if outcome.done() else given_up_on
         finally:
             outcome.cancel()
             given_up.cancel()
 
     async def outcome(self, planned: Plan, row: Row) -> tuple[bool, str]:
-        """Whether it was done, and what became of it, as the end of a sentence."""
+        """Whether it was done, and what came of it."""
         try:
             name = f"{planned.deed} {row.seen.node}"
             outcomes = await detached(partial(self.do, planned, row), name=name)
         except CheckerError as error:
-            return False, f"not done: {error}"
-        sentences = [
-            f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes
-        ]
+            return False, told(planned.deed, str(error), done=False)
+        sentences = [told(planned.deed, one.sentence, done=one.done) for one in outcomes]
         return all(outcome.done for outcome in outcomes), "; ".join(sentences)
 
     def do(self, planned: Plan, row: Row) -> Sequence[Outcome | Changed]:
@@ -207,6 +206,11 @@ class ActionRunner:
         text = self.text()
         self.line.display = bool(text)
         self.line.show(Text(text, style="bold"))
+
+    def may_stop(self) -> bool:
+        """Whether there is something that escape stops."""
+        now = self.desk.dependencies.now()
+        return any(progress.may_stop(now) for progress in self.running)
 
     def stop(self) -> bool:
         """Stop what escape may stop; whether there was something."""

@@ -9,15 +9,17 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from checker.model import ExpectKind, Forward, KeyType, printable
 from reversi_tui.actions.new_node import Asked, Checked, Field, NewNode
 from reversi_tui.actions.node_changes import Changed
+from reversi_tui.screens.modal import Modal
 from reversi_tui.terminal.threads import detached
-from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.widgets.frame import Frame, LabelledInput, edged
+from reversi_tui.widgets.line import Banner
 
 LABELS = {
     Field.NAME: "Name",
@@ -29,35 +31,27 @@ LABELS = {
 
 
 EXAMPLE = "127.0.0.1:22,banner:SSH-2.0"
+FRAME = 6
+"""Lines of the border, the outcome and the buttons."""
 
 
 class Tick(Checkbox):
     """A checkbox whose shape shows its state, not only its colour."""
 
-    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"
-
-    def watch_value(self) -> None:
-        self.BUTTON_INNER = "x" if self.value else " "
-        super().watch_value()
+    @property
+    def _button(self) -> Content:
+        return Content("[x]" if self.value else "[ ]")
 
 
-class Adding(ModalScreen[Changed | None]):
+class Adding(Modal[Changed | None]):
     """Returns what was added, or None. `check` answers at once; `add` may block, so it is called in
     a thread.
     """
 
     DEFAULT_CSS = """
-    Adding { align: center middle; background: transparent; }
-    #adding-fields { height: 1fr; scrollbar-size-vertical: 1; }
-    Adding TextArea { height: 4; border: none; padding: 0; }
-    Adding Checkbox { border: none; padding: 0; }
-    Adding TextArea, Adding Checkbox { background: transparent; }
+    #adding-fields { height: auto; scrollbar-size-vertical: 1; }
     Adding .note { text-style: dim; max-height: 8; }
-    #adding-buttons { width: 1fr; height: 1; }
-    #adding-buttons Button { width: auto; margin: 0 2 0 0; }
-    #adding-buttons Button:focus { text-style: reverse bold; }
-    #adding-buttons .refused { text-style: dim; }
-    #adding-buttons .refused:focus { text-style: reverse dim; }
+    Adding .refused { text-style: dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "add", "Add", id="adding.add", tooltip="Add the node", priority=True),
@@ -85,16 +79,12 @@ class Adding(ModalScreen[Changed | None]):
         self.busy = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet"):
-            yield Line(id="adding-title")
+        with Frame(classes="dialog wide"):
             with VerticalScroll(id="adding-fields", can_focus=False):
-                yield Line(id="label-name")
-                yield Input(id="name", compact=True, select_on_focus=False)
+                yield LabelledInput(LABELS[Field.NAME], id="name")
                 yield Banner(id="error-name").add_class("error")
-                yield Line(id="label-forwards")
                 yield TextArea(
                     id="forwards",
-                    compact=True,
                     tab_behavior="focus",
                     show_line_numbers=True,
                     soft_wrap=False,
@@ -102,28 +92,30 @@ class Adding(ModalScreen[Changed | None]):
                 )
                 yield Banner(id="error-forwards").add_class("error")
                 yield Banner(id="allotted").add_class("note")
-                yield Line(id="label-output")
-                yield Input(id="output", compact=True, select_on_focus=False)
+                yield LabelledInput(LABELS[Field.OUTPUT], id="output")
                 yield Banner(id="error-output").add_class("error")
                 yield Banner(id="files").add_class("note")
                 yield Tick("RSA key (for dropbear on small flash)", id="rsa", compact=True)
                 for name in (Field.TAGS, Field.NOTE):
-                    yield Line(id=f"label-{name}")
-                    yield Input(id=name, compact=True, select_on_focus=False)
+                    yield LabelledInput(LABELS[name], id=name)
                     yield Banner(id=f"error-{name}").add_class("error")
             yield Banner(id="adding-said")
-            with Horizontal(id="adding-buttons"):
-                yield Button("Cancel (esc)", id="leave", compact=True)
-                yield Button("Add (ctrl+s)", id="add", compact=True)
+            with Horizontal(id="adding-buttons", classes="buttons"):
+                yield Button(edged(self.app, "Cancel (esc)"), id="leave", compact=True)
+                yield Button(edged(self.app, "Add (ctrl+s)"), id="add", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#adding-title", Line).show(Text("New node", style="bold"))
-        for name, label in LABELS.items():
-            self.query_one(f"#label-{name}", Line).show(Text(label, style="bold"))
-        for field in (*self.query(Input), *self.query(TextArea)):
-            field.cursor_blink = False  # each blink would be bytes on the link
+        self.name_frame("New node")
+        forwards = self.query_one("#forwards", TextArea)
+        forwards.cursor_blink = False  # each blink would be bytes on the link
+        forwards.border_title = Text(LABELS[Field.FORWARDS])
         self.query_one("#name").focus()
         self.renew()
+
+    def on_resize(self) -> None:
+        """Let the fields scroll; the buttons stay in sight."""
+        room = max(2, self.size.height - FRAME)
+        self.query_one("#adding-fields").styles.max_height = room
 
     @property
     def asked(self) -> Asked:
@@ -142,6 +134,7 @@ class Adding(ModalScreen[Changed | None]):
         for name in Field:
             error = self.checked.errors.get(name, "") if name in self.touched else ""
             self.query_one(f"#error-{name}", Banner).show(error)
+            self.query_one(f"#{name}").set_class(bool(error), "-wrong")
         self.query_one("#allotted", Banner).show(
             "\n".join(map(forward_line, self.checked.forwards))
         )

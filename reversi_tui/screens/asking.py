@@ -7,14 +7,14 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.containers import Horizontal
+from textual.widgets import Button, Input, Static
 
-from reversi_tui.widgets.line import Line
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame, LabelledInput, edged
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Modal[str | None]):
     """Returns what was typed, or None after escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -27,21 +27,31 @@ class Ask(ModalScreen[str | None]):
         self.may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Line(id="ask-title")
+        with Frame(classes="dialog"):
             yield Static(Text(self.text), id="ask-text", markup=False)
-            yield Input(self.value, id="ask-field", compact=True, select_on_focus=False)
-            yield Static("enter continue   esc cancel", markup=False, classes="quiet")
+            yield LabelledInput("", self.value, id="ask-field")
+            with Horizontal(classes="buttons"):
+                yield Button(edged(self.app, "Cancel (esc)"), id="leave", compact=True)
+                yield Button(edged(self.app, "Go on (enter)"), id="go-on", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#ask-title", Line).show(Text(self.heading, style="bold"))
-        field = self.query_one("#ask-field", Input)
-        field.cursor_blink = False
-        field.focus()
+        self.name_frame(self.heading)
+        self.query_one("#ask-field").focus()
 
-    def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        if submitted.value.strip() or self.may_be_empty:
-            _ = self.dismiss(submitted.value.strip())
+    def on_input_submitted(self) -> None:
+        self.go_on()
+
+    def on_button_pressed(self, pressed: Button.Pressed) -> None:
+        if pressed.button.id == "go-on":
+            self.go_on()
+        else:
+            self.action_leave()
+
+    def go_on(self) -> None:
+        """Return the text, unless it is empty and may not be."""
+        text = self.query_one("#ask-field", Input).value.strip()
+        if text or self.may_be_empty:
+            _ = self.dismiss(text)
 
     def action_leave(self) -> None:
         _ = self.dismiss(None)

@@ -33,8 +33,12 @@ class Attention:
         return new
 
     def look_again(self) -> None:
-        """Look at all rows: some may be stale by now."""
-        came = self.faults.judge(self.desk.view.rows.values(), self.desk.moment())
+        """Look at the rows that may be stale by now."""
+        view = self.desk.view
+        turned = view.count().turned
+        rows = [row for key in turned if (row := view.rows.get(key))]
+        turned.clear()
+        came = self.faults.judge(rows, self.desk.moment())
         self.tell(came=bool(came) and self.has_begun)
 
     def tell(self, *, came: bool) -> None:

@@ -53,8 +53,7 @@ class BatchSheet(Sheet):
         if seen == self.seen:
             return
         self.seen = seen
-        title = Text(self.under_way.progress(), style="bold")
-        self.query_one("#sheet-title", Line).show(title)
+        self.name_frame(self.under_way.progress())
         keys = "esc close" if self.under_way.is_over else "enter leave it running   esc stop"
         self.query_one("#sheet-keys", Line).show(Text(f"↑ ↓ scroll   {keys}"))
         self.show(Text(summary(self.under_way)))

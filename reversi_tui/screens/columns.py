@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.strip import Strip
 from textual.widgets import OptionList
 
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
-from reversi_tui.screens.picking import Options
+from reversi_tui.screens.modal import Modal
+from reversi_tui.screens.picking import Menu, Options
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, cursor_keys
+from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
 DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
 ALWAYS = "node"
 """It identifies the row: you may move it, but not hide it."""
-HIGHLIGHTED = Style(reverse=True, bold=True)
 FRAME = 4
-"""Lines of a list's border, title and keys."""
+"""Lines of a list's border, and of its keys."""
 
 
 class Lister(Options):
-    """One line per choice; the highlighted one is in reverse, to be visible without colour too."""
+    """One line per choice."""
 
     DEFAULT_CSS = """
     Lister, Lister:focus {
@@ -45,29 +42,18 @@ class Lister(Options):
     def at(self) -> int:
         return self.highlighted or 0
 
-    def on_mount(self) -> None:
-        self.styles.color = self.screen.styles.color
 
-    def render_line(self, y: int) -> Strip:
-        style = self.get_visual_style("option-list--option").rich_style
-        if self.scroll_offset.y + y == self.highlighted:
-            style += HIGHLIGHTED
-        return Strip(
-            [
-                Segment(segment.text, (segment.style or Style()) + style)
-                for segment in super().render_line(y)
-            ]
-        )
+class Mover(Lister, Menu):
+    """A list without letters to type: all of the operator's own keys move in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", CHOICE_CALLS)]
 
 
-class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
+class ColumnsChooser(Modal[tuple[str, ...] | None]):
     """Returns the ids of the columns to show, in their order; empty: those that fit; None after
     escape.
     """
 
-    DEFAULT_CSS = """
-    ColumnsChooser { align: center middle; background: transparent !important; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or hide it"
@@ -113,16 +99,13 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
         self.shown = {ALWAYS, *shown}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet") as box:
+        with Frame(classes="sheet") as box:
             box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
-            yield Line(id="chooser-title")
-            yield Lister(map(self.text_of, self.ids))
-            yield Line(id="chooser-keys")
+            yield Mover(map(self.text_of, self.ids))
+            yield Line(id="chooser-keys").add_class("quiet")
 
     def on_mount(self) -> None:
-        self.query_one("#chooser-title", Line).show(
-            Text("Columns, from left to right", style="bold")
-        )
+        self.name_frame("Columns, from left to right")
         self.query_one("#chooser-keys", Line).show(
             Text("space show  K J move  d default  enter keep  esc cancel")
         )

@@ -5,33 +5,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Static
 
 from reversi_tui.actions.questions import Lock
-from reversi_tui.widgets.line import Line
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame, KeyButton, LabelledInput, edge_lines, edged
 
 FRAME = 4
-"""Lines of the border, the title and the buttons."""
-COUNTING = 2
-"""Lines that ask for the count, or for a reason."""
+"""Lines of the border, the buttons and the blank line above them."""
 WHY = 200
 """Characters of a reason."""
 
 
-class KeyButton(Button):
-    """A button that only a key presses; a click only moves the focus to it."""
-
-    def on_click(self, click: events.Click) -> None:
-        click.prevent_default()
-        click.stop()
-
-
-class Confirm(ModalScreen[bool]):
+class Confirm(Modal[bool]):
     """Returns True only for yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,42 +72,36 @@ class Confirm(ModalScreen[bool]):
         self.heading, self.question, self.yes, self.typing = title, question, yes, lock
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Line(id="confirm-title")
+        with Frame(classes="dialog danger"):
             with VerticalScroll(id="confirm-scroll", can_focus=False):
                 yield Static(Text(self.question), id="confirm-text", markup=False)
             if self.typing:
                 yield Static(self.typing.asks(), id="confirm-ask", markup=False)
-                yield Input(
-                    id="count",
-                    compact=True,
-                    restrict=f"[0-9{self.typing.word}]*",
-                    max_length=6,
-                    select_on_focus=False,
-                )
+                yield LabelledInput("", id="count")
             if self.reason:
                 key = "tab" if self.typing else "w"
-                yield Static(f"{self.reason}: {key}, then type", id="why-ask", markup=False)
-                yield Input(id="why", compact=True, max_length=WHY, select_on_focus=False)
-            with Horizontal(id="confirm-buttons"):
-                yield Button("Cancel (esc)" if self.typing else "Cancel (n)", id="no", compact=True)
-                key = "" if self.typing else " (y)"
-                yield KeyButton(
-                    f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=bool(self.typing)
-                )
+                yield LabelledInput(f"{self.reason}: {key}, then type", id="why")
+            with Horizontal(id="confirm-buttons", classes="buttons"):
+                no = "Cancel (esc)" if self.typing else "Cancel (n)"
+                yield Button(edged(self.app, no), id="no", compact=True)
+                yes = edged(self.app, f"Yes, {self.yes}{'' if self.typing else ' (y)'}")
+                yield KeyButton(yes, id="yes", compact=True, disabled=bool(self.typing))
 
     def on_mount(self) -> None:
-        self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))
-        for field in self.query(Input):
-            field.cursor_blink = False
+        self.name_frame(self.heading)
+        for field in self.query("#why").results(Input):
+            field.max_length = WHY
         if self.typing is None:
             self.query_one("#no").focus()
-        else:
-            self.query_one("#count").focus()
+            return
+        count = self.query_one("#count", Input)
+        count.restrict, count.max_length = f"[0-9{self.typing.word}]*", 6
+        count.focus()
 
     def on_resize(self) -> None:
-        """Let the targets scroll; title and buttons stay in sight."""
-        others = FRAME + (COUNTING if self.typing else 0) + (COUNTING if self.reason else 0)
+        """Let the targets scroll; title, fields and buttons stay in sight."""
+        edges = edge_lines(self.size.height)
+        others = FRAME + (1 + edges if self.typing else 0) + (edges if self.reason else 0)
         self.query_one("#confirm-scroll").styles.max_height = max(1, self.size.height - others)
 
     @property

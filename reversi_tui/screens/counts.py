@@ -8,8 +8,6 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -18,9 +16,11 @@ from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.counts import COUNTED, Count, bar, counts_by, filter_of, narrowed, states_of
 from reversi_tui.rows.cutting import cut_middle, in_cell
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.screens.columns import FRAME, Lister, Mover
 from reversi_tui.screens.desk import Call, Desk
+from reversi_tui.screens.modal import Modal
 from reversi_tui.screens.table_view import TableView
+from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
 MOST_LINES = 500
@@ -30,14 +30,11 @@ LABELS = (10, 28)
 """Least and most cells of a value."""
 
 
-class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
+class CountsBy(Modal[tuple[str, frozenset[Key]] | None]):
     """Returns the filter of the chosen value, or an empty text and the rows to mark; None after
     escape. The arrows change the column.
     """
 
-    DEFAULT_CSS = """
-    CountsBy { align: center middle; background: transparent !important; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "turn(1)", "Next", id="counts.next", tooltip="Count by the next column"),
         Binding(
@@ -58,10 +55,9 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
         self.counts: tuple[Count, ...] = ()
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet"):
-            yield Line(id="chooser-title")
-            yield Lister(())
-            yield Line(id="chooser-keys")
+        with Frame(classes="sheet"):
+            yield Mover(())
+            yield Line(id="chooser-keys").add_class("quiet")
 
     def on_mount(self) -> None:
         keys = "enter filter  space mark  ← → other columns  esc close"
@@ -86,7 +82,7 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
             f"{len(rows):,} row{'' if len(rows) == 1 else 's'} by {BY_ID[self.column].title}:"
             f" {len(self.counts):,} value{'' if len(self.counts) == 1 else 's'}"
         )
-        self.query_one("#chooser-title", Line).show(Text(title, style="bold"))
+        self.name_frame(title)
         shown = self.counts[:MOST_LINES]
         most = max((len(count.rows) for count in shown), default=1)
         widest = max((len(count.label) for count in shown), default=0)
@@ -105,7 +101,7 @@ class CountsBy(ModalScreen[tuple[str, frozenset[Key]] | None]):
         self.list.clear_options()
         self.list.add_options(options)
         self.list.highlighted = 0 if lines else None
-        box = self.query_one(".sheet", Vertical)
+        box = self.query_one(Frame)
         box.styles.max_height = max(len(options), 1) + FRAME
 
     def action_turn(self, step: int) -> None:

@@ -10,7 +10,6 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
 from checker.model import printable
 from checker.rows.row import Moment, Row
@@ -20,6 +19,7 @@ from reversi_tui.rows.palette import Palette
 from reversi_tui.rows.sheet_tabs import TABS, Tab, tab_text, tabs_line
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.screens.sheet import Sheet
+from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.page import Page
 
@@ -42,8 +42,8 @@ class Doors:
     call: CallById = nothing
     walk: Callable[[int], None] = lambda _: None
     """Goes so many rows on."""
-    keys: Callable[[int], Text] = lambda _: Text()
-    """The line of keys for a width."""
+    keys: Callable[[Row, int], Text] = lambda _, __: Text()
+    """The line of keys for a row and a width."""
 
 
 CLOSED = Doors()
@@ -114,8 +114,7 @@ class Detail(Sheet):
         self.dossier: Dossier | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet"):
-            yield Line(id="sheet-title")
+        with Frame(classes="sheet"):
             yield Line(id="sheet-tabs")
             yield Page(id="sheet-page")
             yield Banner(id="sheet-said")
@@ -174,7 +173,7 @@ class Detail(Sheet):
         if self.moment is None or not (self.is_mounted and self.is_whole):
             return
         # before the first layout a widget has no size; the sheet's is known all the same
-        laid_out = self.query_one("#sheet-title", Line).size.width
+        laid_out = self.query_one("#sheet-tabs", Line).size.width
         width = max(30, (laid_out or min(WIDEST, self.size.width) - EDGES) - 1)
         paper = Paper(width=width, height=self.size.height, palette=self.palette)
         heading = Text(title(self.row), style="bold")
@@ -182,9 +181,9 @@ class Detail(Sheet):
             heading.append("  gone; this is what was known last", style=self.palette.warning)
         elif self.place:
             heading.append(f"  {self.place}", style=f"not bold {self.palette.dim}")
-        self.query_one("#sheet-title", Line).show(heading)
+        self.name_frame(heading)
         self.query_one("#sheet-tabs", Line).show(tabs_line(self.tab, paper))
-        self.query_one("#sheet-keys", Line).show(self.doors.keys(width + 1))
+        self.query_one("#sheet-keys", Line).show(self.doors.keys(self.row, width + 1))
         text = tab_text(self.tab, self.row, self.moment, self.dossier, paper)
         self.shown = plain(text) if self.ascii_only else text
         self.page.show(self.shown)

@@ -20,10 +20,12 @@ from checker.output import sentence_of
 from checker.rows.event_filter import event_mistake, needs_rows
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
+from reversi_tui.actions.footer import line
 from reversi_tui.messages import Typed
 from reversi_tui.reader.events import Answer, EventReader, News, Question, write_events
 from reversi_tui.rows.event_text import MINE, PRESETS, heading, preset_of, whole
 from reversi_tui.rows.event_window import Way, Window
+from reversi_tui.rows.vocabulary import EventVocabulary
 from reversi_tui.screens.node_editor import folder
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.bar import FilterBar
@@ -31,7 +33,9 @@ from reversi_tui.widgets.event_list import EventList
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.looks import Looks
 
-KEY_NAMES = rf"(?:^| )(?:/|w|1-{MINE}|[1-{MINE}]|enter|esc|end|home)(?= )"
+HELP = "? help"
+NO_EDGE = 1000
+"""More cells than any line of keys needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class EventLog(Screen[Event | None]):
         bound("home", "edge('oldest')", "Oldest", "Go to the oldest event"),
         bound("end", "edge('newest')", "Newest", "Go to the newest event, and follow"),
         bound("escape,q,v", "close", "Close", "Go back to the table"),
+        bound("question_mark,f1", "app.help", "Help", "Show all keys"),
     ]
 
     def __init__(self, around: Surroundings, text: str = "") -> None:
@@ -98,6 +103,9 @@ class EventLog(Screen[Event | None]):
         self.trouble = ""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
+        self.bar.vocabulary = EventVocabulary(
+            around.rows, around.moment, lambda: self.window.events
+        )
         self.bar.placeholder = "text   !text   kind:kill   actor:ada   at:<1d   ↑ earlier ones"
 
     def compose(self) -> ComposeResult:
@@ -189,12 +197,18 @@ class EventLog(Screen[Event | None]):
             "#events-title": self.title_text(),
             "#events-heading": Text(heading(width), style=looks.palette.heading),
             "#events-whole": self.whole_text(),
-            "#events-keys": keys_text(width),
+            "#events-keys": self.keys_line(width),
         }
         for name, text in drawn.items():
             self.query_one(name, Line).show(text)
         self.query_one("#trouble", Banner).show(self.trouble_text())
         self.list.renew()
+
+    def keys_line(self, width: int) -> Text:
+        """The keys that work now."""
+        if self.bar.display:
+            return line(self.bar.hints, ("f1", "help"), width)
+        return keys_text(width)
 
     def title_text(self) -> Text:
         name = preset_of(self.text)
@@ -285,14 +299,16 @@ class EventLog(Screen[Event | None]):
 
 def keys_text(width: int) -> Text:
     """The keys of this screen: the longest line that fits."""
-    presets = " ".join(f"{number} {name}" for number, name in enumerate(PRESETS, start=1))
-    usual = f"/ filter  w write  {presets} {MINE} {{}}  enter row  esc close"
+    presets = tuple((str(number), name) for number, name in enumerate(PRESETS, start=1))
+    ends = (("end", "follow"), ("home", "oldest"))
+    usual = (("/", "filter"), ("w", "write"), *presets)
+    mine, last = (MINE, "mine"), (("enter", "row"), ("esc", "close"))
     lines = (
-        "end follow  home oldest  " + usual.format("this console"),
-        usual.format("this console"),
-        usual.format("mine"),
-        f"esc close  enter row  / filter  w write  1-{MINE} presets",
+        (*ends, *usual, (MINE, "this console"), *last),
+        (*usual, (MINE, "this console"), *last),
+        (*usual, mine, *last),
+        (*reversed(last), *usual[:2], (f"1-{MINE}", "presets")),
     )
-    text = Text(next((line for line in lines if len(line) <= width), lines[-1]))
-    text.highlight_regex(KEY_NAMES, "bold")
-    return text
+    drawn = (line(each, None, NO_EDGE) for each in lines)
+    fitting = (at for at, text in enumerate(drawn) if text.cell_len + len(HELP) + 2 <= width)
+    return line(lines[next(fitting, -1)], ("?", "help"), width)

@@ -19,6 +19,7 @@ KEYS = 15
 """Cells of a key or a sign, and the blanks around it."""
 Section = tuple[str, Sequence[tuple[str, str]]]
 FILTERS = (
+    ("tab or →", "while you type: completes columns and values; again: the next one"),
     ("text", "rows with it, in any column, tag or note"),
     ("!text", "rows without it"),
     ("a b", "rows with both"),
@@ -37,7 +38,7 @@ FILTERS = (
     ("latency:>200", "a number: < > <= >= =; ms or s"),
     ("flaps:>0", "also kills, port, sshd"),
     ("since:<1h", "an age: s m h d; also probe:>5m"),
-    ("bytes:>2G", "a size: k M G T"),
+    ("bytes:>2G", "a size: k M G T; also rate:>100k, in a second"),
     ("day:<99%", "up for less of the last 24 hours"),
     ("node:=barn", "a whole value"),
     ("kind:kill", "in the event log; also actor:ada, text:x"),
@@ -91,7 +92,7 @@ class Help(Sheet):
         """Write the text for the present width; the scroll bar's cell stays free."""
         if not self.is_whole:
             return
-        width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
+        width = max(30, self.query_one("#sheet-keys", Line).size.width - 1)
         text = Text()
         for title, lines in self.sections:
             text.append(f"{title}\n", style=self.palette.heading)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from checker.control.outcome_words import summed_up, told
 from checker.model import InvalidValue, NodeName
 from checker.registry.labels import Relabelling, parse_relabelling
 from checker.rows.row import Row
-from reversi_tui.actions.node_changes import Changed
-from reversi_tui.actions.plans import nothing_selected, summed_up
+from reversi_tui.actions.plans import nothing_selected
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.terminal.threads import detached
@@ -88,7 +88,7 @@ class LabelEditor:
         try:
             labels = parse_relabelling(add, remove, note)
         except InvalidValue as error:
-            self.desk.voice.say(f"{named(nodes)}: {what} not done: {error}")
+            self.desk.voice.say(f"{named(nodes)}: {told(what, str(error), done=False)}")
             return
         self.desk.start(self.change(what, nodes, labels), group="acts")
 
@@ -97,10 +97,14 @@ class LabelEditor:
         changes = self.desk.dependencies.changes
         done = await detached(lambda: changes.relabel(nodes, labels), name=f"{what} {nodes[0]}")
         for one in done:
-            self.desk.voice.note(sentence_of(what, one))
+            text = told(what, one.sentence, done=one.done)
+            self.desk.voice.note(f"{one.node}: {text}")
         if len(done) > 1:
-            summary = summed_up([one.done for one in done], self.desk.keys_of_own_log)
-            self.desk.voice.note(f"{named(nodes)}: {what} {summary}")
+            good = sum(one.done for one in done)
+            total = len(done)
+            text = summed_up(what, "nodes", total=total, done=good, failed=total - good)
+            more = "" if good == total else f"; {self.desk.keys_of_own_log} shows each"
+            self.desk.voice.note(f"{text}{more}")
         self.desk.reader.wake()
 
 
@@ -111,8 +115,3 @@ def registered(rows: Sequence[Row]) -> tuple[NodeName, ...]:
 
 def named(nodes: Sequence[NodeName]) -> str:
     return nodes[0] if len(nodes) == 1 else f"{len(nodes)} nodes"
-
-
-def sentence_of(what: str, changed: Changed) -> str:
-    state = "done" if changed.done else "not done"
-    return f"{changed.node}: {what} {state}: {changed.sentence}"

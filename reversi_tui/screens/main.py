@@ -34,6 +34,7 @@ from reversi_tui.screens.desk import Call, Desk, Reader
 from reversi_tui.screens.enroller import Enroller
 from reversi_tui.screens.event_logs import EventLogs
 from reversi_tui.screens.following import Following
+from reversi_tui.screens.foot import Foot
 from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.named_views import PREFIX, NamedViews, with_views
@@ -49,7 +50,6 @@ from reversi_tui.screens.uptimes import Uptimes
 from reversi_tui.screens.writer import Writer
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
-from reversi_tui.widgets.footer import keys_line
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.log import LogPane
 from reversi_tui.widgets.looks import Looks
@@ -96,6 +96,7 @@ class Main(Screen[None]):
         self.table.moved = self.cursor_moved
         self.progress = Line(id="progress")
         self.acting = ActionRunner(self.desk, self.progress)
+        self.foot = Foot(self.desk, (self.filter_bar, self.jump_bar), self.acting.may_stop)
         self.programs = ProgramRunner(self.desk)
         self.registry_menu = RegistryMenu(self.desk)
         self.reacher = Reacher(self.desk, self.programs)
@@ -108,10 +109,10 @@ class Main(Screen[None]):
         self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
-        self.ticks, self.is_opening = 0, True
+        self.is_opening = True
         self.sentence = self.passing = ""
         """The last message, and what is shown only until the next key."""
-        self.said_at = 0.0
+        self.ticks, self.said_at = 0, 0.0
 
     def make_desk(self) -> Desk:
         wanted = self.dependencies.preferences
@@ -201,14 +202,13 @@ class Main(Screen[None]):
         yield self.filter_bar
         yield self.jump_bar
         yield self.beside.line
-        yield Line(id="keys")
+        yield self.foot.line
 
     def on_mount(self) -> None:
         self.table.focus()
         self.progress.display = self.following.line.display = False
         self.beside.fit()
-        remarks = (*self.dependencies.preferences.remarks, *self.named_views.remarks)
-        if remarks:
+        if remarks := (*self.dependencies.preferences.remarks, *self.named_views.remarks):
             self.note("; ".join(remarks))
         self.renew()
         self.set_interval(CLOCK_EVERY_S, self.tick)
@@ -276,7 +276,6 @@ class Main(Screen[None]):
             "#gateway": gateway.fitted(width),
             "#counts": counts_line(view, looks, columns, editing=editing, width=width),
             "#heading": heading(columns, view, looks),
-            "#keys": keys_line(self.desk.actions, self.desk.off, width),
         }
         for name, text in drawn.items():
             self.query_one(name, Line).show(text)
@@ -294,6 +293,7 @@ class Main(Screen[None]):
         self.table.repaint_changed()
         self.row_detail.renew()
         self.beside.renew()
+        self.foot.renew()
 
     def show_pause(self) -> None:
         """A line of its own, so that its count, which may change many times a second, repaints
@@ -321,17 +321,17 @@ class Main(Screen[None]):
         if report.health.registry_read and not self.feed.health.registry_read:
             # thousands of rows that stay: collecting garbage among them would delay a key by 50 ms
             gc.freeze()
-        if self.feed.take(report):
+        if moved := self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
         if self.table.awaited is not None:
             self.table.go_to_awaited()
         if self.table.cursor is None or (self.is_opening and self.view.sort_by == "status"):
-            # the worst row: the registry may still say that its node is out on purpose
-            self.table.select(0)
+            self.table.select(0)  # the registry may say that the worst is out on purpose
             self.is_opening &= not report.health.registry_read
-        self.following.renew()
-        self.renew()
+        if moved or not report.is_quiet:
+            self.following.renew()
+            self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
             self.beside.follow(frozenset(row.key for row in report.changed))
@@ -388,6 +388,7 @@ class Main(Screen[None]):
     def cursor_moved(self) -> None:
         self.row_detail.follow_cursor()
         self.beside.renew()
+        self.foot.renew()
 
     def on_past_read(self, message: PastRead) -> None:
         self.row_detail.show_past(message)

@@ -8,16 +8,17 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input, Static
 
 from checker.model import InvalidValue
 from reversi_tui.actions.mutes import USUAL_TIME, Until
-from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame, LabelledInput, edged
+from reversi_tui.widgets.line import Banner
 
 
-class MuteForm(ModalScreen[Until | None]):
+class MuteForm(Modal[Until | None]):
     """Returns what was typed, once it is valid; None after escape."""
 
     DEFAULT_CSS = """
@@ -40,32 +41,42 @@ class MuteForm(ModalScreen[Until | None]):
         self.heading, self.names, self.parse = title, names, parse
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Line(id="mute-title")
+        with Frame(classes="dialog"):
             with VerticalScroll(id="mute-names", can_focus=False):
-                yield Static(Text(self.names), markup=False)
-            yield Static("Until when: 30m, 2h, 3d, 1w, 08:00", markup=False)
-            yield Input(USUAL_TIME, id="mute-time", compact=True, select_on_focus=True)
-            yield Static("Why", markup=False)
-            yield Input(id="mute-why", compact=True, select_on_focus=False)
+                if self.names:
+                    yield Static(Text(self.names), markup=False)
+            time = "Until when: 30m, 2h, 3d, 1w, 08:00"
+            yield LabelledInput(time, USUAL_TIME, id="mute-time", selects=True)
+            yield LabelledInput("Why", id="mute-why")
             yield Banner(id="mute-error").add_class("error")
-            yield Static("enter mute   esc cancel", markup=False, classes="quiet")
+            with Horizontal(classes="buttons"):
+                yield Button(edged(self.app, "Cancel (esc)"), id="leave", compact=True)
+                yield Button(edged(self.app, "Mute (enter)"), id="mute", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#mute-title", Line).show(Text(self.heading, style="bold"))
-        for field in self.query(Input):
-            field.cursor_blink = False
+        self.name_frame(self.heading)
         self.query_one("#mute-time").focus()
 
     def on_input_changed(self) -> None:
         self.query_one("#mute-error", Banner).show("")
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        """Return if both fields are valid; else go to the one that is not, and say why."""
-        time, why = (self.query_one(name, Input) for name in ("#mute-time", "#mute-why"))
-        if submitted.input is time and not why.value:
+        """Go to the reason if there is none yet, or on."""
+        why = self.query_one("#mute-why", Input)
+        if submitted.input is not why and not why.value:
             why.focus()
-            return
+        else:
+            self.go_on()
+
+    def on_button_pressed(self, pressed: Button.Pressed) -> None:
+        if pressed.button.id == "mute":
+            self.go_on()
+        else:
+            self.action_leave()
+
+    def go_on(self) -> None:
+        """Return if both fields are valid; else say why not."""
+        time, why = (self.query_one(name, Input) for name in ("#mute-time", "#mute-why"))
         try:
             _ = self.dismiss(self.parse(time.value, why.value))
         except InvalidValue as error:

@@ -7,6 +7,7 @@ from functools import partial
 
 from checker.control.client import operator_name
 from checker.control.muting import mutes_of
+from checker.control.outcome_words import told
 from checker.model import CheckerError, Mute, MuteChange
 from checker.output import clock
 from checker.rows.cells import named
@@ -99,7 +100,8 @@ class Muter:
         try:
             note = await detached(lambda: make(layout, change), name="change the mutes")
         except CheckerError as error:
-            desk.voice.note(f"{subject(rows)}: not done: {error}")
+            verb = "mute" if change.add else "unmute"
+            desk.voice.note(f"{subject(rows)}: {told(verb, str(error), done=False)}")
             return
         desk.unmark(rows)
         desk.voice.note("; ".join(filter(None, (said, note))))

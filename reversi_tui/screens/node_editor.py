@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from checker.config.settings import load_config
+from checker.control.outcome_words import told
 from checker.model import CheckerError, InvalidValue, NodeName, printable
 from checker.registry.reading import read_registry
 from reversi_tui.actions.new_node import checked, parse_output
@@ -80,7 +81,7 @@ class NodeEditor:
             try:
                 place = parse_output(path, default)
             except InvalidValue as error:
-                desk.voice.say(f"{name}: bundle not done: {error}")
+                desk.voice.say(f"{name}: {told('bundle', str(error), done=False)}")
                 return
             desk.start(self.build_at(name, place), group="acts")
 
@@ -112,11 +113,8 @@ class NodeEditor:
         self.report(deed, await detached(work, name=f"{deed} {name}"))
 
     def report(self, deed: str, changed: Changed) -> None:
-        files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
-        self.desk.voice.note(
-            f"{changed.node}: {deed} {'done' if changed.done else 'not done'}:"
-            f" {changed.sentence}{files}"
-        )
+        text = told(deed, changed.whole, done=changed.done)
+        self.desk.voice.note(f"{changed.node}: {text}")
         self.desk.reader.wake()
 
 

@@ -1,29 +1,52 @@
-"""Lists to choose from: a short one, and the command palette."""
+"""A list to choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.command import CommandList, CommandPalette
-from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, HalfPages, cursor_keys
+from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
+
+HIGHLIGHTED = Style(reverse=True, bold=True)
+TO_ENDS = frozenset({"table.first", "table.last"})
+MENU_CALLS = {name: call for name, call in CHOICE_CALLS.items() if name not in TO_ENDS}
+"""Without the keys to the ends, which may be letters typed twice."""
 
 
 class Options(OptionList):
-    """Ignores page up and down if the terminal leaves the list no room: Textual fails then.
+    """Shows the highlighted option in reverse if the theme has no background for it.
+
+    Ignores page up and down if the terminal leaves the list no room: Textual fails then.
 
     tests/reversi_tui/test_textual.py fails once Textual no longer does. Source:
     textual/widgets/_option_list.py, OptionList._move_page.
     """
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        place = self.scroll_offset.y + y
+        at = self._lines[place][0] if place < len(self._lines) else None
+        if at is None or at != self.highlighted or self.app.has_class("-painted"):
+            return strip
+        return Strip(
+            [
+                Segment(text, (style or Style()) + HIGHLIGHTED, control)
+                for text, style, control in strip
+            ]
+        )
 
     def action_page_up(self) -> None:
         if self.scrollable_content_region:
@@ -34,19 +57,20 @@ class Options(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
-class Palette(CommandPalette):
-    """The same for the palette's own list."""
+class Menu(Options, HalfPages):
+    """The operator's own keys move in it, except letters that titles begin with."""
 
-    def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).scrollable_content_region or not action.startswith("page"):
-            super()._action_command_list(action)
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", MENU_CALLS)]
+
+    def action_move(self, step: int) -> None:
+        last = max(0, len(self.options) - 1)
+        self.highlighted = max(0, min((self.highlighted or 0) + step, last))
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Modal[str | None]):
     """Returns the id of the choice, or None. A letter goes to the next title with it."""
 
     DEFAULT_CSS = """
-    Choose { align: center middle; background: transparent; }
     Choose OptionList {
         height: auto; max-height: 70vh; border: none; padding: 0; background: transparent;
         scrollbar-size-vertical: 1;
@@ -65,9 +89,8 @@ class Choose(ModalScreen[str | None]):
         self.heading, self.choices, self.chosen = title, tuple(choices), chosen
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes=self.FRAME_CLASSES):
-            yield Line(id="choose-title")
-            yield Options(
+        with Frame(classes=self.FRAME_CLASSES):
+            yield Menu(
                 *(Option(self.entry(title)) for _, title in self.choices),
                 markup=False,
                 compact=True,
@@ -75,7 +98,7 @@ class Choose(ModalScreen[str | None]):
             yield Line(id="choose-keys").add_class("quiet")
 
     def on_mount(self) -> None:
-        self.query_one("#choose-title", Line).show(Text(self.heading, style="bold"))
+        self.name_frame(self.heading)
         self.query_one("#choose-keys", Line).show(Text(self.KEYS))
         ids = [name for name, _ in self.choices]
         if ids:

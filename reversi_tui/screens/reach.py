@@ -19,7 +19,7 @@ class Reach(Choose):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run_it", "Run", id="reach.run", tooltip="Run the command"),
     ]
-    KEYS: ClassVar[str] = "enter copies the command   r runs it (on the gateway)   esc close"
+    KEYS: ClassVar[str] = "enter copy   r run on the gateway   esc close"
     FRAME_CLASSES: ClassVar[str] = "dialog wide"
 
     def __init__(self, title: str, ways: Sequence[Way]) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input
 
 from checker.model import printable
 from reversi_tui.actions.registry_forms import Box, Live
-from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame, LabelledInput, edged
+from reversi_tui.widgets.line import Banner
 
 FRAME = 8
-"""Lines of the border, the title, what it would do, and the keys."""
+"""Lines of the border, what it would do, and the buttons."""
 
 
-class RegistryForm(ModalScreen[Mapping[str, str] | None]):
+class RegistryForm(Modal[Mapping[str, str] | None]):
     """Returns the texts once all are valid and change something; None after escape."""
 
     DEFAULT_CSS = """
@@ -46,21 +46,19 @@ class RegistryForm(ModalScreen[Mapping[str, str] | None]):
         self.touched: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog wide"):
-            yield Line(id="form-title")
+        with Frame(classes="dialog wide"):
             with VerticalScroll(id="form-fields", can_focus=False):
                 for box in self.boxes:
-                    yield Static(box.label, markup=False)
-                    yield Input(box.value, id=box.id, compact=True, select_on_focus=True)
+                    yield LabelledInput(box.label, box.value, id=box.id, selects=True)
                     yield Banner(id=f"error-{box.id}").add_class("error")
             yield Banner(id="form-error").add_class("error")
             yield Banner(id="form-would").add_class("quiet")
-            yield Static("enter next, then go on   ctrl+s go on   esc cancel", classes="quiet")
+            with Horizontal(classes="buttons"):
+                yield Button(edged(self.app, "Cancel (esc)"), id="leave", compact=True)
+                yield Button(edged(self.app, "Go on (ctrl+s)"), id="go-on", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#form-title", Line).show(Text(self.heading, style="bold"))
-        for field in self.query(Input):
-            field.cursor_blink = False
+        self.name_frame(self.heading)
         self.query(Input).first().focus()
 
     def on_resize(self) -> None:
@@ -84,6 +82,7 @@ class RegistryForm(ModalScreen[Mapping[str, str] | None]):
         for box in self.boxes:
             error = found.errors.get(box.id, "") if box.id in self.touched else ""
             self.query_one(f"#error-{box.id}", Banner).show(error)
+            self.query_one(f"#{box.id}", LabelledInput).mark(wrong=bool(error))
         error = found.errors.get("", "") if self.touched else ""
         self.query_one("#form-error", Banner).show(error)
         self.query_one("#form-would", Banner).show(printable_lines(found.lines))
@@ -95,6 +94,12 @@ class RegistryForm(ModalScreen[Mapping[str, str] | None]):
             self.action_go_on()
         else:
             self.focus_next()
+
+    def on_button_pressed(self, pressed: Button.Pressed) -> None:
+        if pressed.button.id == "go-on":
+            self.action_go_on()
+        else:
+            self.action_leave()
 
     def action_go_on(self) -> None:
         """Return the texts, or show what is wrong with them."""

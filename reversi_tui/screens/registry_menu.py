@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from checker.control.outcome_words import told
 from checker.model import CheckerError, NodeName, Port, printable
 from checker.rows.cells import safe
 from checker.rows.row import NO_PORT, Row
@@ -112,9 +113,7 @@ class RegistryMenu:
         desk.push(Confirm(f"{word.capitalize()}: {name}?", text, yes=word, lock=lock), answered)
 
     def report(self, act: Act, name: NodeName, changed: Changed) -> None:
-        files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
-        state = "done" if changed.done else "not done"
-        self.desk.voice.note(f"{changed.node}: {word_of(act)} {state}: {changed.sentence}{files}")
+        self.desk.voice.note(f"{changed.node}: {told(act, changed.whole, done=changed.done)}")
         if not changed.done:
             self.gone.discard(name)
         elif changed.node != name:
@@ -133,7 +132,7 @@ class RegistryMenu:
         return True
 
     def refuse(self, act: Act, name: NodeName, error: CheckerError) -> None:
-        self.desk.voice.note(f"{safe(name)}: {word_of(act)} not done: {error}")
+        self.desk.voice.note(f"{safe(name)}: {told(act, str(error), done=False)}")
 
 
 def word_of(act: Act) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checker.rows.row import Key, Row
 from checker.state.errors import StateError
+from reversi_tui.actions.footer import about
 from reversi_tui.actions.on_sheet import by_key, sheet_keys
 from reversi_tui.actions.ssh import by_hand
 from reversi_tui.messages import PastRead
@@ -49,7 +50,7 @@ class RowDetail:
             acts=by_key(desk.actions),
             call=self.call,
             walk=self.walk,
-            keys=lambda width: sheet_keys(desk.actions, desk.off, width),
+            keys=lambda row, width: sheet_keys(desk.actions, desk.off, about(row), width),
         )
         sheet = Detail(row, looks.palette, ascii_only=looks.ascii_only, doors=doors)
         sheet.place, sheet.moment = self.place_of(row.key), desk.moment()

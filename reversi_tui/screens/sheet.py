@@ -7,14 +7,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from reversi_tui.widgets.line import Line
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame
+from reversi_tui.widgets.line import Line, is_same
+from reversi_tui.widgets.page import Scroller
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(Modal[None]):
     """The arrows scroll, escape closes. It fills a small terminal, but not a large one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,24 +36,23 @@ class Sheet(ModalScreen[None]):
         self.shown = Text()
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet"):
-            yield Line(id="sheet-title")
-            with VerticalScroll(id="sheet-scroll"):
+        with Frame(classes="sheet"):
+            with Scroller(id="sheet-scroll"):
                 yield Static("", id="sheet-text", markup=False)
             yield Line(id="sheet-keys").add_class("quiet")
 
     def on_mount(self) -> None:
-        self.query_one("#sheet-title", Line).show(Text(self.heading, style="bold"))
+        self.name_frame(self.heading)
         self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
 
     @property
     def is_whole(self) -> bool:
         """Whether its parts are there; while it opens or closes they are not."""
-        return bool(self.query("#sheet-title")) and bool(self.query("#sheet-text, #sheet-page"))
+        return bool(self.query("#sheet-keys")) and bool(self.query("#sheet-text, #sheet-page"))
 
     def show(self, text: Text, *, at_end: bool = False) -> None:
         """Show this text, if it is new; `at_end` shows its last lines."""
-        if text != self.shown or text.spans != self.shown.spans:
+        if not is_same(text, self.shown):
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)
             if at_end:

@@ -8,24 +8,21 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
 from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.screens.modal import Modal
+from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
 
-class SortBy(ModalScreen[tuple[str, bool] | None]):
+class SortBy(Modal[tuple[str, bool] | None]):
     """Returns the id of a column, and whether to reverse the order; None after escape.
 
     Choosing the present column reverses the order; counts and latency begin with the largest.
     """
 
-    DEFAULT_CSS = """
-    SortBy { align: center middle; background: transparent !important; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="sorting.leave", tooltip="Leave the order as it is"),
         Binding(
@@ -45,14 +42,13 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         self.typed = ""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="sheet") as box:
+        with Frame(classes="sheet") as box:
             box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
-            yield Line(id="chooser-title")
             yield Lister(
                 self.text_of(name, tip)
                 for name, tip in ((column.id, column.tip) for column in COLUMNS)
             )
-            yield Line(id="chooser-keys")
+            yield Line(id="chooser-keys").add_class("quiet")
 
     def text_of(self, name: str, tip: str) -> str:
         arrow = ("v" if self.backwards else "^") if name == self.sort_by else " "
@@ -71,7 +67,7 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         return self.query_one(Lister)
 
     def renew(self) -> None:
-        self.query_one("#chooser-title", Line).show(Text(f"Sort by {self.typed}", style="bold"))
+        self.name_frame(f"Sort by {self.typed}")
 
     def on_key(self, key: events.Key) -> None:
         """Go to the first column that begins with the typed letters; one that does not fit starts a

@@ -15,12 +15,14 @@ from reversi_tui.messages import Dressed, Typed
 from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.help import Help
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sorting import SortBy
 from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
+from reversi_tui.settings.presets import all_keys
 from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
@@ -36,8 +38,13 @@ class TableView:
     def __init__(self, desk: Desk, filter_bar: FilterBar, jump_bar: Bar) -> None:
         self.desk, self.view, self.table = desk, desk.view, desk.table
         self.filter_bar, self.jump_bar = filter_bar, jump_bar
+        filter_bar.vocabulary = Vocabulary(desk.view.rows.values, desk.moment)
         self.jumped_from: Key | None = None
         """The row where the last jump began."""
+        self.sought: str | None = None
+        """What was jumped to last; empty after a filter, which each row shown matches. None:
+        neither was used yet.
+        """
         self.filtered_from: Selected | None = None
         """The row that was selected when the filter was opened; None while it is closed."""
 
@@ -48,6 +55,8 @@ class TableView:
             "act.mark_all": self.mark_all,
             "find.filter": self.open_filter,
             "find.jump": self.open_jump,
+            "find.next": partial(self.jump_on, 1),
+            "find.previous": partial(self.jump_on, -1),
             "view.faults": self.switch_faults,
             "view.groups": self.switch_groups,
             "view.unfold": partial(self.unfold, True),
@@ -109,6 +118,7 @@ class TableView:
     def open_jump(self) -> None:
         self.jumped_from = self.table.cursor
         self.jump_bar.open("")
+        self.desk.voice.renew()
 
     def typed(self, message: Typed) -> None:
         """Follow what is typed into a bar."""
@@ -139,8 +149,22 @@ class TableView:
         place = back if found is None else found
         if place is not None:
             self.table.select(place)
+        if asked and message.final:
+            self.sought = asked
         if asked and found is None and message.final:
             self.desk.voice.say(f"no node shown is called {printable(message.text)}")
+
+    def jump_on(self, step: int) -> None:
+        """Go to the next row with what was looked for last, or to the previous one."""
+        if self.sought is None:
+            key = self.desk.key_of("find.jump")
+            self.desk.voice.say(f"nothing to look for yet: {key} jumps to a node, / filters")
+            return
+        place = self.view.find_on(self.sought, self.table.last_place, step)
+        if place is not None:
+            self.table.select(place)
+        elif self.view.order:
+            self.desk.voice.say(f"no node shown is called {printable(self.sought)}")
 
     def filter(self, text: str, *, final: bool) -> None:
         where = self.table.where
@@ -154,6 +178,7 @@ class TableView:
             if sentence:
                 self.desk.voice.say(sentence)
             self.filter_bar.keep(text)
+            self.sought = "" if text else self.sought
             self.filtered_from = None
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)
@@ -284,6 +309,7 @@ class TableView:
 
     def help(self) -> None:
         desk = self.desk
-        keys = moves(dict(desk.dependencies.preferences.keys))
+        wanted = desk.dependencies.preferences
+        keys = moves(all_keys(wanted.preset, wanted.keys))
         sections = help_sections(desk.actions, keys, read_only=desk.dependencies.acts.read_only)
         desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))

@@ -19,6 +19,7 @@ from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key, Row, Share
 from checker.rows.uptimes import Reported
 from checker.state.errors import StateError
+from reversi_tui.actions.footer import line
 from reversi_tui.actions.writing import NotWritten, write_new
 from reversi_tui.messages import Typed
 from reversi_tui.reader.uptimes import last_month
@@ -35,8 +36,10 @@ from reversi_tui.rows.uptime_figures import (
     needed,
     title_text,
 )
+from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Desk
+from reversi_tui.settings.presets import key_on
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.bar import FilterBar
 from reversi_tui.widgets.line import Banner, Line
@@ -47,8 +50,11 @@ AGAIN_S = 300.0
 SOON_S = 0.05
 POOR = 0.95
 """A smaller share has the color of what is down."""
-KEYS = "↑ ↓ move  enter row  / filter  g by tag  o sort  w write CSV  esc close"
-TAG_KEYS = "↑ ↓ move  enter forwards  / filter  g ungroup  o sort  w write CSV  esc close"
+KEYS, TAG_KEYS = (
+    (("enter", row), ("/", "filter"), ("{}", group), ("o", "sort"), ("w", "write CSV"))
+    for row, group in (("row", "by tag"), ("forwards", "ungroup"))
+)
+"""The keys; the one that groups is the operator's own."""
 
 
 def bound(keys: str, call: str, title: str, tip: str) -> Binding:
@@ -71,6 +77,7 @@ class Uptime(Screen[Key | None]):
         bound("enter", "open", "Row", "Go to the row, or show the forwards of the tag"),
         bound("escape", "clear", "Clear", "Clear the filter, else go back to the table"),
         bound("q,u", "close", "Close", "Go back to the table"),
+        bound("question_mark,f1", "app.help", "Help", "Show all keys"),
     ]
 
     def __init__(self, desk: Desk, text: str) -> None:
@@ -82,8 +89,10 @@ class Uptime(Screen[Key | None]):
         self.columns: tuple[Cell, ...] = ()
         self.is_read = self.is_reading = False
         self.trouble = ""
+        self.group_key = key_on(desk.dependencies.preferences.preset, "uptime.groups", "g")
         self.lines = Lines(self.draw, lambda: desk.looks.cursor)
         self.bar = FilterBar(desk.dependencies.preferences.history)
+        self.bar.vocabulary = Vocabulary(self.rows, desk.moment)
 
     def compose(self) -> ComposeResult:
         yield Line(id="uptime-title")
@@ -178,12 +187,19 @@ class Uptime(Screen[Key | None]):
         texts = {
             "#uptime-title": Text(title, style="bold"),
             "#uptime-heading": Text(self.heading(), style=self.desk.looks.palette.heading),
-            "#uptime-keys": Text(TAG_KEYS if self.by_tag else KEYS),
+            "#uptime-keys": self.keys_line(),
         }
         for name, text in texts.items():
             self.query_one(name, Line).show(text)
         self.query_one("#trouble", Banner).show(self.trouble)
-        self.query_one("#uptime-keys", Line).add_class("quiet")
+
+    def keys_line(self) -> Text:
+        """The keys that work now."""
+        if self.bar.display:
+            return line(self.bar.hints, ("f1", "help"), self.size.width)
+        hints = TAG_KEYS if self.by_tag else KEYS
+        own = tuple((key.format(self.group_key), word) for key, word in hints)
+        return line((*own, ("esc", "close")), ("?", "help"), self.size.width)
 
     def fit(self) -> None:
         """Choose the columns that fit; the scroll bar's cell stays free."""

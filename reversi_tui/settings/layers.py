@@ -15,7 +15,12 @@ from reversi_tui.settings.preferences import DEFAULT, Layer, Preferences, combin
 from reversi_tui.settings.views import described
 from reversi_tui.settings.xdg import xdg_folder
 
-WORDS = {"sort_by": "sort", "backwards": "reverse", "filter_text": "filter"}
+WORDS = {
+    "sort_by": "sort",
+    "backwards": "reverse",
+    "filter_text": "filter",
+    "preset": "keys.preset",
+}
 """Fields of Preferences whose setting has another name."""
 NOT_SHOWN = ("keys", "commands", "views", "remarks", "history", "origins")
 

@@ -11,6 +11,7 @@ from checker.model import SSH_USER, CheckerError
 from checker.nearest import did_you_mean
 from reversi_tui.rows.columns import column_named
 from reversi_tui.rows.palette import THEMES
+from reversi_tui.settings.presets import DEFAULT_KEYS, PRESETS, origin_of, typed_first
 from reversi_tui.settings.views import SHIPPED, NamedView, merged
 
 MOST_FILTERS = 50
@@ -49,7 +50,8 @@ class Preferences:
     filter_text: str = ""
     faults_only: bool = False
     grouped: bool = False
-    theme: str = "terminal"
+    theme: str = "dark"
+    """With 16 colours, dark and light look as `terminal`."""
     mouse: bool | None = None
     """None: on, but off over SSH."""
     bell: bool = False
@@ -60,8 +62,10 @@ class Preferences:
     """For more targets than this, the operator must type the count."""
     shell_user: str = ""
     """The user of a shell on a node; empty: ssh decides."""
+    preset: str = DEFAULT_KEYS
+    """The preset of keys that the others change."""
     keys: tuple[tuple[str, str], ...] = ()
-    """Action ids and their keys, unless they are the default."""
+    """Action ids and their keys, the preset's too, unless they are the default."""
     commands: tuple[Command, ...] = ()
     views: tuple[NamedView, ...] = SHIPPED
     remarks: tuple[str, ...] = ()
@@ -112,9 +116,14 @@ def combined(layers: Iterable[Layer]) -> Preferences:
         views += layer.views
         remarks += layer.remarks
         origins.update(dict.fromkeys(names, layer.origin))
+    preset = str(values.get("preset", DEFAULT_KEYS))
+    of_preset = dict.fromkeys(
+        (f"keys.{action}" for action in PRESETS[preset].keys), origin_of(preset)
+    )
+    origins = {**of_preset, **origins}
     return Preferences(
         **values,
-        keys=tuple(keys.items()),
+        keys=tuple({**PRESETS[preset].keys, **keys}.items()),
         commands=tuple(commands.values()),
         views=merged(views),
         remarks=tuple(remarks),
@@ -154,9 +163,12 @@ def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, st
         (f"command {command.name}", command.key, f"command.{command.name}")
         for command in preferences.commands
     ]
-    # the default ones first, so that the error names the origin of the operator's choice
-    for owner, keys, name in sorted(asked, key=lambda one: one[2] in preferences.origins):
-        for key in filter(None, keys.split(",")):
+    # the operator's choice last, so that the error names its origin
+    ranks = {DEFAULT: 0, origin_of(preferences.preset): 1}
+    for owner, keys, name in sorted(
+        asked, key=lambda one: ranks.get(preferences.origin(one[2]), 2)
+    ):
+        for key in {typed_first(key) for key in keys.split(",") if key}:
             if key in owners:
                 raise KeyTwice(key, owners[key], owner, preferences.origin(name))
             owners[key] = owner

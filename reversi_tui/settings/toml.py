@@ -19,6 +19,7 @@ from reversi_tui.settings.preferences import (
     parse_theme,
     parse_user,
 )
+from reversi_tui.settings.presets import UnknownPreset, parse_preset
 
 FILE_KEYS = ("console", "command", "view")
 """Of the operator's own file; the gateway's has no views."""
@@ -46,6 +47,8 @@ SIGNS = {
     "low_line": "underscore",
 }
 """Textual's names where they differ from Unicode's."""
+PRESET = "preset"
+"""The key in `[console.keys]` that is not an action."""
 COMMAND_KEYS = ("name", "key", "title", "argv", "dangerous", "terminal")
 
 
@@ -57,10 +60,12 @@ def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
     if not isinstance(console, dict):
         raise ConfigError(path, "console must be a table; write [console]")
     refuse_unknown(path, "console: ", console, CONSOLE_KEYS)
+    keys = keys_in(path, console.get("keys", {}))
+    preset = keys.pop(PRESET, "")
     return Layer(
         origin=str(path),
-        values=values_in(path, console),
-        keys=keys_in(path, console.get("keys", {})),
+        values={**values_in(path, console), **({"preset": preset} if preset else {})},
+        keys=keys,
         commands=commands_in(path, table.get("command", [])),
     )
 
@@ -105,7 +110,7 @@ def texts_in(path: Path, key: str, value: Any) -> tuple[str, ...]:
 
 
 def keys_in(path: Path, table: Any) -> dict[str, str]:
-    """The keys in `[console.keys]`, by action. Raises ConfigError."""
+    """The keys in `[console.keys]`, by action, and the name of a preset. Raises ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError(path, "console: keys must be a table; write [console.keys]")
     found: dict[str, str] = {}
@@ -119,9 +124,20 @@ def keys_in(path: Path, table: Any) -> dict[str, str]:
             {
                 action: key_in(path, f"console: keys: {action}", key)
                 for action, key in within.items()
+                if action != PRESET
             }
         )
+    if PRESET in table:
+        found[PRESET] = preset_in(path, table[PRESET])
     return found
+
+
+def preset_in(path: Path, value: Any) -> str:
+    """The name of a preset of keys. Raises ConfigError."""
+    try:
+        return parse_preset(text_in(path, f"console: keys: {PRESET}", value))
+    except UnknownPreset as error:
+        raise ConfigError(path, f"console: keys: {error}") from error
 
 
 def key_in(path: Path, where: str, value: Any) -> str:

@@ -9,6 +9,8 @@ from functools import partial
 from textual.drivers import linux_driver
 
 from reversi_tui.terminal.clipboard import BEL, ESC, UNABLE
+from reversi_tui.terminal.environment import COLOURLESS
+from reversi_tui.terminal.styles import Shortener
 
 KEEP_TITLE, OLD_TITLE = f"{ESC}[22;2t", f"{ESC}[23;2t"
 """Puts the window's title on the terminal's stack, and takes it back from there. Source:
@@ -45,6 +47,12 @@ class Driver(linux_driver.LinuxDriver):
                 self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - there is no public way
                 return
 
+    def write(self, data: str) -> None:
+        is_old = os.environ.get("TERM", "") in COLOURLESS
+        super().write(data if is_old else self.styles.shortened(data))
+
+    styles = Shortener()
+
     title = ""
     """Of the window; empty: the old one."""
 
@@ -58,6 +66,7 @@ class Driver(linux_driver.LinuxDriver):
         self.write(title_sequence(title))
 
     def start_application_mode(self) -> None:
+        self.styles = Shortener()
         super().start_application_mode()  # type: ignore[no-untyped-call] # of Textual
         title, self.title = self.title, ""
         if title:  # the terminal was lent, and is ours again

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from reversi_tui.widgets.line import drawn
+from reversi_tui.widgets.line import drawn, is_same
 
 BLANK = (" ", "")
 
@@ -24,7 +24,7 @@ class Block(Widget):
 
     def show(self, text: Text) -> None:
         """Show this text; repaint what differs from the one before."""
-        if text == self.text and text.spans == self.text.spans:
+        if is_same(text, self.text):
             return
         before, self.text = self.lines, text
         self.lines = list(drawn(self, text).split("\n", allow_blank=True))

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from reversi_tui.rows.event_text import STATUS_OF, cells
 from reversi_tui.rows.event_window import Window
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.widgets.cursor_keys import cursor_keys
+from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
 from reversi_tui.widgets.looks import Looks
 
 Look = tuple[tuple[str, str, str], bool]
@@ -25,7 +25,7 @@ Look = tuple[tuple[str, str, str], bool]
 WHEEL = 3
 
 
-class EventList(Widget, can_focus=True):
+class EventList(Widget, HalfPages, can_focus=True):
     """The cursor stays on its event, whatever comes; at the end of the log it follows."""
 
     DEFAULT_CSS = """

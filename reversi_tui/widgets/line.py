@@ -18,6 +18,11 @@ def drawn(widget: Widget, text: Text) -> Text:
     )
 
 
+def is_same(one: Text, other: Text) -> bool:
+    """Whether both look the same."""
+    return one == other and one.spans == other.spans and one.style == other.style
+
+
 class Line(Static):
     """One line, cut at the terminal's edge. Markup in its text has no effect."""
 
@@ -30,7 +35,7 @@ class Line(Static):
         self.shown = Text()
 
     def show(self, text: Text) -> None:
-        if text != self.shown or text.spans != self.shown.spans:
+        if not is_same(text, self.shown):
             self.shown = text
             self.update(drawn(self, text), layout=False)
 

@@ -14,10 +14,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from reversi_tui.widgets.cursor_keys import cursor_keys
+from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(ScrollView, HalfPages, can_focus=True):
     """The owner draws each line, and says how many there are."""
 
     DEFAULT_CSS = """

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from reversi_tui.widgets.block import differing
+from reversi_tui.widgets.cursor_keys import SCROLL_CALLS, HalfPages, cursor_keys
 
 
-class Page(ScrollView, can_focus=True):
+class Scroller(VerticalScroll, HalfPages):
+    """What it holds scrolls by the operator's own keys, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", SCROLL_CALLS)]
+
+    def action_move(self, step: int) -> None:
+        self.scroll_relative(y=step, animate=False)
+
+
+class Page(ScrollView, HalfPages, can_focus=True):
     """Arrows, page keys, home and end scroll. Its writer breaks the lines."""
 
     DEFAULT_CSS = """
@@ -21,9 +34,14 @@ class Page(ScrollView, can_focus=True):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [*cursor_keys("line", SCROLL_CALLS)]
+
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self.lines: list[Text] = []
+
+    def action_move(self, step: int) -> None:
+        self.scroll_relative(y=step, animate=False)
 
     def show(self, text: Text) -> None:
         """Show this text; repaint what differs from the one before."""

@@ -28,7 +28,7 @@ from reversi_tui.rows.layout import Place, fitted
 from reversi_tui.rows.tones import Tone, tone_of
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View, nearest
-from reversi_tui.widgets.cursor_keys import cursor_keys
+from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
@@ -74,7 +74,7 @@ class Choice:
     wide: bool = False
 
 
-class TunnelTable(ScrollView, can_focus=True):
+class TunnelTable(ScrollView, HalfPages, can_focus=True):
     """The cursor stays on its row, by key, wherever that moves. If the row goes by itself, there is
     no cursor until it comes back or a key moves it; if the operator hides it, the cursor moves to
     the nearest row.

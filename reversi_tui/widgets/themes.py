@@ -38,8 +38,33 @@ def theme_of(palette: Palette) -> Theme:
         surface=OWN,
         panel=OWN,
         boost=OWN,
-        variables=variables(OWN, OWN, OWN),
+        variables=variables(OWN, OWN, OWN)
+        | {
+            "edge": OWN,
+            "raised": OWN,
+            "field": OWN,
+            "chosen": OWN,
+            "chosen-text": OWN,
+            "backdrop": "transparent",
+        },
     )
+
+
+LAYERS = {
+    "dark": {
+        "edge": "#6e7681",
+        "raised": "#161b22",
+        "field": "#0d1117",
+        "backdrop": "#010409 65%",
+    },
+    "light": {
+        "edge": "#6e7781",
+        "raised": "#ffffff",
+        "field": "#f0f3f6",
+        "backdrop": "#8c959f 55%",
+    },
+}
+"""The edge of an input, what lies above the table, what can be typed into, and the veil between."""
 
 
 def own_background(palette: Palette) -> Theme:
@@ -62,7 +87,9 @@ def own_background(palette: Palette) -> Theme:
         surface=palette.background,
         panel=palette.background,
         boost=palette.background,
-        variables=variables(palette.foreground, palette.background, colour(palette.dim)),
+        variables=variables(palette.foreground, palette.background, colour(palette.dim))
+        | LAYERS[palette.name]
+        | highlighted(palette.cursor),
     )
 
 
@@ -96,6 +123,19 @@ def variables(text: str, behind: str, quiet: str) -> dict[str, str]:
         "border-blurred": text,
         "button-focus-text-style": "bold reverse",
         "footer-background": behind,
+    }
+
+
+def highlighted(style: str) -> dict[str, str]:
+    """Variables for a focused button and a chosen line, from the style of the table's cursor."""
+    words = style.split()
+    text, behind = words[-3], words[-1]
+    return {
+        "chosen": behind,
+        "chosen-text": text,
+        "block-cursor-foreground": text,
+        "block-cursor-background": behind,
+        "block-cursor-text-style": "bold",
     }
 
 

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
-from textual.command import CommandPalette
 from textual.drivers import linux_driver
 from textual.scroll_view import ScrollView
 from textual.widgets import OptionList
 
 from reversi_tui.app import Console
-from reversi_tui.screens.picking import Options, Palette
+from reversi_tui.screens.picking import Options
 from reversi_tui.terminal import driver
 from reversi_tui.widgets.table import TunnelTable
 
@@ -29,7 +28,6 @@ from reversi_tui.widgets.table import TunnelTable
         pytest.param(Console, App, "_handle_exception", id="an uncaught exception"),
         pytest.param(Console, App, "_print_error_renderables", id="its traceback"),
         pytest.param(TunnelTable, ScrollView, "_scroll_update", id="the scroll bar"),
-        pytest.param(Palette, CommandPalette, "_action_command_list", id="the palette"),
     ],
 )
 def test_private_methods_that_we_override_take_the_same_arguments(
@@ -93,7 +91,7 @@ async def turn_the_page(kind: type[OptionList]) -> None:
 
 
 async def test_textual_still_fails_to_turn_the_page_of_a_list_without_room() -> None:
-    """Else delete `Options` and `Palette`."""
+    """Else delete the two overrides in `Options`."""
     with pytest.raises(KeyError):
         await turn_the_page(OptionList)
 

@@ -214,6 +214,19 @@ def test_a_name_is_found_by_its_beginning_before_its_middle() -> None:
     assert view.find("zz") is None
 
 
+def test_the_next_match_comes_after_the_last_one_from_the_other_end() -> None:
+    view = viewed()  # a, a, b
+
+    assert [view.find_on("A", place, 1) for place in (0, 1, 2)] == [1, 0, 0]
+    assert [view.find_on("a", place, -1) for place in (0, 1, 2)] == [1, 0, 1]
+    assert [view.find_on("", 2, 1), view.find_on("b", 2, 1), view.find_on("zz", 0, 1)] == [
+        0,
+        2,
+        None,
+    ]
+    assert View(Preferences()).find_on("a", 0, 1) is None
+
+
 @pytest.mark.parametrize(
     ("place", "remaining", "found"),
     [

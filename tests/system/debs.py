@@ -16,6 +16,8 @@ from tests.system.booted import Booted
 CHECKOUT = Path(__file__).parents[2]
 NAME = "reversi-ssh"
 NEWER = "99.0.0"
+EARLIER = "0.1.9"
+EARLIER_SCRIPTS = CHECKOUT / "tests/data/earlier_package"
 GATEWAY = "gateway.example.org"
 PLACES = """
 set -e
@@ -82,6 +84,8 @@ class Debs:
     present: Path
     tree: Path
     newer: Path
+    earlier: Path
+    """One that shipped neither units nor files in /etc: its `init` wrote the units there."""
 
 
 def make_debs(folder: Path) -> Debs:
@@ -89,27 +93,52 @@ def make_debs(folder: Path) -> Debs:
     build = [sys.executable, str(CHECKOUT / "packaging/build.py"), "--fast", "--dist", str(folder)]
     made = subprocess.run(build, check=True, capture_output=True, text=True, timeout=300).stdout
     source, present = map(Path, made.splitlines()[-2:])
-    tree, newer = folder / "tree", folder / f"{NAME}_newer.deb"
+    tree = folder / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", present, tree], check=True)
-    raised = folder / "raised"
-    shutil.copytree(tree, raised, symlinks=True, copy_function=os.link)
-    for place in (
+    newer = other_release(tree, folder / "newer", NEWER)
+    earlier = other_release(tree, folder / "earlier", EARLIER)
+    without_units(earlier)
+    return Debs(
+        source=source, present=present, tree=tree, newer=packed(newer), earlier=packed(earlier)
+    )
+
+
+def other_release(tree: Path, place: Path, version: str) -> Path:
+    """Copy the unpacked package as another version."""
+    shutil.copytree(tree, place, symlinks=True, copy_function=os.link)
+    for name in (
         "DEBIAN/control",
         "usr/lib/reversi/packages/checker/__init__.py",
         "usr/lib/reversi/bin/reversi-checker",
     ):
-        raise_version(raised / place)
-    pack = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(raised), str(newer)]
+        edit(place / name, r"\b\d+\.\d+\.\d+[.~]\w+", version)
+    return place
+
+
+def without_units(place: Path) -> None:
+    """Make it a package from before they were shipped."""
+    for name in ("etc", "usr/lib/systemd"):
+        shutil.rmtree(place / name)
+    (place / "DEBIAN/conffiles").unlink()
+    for script in EARLIER_SCRIPTS.glob("*.sh"):
+        edit(place / "DEBIAN" / script.stem, r"(?s).+", script.read_text(encoding="utf-8"))
+    texts = place / "usr/lib/reversi/packages/checker/install/unit_files.py"
+    edit(texts, r"Condition.*toml\\n|Environment.*\\n| \$ARGS", "")
+
+
+def packed(place: Path) -> Path:
+    made = place.with_suffix(".deb")
+    pack = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(place), str(made)]
     subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
-    return Debs(source=source, present=present, tree=tree, newer=newer)
+    return made
 
 
-def raise_version(file: Path) -> None:
-    """Replace the version in a file that another tree links to."""
-    text = re.sub(r"\b\d+\.\d+\.\d+[.~]\w+", NEWER, file.read_text(encoding="utf-8"))
+def edit(file: Path, pattern: str, text: str) -> None:
+    """Replace what matches in a file that another tree links to."""
+    changed = re.sub(pattern, lambda _: text, file.read_text(encoding="utf-8"))
     mode = file.stat().st_mode
     file.unlink()
-    file.write_text(text, encoding="utf-8")
+    file.write_text(changed, encoding="utf-8")
     file.chmod(mode)
 
 
@@ -129,6 +158,11 @@ class DebServer(Booted):
         known = self.folder / "dpkg"
         subprocess.run(["cp", "-a", "/var/lib/dpkg", known], check=True)
         self.must("sh", "-c", PLACES, "places", str(known), GATEWAY)
+
+    def unit(self) -> dict[str, str]:
+        """The service's settings, wherever its unit is."""
+        lines = self.must("systemctl", "cat", "reversi-checker.service").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def checker(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.run("env", "-i", *ENVIRONMENT, "reversi-checker", *words)

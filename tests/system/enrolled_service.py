@@ -28,6 +28,7 @@ def enrol(
 
     who = gateway.must(*user, "sh", file, "install", "--name", "mast").strip()
     assert state(gateway, manager, WAITING) == "active"
+    until(lambda: "mast" in gateway.ok("node", "pending"), "the daemon has stored who asks")
     gateway.ok("node", "accept", who)
     gateway.must("rm", f"{live}/next")
     gateway.must(*manager, "restart", WAITING)

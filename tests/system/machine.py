@@ -46,6 +46,7 @@ RuntimeDirectory keep writable.
 """
 PYTHON = "/opt/reversi/venv/bin/python"
 SSH_PORT = 2222
+KEY_FILE, KEYS = "/etc/reversi/authorized_keys", "/etc/reversi/keys"
 
 
 class Machine:
@@ -120,6 +121,12 @@ class Machine:
     def read(self, path: str) -> str:
         return self.must("cat", path)
 
+    def key_text(self) -> str:
+        """Every key line that sshd reads, in one file or in a file for each key."""
+        return self.must(
+            "sh", "-c", f"cat {KEY_FILE}; find {KEYS} -type f 2>/dev/null | sort | xargs -r cat"
+        )
+
     def has(self, path: str) -> bool:
         return self.run("test", "-e", path).returncode == 0
 
@@ -179,7 +186,7 @@ class Machine:
             "--no-new-privs",
             "env",
             f"NOTIFY_SOCKET={heard}",
-            *unit["ExecStart"].split(),
+            *unit["ExecStart"].removesuffix(" $ARGS").split(),
         ]
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(

@@ -63,8 +63,7 @@ class Backups:
 
     def has_its_node(self) -> None:
         """The key file follows, and the device, which was refused, need not wait."""
-        keys = "/etc/reversi/authorized_keys"
-        until(lambda: "reversi:office" in self.old.read(keys), "the key file follows")
+        until(lambda: "reversi:office" in self.old.key_text(), "sshd's keys follow")
         self.old.must("systemctl", "restart", "reversi-office.service")
         self.old.await_up("office")
 

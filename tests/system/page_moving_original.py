@@ -176,7 +176,7 @@ class Move:
             until(lambda port=device.port: not self.server.session(port), "its tunnel ends")  # type: ignore[misc]
 
     def is_closed(self) -> None:
-        assert "reversi:*" not in self.server.read("/etc/reversi/authorized_keys")
+        assert "reversi:*" not in self.server.key_text()
         self.interrupts_nothing()
 
     def stays(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
+from tests.system.machine import KEY_FILE, KEYS
 from tests.system.page_readers import Readers
 from tests.system.page_server import NAME
 from tests.system.page_steps import Step
@@ -57,6 +58,14 @@ class Fleet(Readers):
             server.must("ip", "address", "add", address, "dev", name)
             server.must("ip", "link", "set", name, "up")
 
+    def has_one_key_file(self) -> None:
+        assert " reversi:office\n" in self.old.read(KEY_FILE)
+        assert not self.old.has(KEYS)
+
+    def has_a_file_for_each_key(self) -> None:
+        assert " reversi:" not in self.old.read(KEY_FILE)
+        assert " reversi:office\n" in self.old.key_text()
+
     def is_of_the_new_release(self) -> None:
         assert self.old.type("git -C ~/reversi describe --tags") == "v0.1.0\n"
         self.old.await_up("office")
@@ -69,6 +78,7 @@ class Fleet(Readers):
     def add_later_keys(self) -> None:
         """Give the node all that 0.1.0 does not know in its file."""
         lines = 'x-site = "north"\\ntags = ["north"]\\nnote = "attic"'
+        lines += "\\nprobe_beating_every_s = 60"
         file = "/etc/reversi/nodes/office.toml"
         lasting = self.old.read(file).splitlines()
         self.expected = next(line for line in lasting if line.startswith("expect = "))
@@ -78,6 +88,7 @@ class Fleet(Readers):
         """The node has no key that 0.1.0 does not know."""
         text = self.old.read("/etc/reversi/nodes/office.toml")
         assert text.startswith('# x-site = "north"\n# tags = ["north"]\n# note = "attic"\n')
+        assert "\n# probe_beating_every_s = 60\n" in text
         assert '\n# expect = "hostkey"\n' in text
         self.old.await_up("office")
 
@@ -162,6 +173,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         ends=(0, 1),
         after=Fleet.is_of_the_new_release,
     ),
+    Step("sudo reversi-checker init --keys file", after=Fleet.has_one_key_file),
     Step("git -C ~/reversi checkout --quiet OLD"),
     Step("sudo rm -rf ~/reversi/build"),
     Step("sudo /opt/reversi/bin/pip install --quiet ~/reversi"),
@@ -170,13 +182,15 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo reversi-checker doctor", says="was written by a newer reversi", ends=(1,)),
     Step("sudo install -d -m 0700 /var/backups/reversi/newer"),
     Step("sudo mv /var/lib/reversi/state.db* /var/backups/reversi/newer/", after=Fleet.is_served),
+    Step("sudo reversi-checker init --keys fingerprint", after=Fleet.has_a_file_for_each_key),
     Step(
-        "grep -nE '^(x-|tags|note|host_key|expect.*hostkey)' /etc/reversi/nodes/*.toml",
+        "grep -nE '^(x-|tags|note|probe_beating|host_key|expect.*hostkey)'"
+        " /etc/reversi/nodes/*.toml",
         says='tags = ["north"]',
         before=Fleet.add_later_keys,
     ),
     Step(
-        "sudo sed -i -E 's/^(x-|tags|note|host_key|expect.*hostkey)/# &/'"
+        "sudo sed -i -E 's/^(x-|tags|note|probe_beating|host_key|expect.*hostkey)/# &/'"
         " /etc/reversi/nodes/*.toml",
         after=Fleet.has_only_comments,
     ),
@@ -196,7 +210,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         after=Fleet.is_served,
     ),
     Step(
-        r"sudo sed -i -E 's/^# (x-|tags|note|host_key|expect.*hostkey)/\1/'"
+        r"sudo sed -i -E 's/^# (x-|tags|note|probe_beating|host_key|expect.*hostkey)/\1/'"
         " /etc/reversi/nodes/*.toml",
         after=Fleet.has_its_tags_again,
     ),
@@ -300,7 +314,10 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
-    Step("printf '%s\\n' '*.key' .installed.json nodes/.lock | sudo tee /etc/reversi/.gitignore"),
+    Step(
+        "printf '%s\\n' '*.key' .installed.json nodes/.lock keys keys.list"
+        " | sudo tee /etc/reversi/.gitignore"
+    ),
     Step("sudo git -C /etc/reversi add ."),
     Step("sudo git -C /etc/reversi commit --quiet --message 'The registry'"),
     Step("sudo reversi-checker node set office --deadline 8", says="deadline"),

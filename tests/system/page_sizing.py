@@ -17,5 +17,8 @@ SIZING: tuple[Step[PageServer], ...] = (
     Step("sudo reversi-checker doctor", says="logins at once", ends=(0, 1)),
     Step("journalctl -t sshd -t sshd-session --since today --grep MaxStartups", ends=(0, 1)),
     Step("sudo reversi-client build office --beat 60", says="wrote office.sh"),
-    Step("sudo systemctl restart reversi-checker"),
+    Step(
+        "sudo reversi-checker node set office --probe-beating-every 300",
+        says="while it beats, probed every default -> 300 s",
+    ),
 )

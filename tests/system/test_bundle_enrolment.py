@@ -69,6 +69,7 @@ def asks(gateway: Gateway, box: Box, kit: Kit, id_: str, *forward: str) -> tuple
     box.await_state("pending", WAITING.format(id_))
     assert re.fullmatch(rf"{id_}-7@SHA256:[A-Za-z0-9+/]{{43}}\n", said.stdout)
     assert f" node accept {said.stdout}" in said.stderr
+    until(lambda: f"{id_}-7" in gateway.ok("node", "pending"), "the daemon has stored who asks")
     return file, said.stdout.strip()
 
 

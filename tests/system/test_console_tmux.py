@@ -20,6 +20,7 @@ from checker.control.client import operator_name
 from checker.model import EventKind, NodeName, ProcessId, Status
 from checker.state.store import open_reader
 from tests.programs import require
+from tests.reversi_tui.console.hands import Hands
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 from tests.system.accounts import Mode
 from tests.system.box_server import BoxServer
@@ -111,19 +112,21 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
         process.send_signal(signal.SIGSTOP)
         gateway.await_status(device, Status.HUNG)
 
-        terminal.press("/")
-        terminal.type("status:hung")
-        terminal.press("Enter")
+        hands = Hands(terminal)
+        hands.press("/")
+        hands.type("status:hung")
+        hands.press("Enter")
         terminal.until(
             lambda lines: (
                 shown_pid(lines, device, "hung") == session.pid and not row_of(lines, other)
             ),
             "only the hung row",
         )
-        terminal.press("k")
+        hands.press("k")
         terminal.shows("Cancel (n)", f"sshd {session.pid}")
-        terminal.press("y")
-        terminal.shows(f"{device.node} port {device.ports[0]}: kill done")
+        hands.press("y")
+        terminal.shows(f"{device.node} port {device.ports[0]}: sshd ")
+        assert hands.count == 5
 
         assert is_gone(session)
         assert not accepts(device.ports[0])
@@ -204,7 +207,7 @@ def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
         second.reconnect()
         terminal.type("2")
         terminal.press("Enter")
-        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: kill done")
+        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: sshd ")
         terminal.until(second.is_refused, "the replaced tunnel is left alone")
         assert is_gone(first.session)
         assert not is_gone(second.session)
@@ -257,10 +260,14 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         )
         before = row_of(terminal.lines(), device)
 
-        terminal.press("s")
+        hands = Hands(terminal)
+        hands.press("j")
+        hands.type(device.node)
+        hands.press("Enter", "s")
         terminal.shows("authenticity of host", "(yes/no")
-        terminal.type("yes\n")
+        hands.type("yes\n")
         terminal.shows("Permanently added")
+        assert hands.count == 5
         terminal.type("stty -echo; echo the sum is $((40 + 2)) $SSH_CONNECTION.\n")
         terminal.shows("the sum is 42", f" {server.port}.")
         terminal.type("exit\n")
@@ -268,7 +275,8 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
 
         lines = terminal.until(lambda lines: row_of(lines, device), "the row is back")
         assert row_of(lines, device)[:60] == before[:60]
-        assert lines[0].startswith("reversi") and "daemon running" in lines[0]
+        assert lines[0].startswith("reversi")
+        assert "daemon running" in lines[0]
         open_and_close_the_help(terminal)
         changed_key(tmp_path / "known_hosts", tmp_path)
         terminal.press("s")

@@ -15,7 +15,7 @@ import pytest
 from checker import __version__
 from tests.programs import require
 from tests.system.clients import Connection, Device
-from tests.system.debs import CHECKOUT, GATEWAY, NEWER, Debs, DebServer
+from tests.system.debs import CHECKOUT, EARLIER, GATEWAY, NEWER, Debs, DebServer
 from tests.system.harness import FAST
 from tests.system.page_blocks import commands
 from tests.system.waiting import until
@@ -30,6 +30,10 @@ DOCTOR = "sudo reversi-checker doctor"
 ROLL_BACK = "sudo apt install --allow-downgrades ./reversi-ssh_OLD.deb"
 REMOVE = "sudo apt remove reversi-ssh"
 PURGE = "sudo apt purge reversi-ssh"
+METRICS = "reversi-metrics.service"
+UNITS = (SERVICE, "reversi-keys.path", METRICS, "reversi-keys.service")
+OPTIONS = "/etc/default/reversi-metrics"
+CHANGED = 'ARGS="--per node"\n'
 OLD_LINKS = [f"/usr/local/bin/reversi-{name}" for name in ("checker", "client", "tui")]
 FROM_OPT = (
     f"sudo rm {' '.join(OLD_LINKS)}",
@@ -103,11 +107,11 @@ class World:
 
     def change_release(self, line: str, version: str) -> None:
         daemon = self.server.main_pid(SERVICE)
-        keys = self.server.read("/etc/reversi/authorized_keys")
+        keys = self.server.key_text()
         self.type_undisturbed(line)
         assert self.server.main_pid(SERVICE) not in {0, daemon}
         assert self.server.type("reversi-checker --version") == f"reversi-checker {version}\n"
-        assert self.server.read("/etc/reversi/authorized_keys") == keys
+        assert self.server.key_text() == keys
 
 
 def hurry(server: DebServer) -> None:
@@ -120,6 +124,26 @@ def faults(server: DebServer) -> set[str]:
     """What the doctor finds wrong; the clock and the disk are not ours to judge."""
     found = json.loads(server.checker("doctor", "--json").stdout)["checks"]
     return {one["name"] for one in found if one["ok"] is False} - {"clock", "disk"}
+
+
+def in_etc(server: DebServer) -> set[str]:
+    """Our units that are in /etc, where each takes the place of one of the package."""
+    return {name for name in UNITS if server.has(f"/etc/systemd/system/{name}")}
+
+
+def enabled(server: DebServer) -> dict[str, str]:
+    """Of each unit that starts at boot: the file that its link names."""
+    links = {name: f"/etc/systemd/system/multi-user.target.wants/{name}" for name in UNITS}
+    return {
+        name: server.must("readlink", "-f", link).strip()
+        for name, link in links.items()
+        if server.has(link)
+    }
+
+
+def options_in_use(server: DebServer) -> str:
+    """The command line of the metrics' process."""
+    return server.must("cat", f"/proc/{server.main_pid(METRICS)}/cmdline")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +170,11 @@ def world(server: DebServer, debs: Debs, etc: dict[str, bytes]) -> Iterator[Worl
     assert etc
     install, init, add, build, status = five_commands()
     server.type(install)
+    assert enabled(server) == {}
+    server.must("systemctl", "start", SERVICE)
+    assert server.main_pid(SERVICE) == 0, "it waits for init"
     server.type(init)
+    assert in_etc(server) == set()
     hurry(server)
     for line in (add, build):
         server.type(line)
@@ -154,6 +182,7 @@ def world(server: DebServer, debs: Debs, etc: dict[str, bytes]) -> Iterator[Worl
     port = re.search(r"port = (\d+)", server.read("/etc/reversi/nodes/office.toml"))
     assert port is not None
     server.bring(debs.newer, "reversi-ssh_NEW.deb")
+    server.bring(debs.earlier, "reversi-ssh_EARLIER.deb")
     with closing(server.service()) as target:
         device = server.add("shed", 20500, target.port)
         ports = {"office": int(port[1]), "shed": 20500}
@@ -180,7 +209,7 @@ def test_five_commands_of_the_readme_bring_the_first_tunnel_up(world: World) -> 
     assert not world.server.has("/tmp/office.sh")
     world.server.ok("init", "--root", "/root/tree")
     unit = world.server.read(f"/root/tree/etc/systemd/system/{SERVICE}")
-    assert "\nExecStart=/usr/lib/reversi/bin/python3 -I -m checker serve\n" in unit
+    assert "\nExecStart=/usr/lib/reversi/bin/python3 -I -m checker serve $ARGS\n" in unit
 
 
 def test_upgrade_and_rollback_end_no_tunnel_and_refuse_no_login(world: World) -> None:
@@ -188,11 +217,36 @@ def test_upgrade_and_rollback_end_no_tunnel_and_refuse_no_login(world: World) ->
 
     world.change_release(UPGRADE, NEWER)
     world.change_release(ROLL_BACK, __version__)
+    assert in_etc(world.server) == set()
+
+
+def test_units_move_to_etc_with_a_rollback_and_back_to_the_package(world: World) -> None:
+    server = world.server
+    server.write(OPTIONS, CHANGED)
+    assert server.checker("init", "--metrics").returncode == 0
+    assert options_in_use(server).endswith("--per\0node\0")
+
+    world.change_release(ROLL_BACK.replace("OLD", "EARLIER"), EARLIER)
+
+    assert in_etc(server) == set(UNITS)
+    assert enabled(server) == {name: f"/etc/systemd/system/{name}" for name in UNITS[:3]}
+    assert "ConditionPathExists" not in server.unit()
+    assert server.main_pid(METRICS) != 0
+    assert server.checker("init").stdout == "nothing to do\n"
+
+    world.change_release("sudo apt install ./reversi-ssh_OLD.deb", __version__)
+
+    assert in_etc(server) == set()
+    assert enabled(server) == {name: f"/usr/lib/systemd/system/{name}" for name in UNITS[:3]}
+    assert server.checker("init").stdout == "nothing to do\n"
+    assert faults(server) == set()
+    assert server.read(OPTIONS) == CHANGED
+    assert options_in_use(server).endswith("--per\0node\0")
 
 
 def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: World) -> None:
     server, before = world.server, world.holders()
-    keys = server.read("/etc/reversi/authorized_keys")
+    keys = server.key_text()
 
     assert "sshd lets the devices in" in server.type(REMOVE)
 
@@ -202,6 +256,7 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
     assert server.main_pid(SERVICE) == 0
     assert world.tunnel.beat() == 0
     assert world.holders() == before
+    assert server.read(OPTIONS) == CHANGED
     assert [world.device.verdict("check"), world.device.verdict("claim", "first")] == [0, 0]
     with closing(replace(world.device, ports=(), targets=()).connect("hold", "second")) as other:
         assert other.beat() == 0
@@ -212,7 +267,7 @@ def test_without_the_package_devices_get_in_and_with_it_all_is_as_before(world: 
     assert world.tunnel.beat() == 0
     assert world.holders() == before
     assert server.run("systemctl", "is-enabled", SERVICE).stdout == "enabled\n"
-    assert server.read("/etc/reversi/authorized_keys") == keys
+    assert server.key_text() == keys
     assert server.checker("init").stdout == "nothing to do\n"
     assert not server.has("/etc/reversi/.while-removed")
 
@@ -260,5 +315,5 @@ def test_a_gateway_in_opt_moves_to_the_package(server: DebServer) -> None:
                 # the doctor ends with 1 where the clock is not synchronized, as in a container
                 world.type_undisturbed(f"{line} || [ $? -eq 1 ]" if line == DOCTOR else line)
             assert server.unit()["ExecStart"].startswith("/usr/lib/reversi/")
-            assert "/opt/" not in server.read("/etc/reversi/authorized_keys")
+            assert "/opt/" not in server.key_text()
             assert faults(server) == set()

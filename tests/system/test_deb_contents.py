@@ -14,6 +14,7 @@ import pytest
 from checker.cli.main import build_parser
 from checker.install.extra_drop_ins import EXTRAS
 from checker.install.places import CONFIG, FILES
+from checker.install.units import packaged_texts
 from client.cli import parser as client_parser
 from reversi_tui.__main__ import parser as tui_parser
 from tests.programs import require
@@ -246,11 +247,63 @@ def test_a_gateway_of_another_installation_is_left_alone(
     assert list_of_files.exists()
 
 
+@pytest.mark.parametrize("script", ["postinst", "prerm"])
+@pytest.mark.parametrize(
+    ("unit", "files", "ours"),
+    [
+        pytest.param("", '"files": {\n    "/etc/x": "1"\n  }', True, id="of-the-package"),
+        pytest.param("/dev/null", '"files": {\n    "/etc/x": "1"\n  }', True, id="masked"),
+        pytest.param("ExecStart=/usr/lib/reversi/bin/python3", '"files": {}', True, id="copied"),
+        pytest.param("ExecStart=/opt/reversi/bin/python3", '"files": {\n  }', False, id="other"),
+        pytest.param("", '"files": {\n    "UNIT": "1"\n  }', False, id="lost"),
+        pytest.param("", '"files": {}', False, id="uninstalled"),
+    ],
+)
+def test_the_scripts_know_the_gateway_of_their_package(
+    script: str, unit: str, files: str, ours: bool, debs: Debs, tmp_path: Path
+) -> None:
+    place = tmp_path / "systemd/system/reversi-checker.service"
+    for file in (place, tmp_path / "reversi/.installed.json"):
+        file.parent.mkdir(parents=True)
+    text = '{\n  "schema": 1,\n  ' + files.replace("UNIT", str(place)) + "\n}\n"
+    (tmp_path / "reversi/.installed.json").write_text(text)
+    if unit.startswith("/"):
+        place.symlink_to(unit)
+    elif unit:
+        place.write_text(f"{unit}\n")
+
+    text = (debs.tree / "DEBIAN" / script).read_text(encoding="utf-8")
+    asked = f"{text}\nruns_this".replace("/etc/", f"{tmp_path}/")
+    done = subprocess.run(["sh", "-c", asked, script, "ask"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (int(not ours), b"", b"")
+
+
 def test_a_new_package_names_the_command_that_makes_a_gateway(debs: Debs, tmp_path: Path) -> None:
     said = run_script(debs.tree, tmp_path, "postinst", "configure", "")
 
     assert said.endswith(": sudo reversi-checker init --gateway HOST:22\n")
     assert run_script(debs.tree, tmp_path, "postrm", "purge") == ""
+
+
+def test_the_package_ships_its_units_and_asks_before_it_replaces_their_options(
+    debs: Debs,
+) -> None:
+    shipped = packaged_texts("/usr/lib/reversi/bin/python3")
+    listed = (debs.tree / "DEBIAN/conffiles").read_text(encoding="utf-8").splitlines()
+
+    units = debs.tree / "usr/lib/systemd/system"
+    assert {file.name: file.read_bytes() for file in units.iterdir()} == shipped
+    read = {
+        f"/etc/default/{name}"
+        for content in shipped.values()
+        for name in re.findall(r"EnvironmentFile=-/etc/default/(\S+)", content.decode())
+    }
+    files = [file for file in (debs.tree / "etc").rglob("*") if not file.is_dir()]
+    packed = {f"/{file.relative_to(debs.tree)}" for file in files}
+    assert set(listed) == read == packed
+    for name in listed:
+        text = (debs.tree / name[1:]).read_text(encoding="utf-8")
+        assert re.fullmatch(r'(#.*\n)+ARGS=""\n', text), name
 
 
 def test_everybody_can_read_the_package(debs: Debs) -> None:
@@ -260,4 +313,4 @@ def test_everybody_can_read_the_package(debs: Debs) -> None:
         assert path.is_symlink() or not mode & 0o022, path
         assert not path.is_dir() or mode & 0o555 == 0o555, path
     assert (debs.tree / "usr/lib/reversi/bin/python3").readlink() == Path("../../../bin/python3")
-    assert {place.name for place in debs.tree.iterdir()} == {"usr", "DEBIAN"}
+    assert {place.name for place in debs.tree.iterdir()} == {"usr", "etc", "DEBIAN"}

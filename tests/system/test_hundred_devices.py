@@ -130,6 +130,12 @@ def hurry(crowd: list[Box]) -> None:
             return
 
 
+def all_that_ask(roomy: Gateway) -> list[dict[str, str]]:
+    """All of them; none until as many as there are devices are stored."""
+    pending: list[dict[str, str]] = json.loads(roomy.ok("node", "pending", "--json"))["pending"]
+    return pending if len(pending) >= DEVICES else []
+
+
 def test_a_hundred_devices_are_enrolled_from_one_file(
     roomy: Gateway, crowd: list[Box], tmp_path: Path
 ) -> None:
@@ -145,7 +151,7 @@ def test_a_hundred_devices_are_enrolled_from_one_file(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = list(pool.map(install, range(DEVICES)))
-    pending = json.loads(roomy.ok("node", "pending", "--json"))["pending"]
+    pending = until(lambda: all_that_ask(roomy), "the daemon has stored who asks")
     assert {one["address"] for one in pending} == {address_of(n) for n in range(DEVICES)}
     assert sorted(asked) == sorted(f"{one['name']}@{one['fingerprint']}" for one in pending)
     assert not read_registry(roomy.layout.nodes).nodes.keys() & {one["name"] for one in pending}

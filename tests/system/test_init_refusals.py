@@ -12,6 +12,7 @@ SYSTEMCTL = """#!/bin/sh
 echo "$*" >>/run/systemctl.log
 case $* in
     *reload-or-restart*) [ ! -e /run/fails ] ;;
+    "is-active ssh"*) exit 3 ;;
     is-*) [ -e /run/enabled ] ;;
     "enable --now"*) touch /run/enabled ;;
     "cat ssh.service") ;;

@@ -41,7 +41,7 @@ def test_an_operator_kills_a_tunnel(gateway: Gateway, verb: str) -> None:
         True,
     )
     assert outcome["sentence"].startswith(
-        f"killed process {session.pid}, port {device.ports[0]} is free"
+        f"sshd {session.pid} ended, port {device.ports[0]} is free"
     )
     assert is_gone(session)
     event = gateway.await_event(EventKind.KILL, device)

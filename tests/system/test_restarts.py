@@ -102,9 +102,9 @@ def test_without_a_daemon_one_kill_ends_all_forwards_of_the_session(apart: Gatew
 
     first, second = device.ports
     assert killed.stdout.splitlines() == [
-        f"{device.node}:{first}: killed process {session.pid}, port {first} is free",
+        f"{device.node}:{first}: sshd {session.pid} ended, port {first} is free",
         (
-            f"{device.node}:{second}: process {session.pid} was killed for another of its forwards,"
+            f"{device.node}:{second}: sshd {session.pid} ended with another of its forwards,"
             f" port {second} is free"
         ),
     ]

@@ -23,6 +23,7 @@ from tests.system.user_sessions import user_manager
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
+SETTINGS = ["authorized_keys", "keys", "keys.list", "nodes", "reversi.toml"]
 
 
 @pytest.fixture
@@ -200,21 +201,12 @@ def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
         "the bundle that does not work is rolled back",
     )
     until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the old bundle is up")
-    assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
-        "authorized_keys",
-        "nodes",
-        "office.keys",
-        "office.sh",
-        "reversi.toml",
-    ]
+    there = gateway.must("ls", "/etc/reversi").split()
+    assert sorted(there) == sorted([*SETTINGS, "office.keys", "office.sh"])
 
     gateway.must("sh", newer, "uninstall")
     assert gateway.run("systemctl", "cat", service).returncode != 0
-    assert gateway.must("ls", "/etc/reversi").split() == [
-        "authorized_keys",
-        "nodes",
-        "reversi.toml",
-    ]
+    assert gateway.must("ls", "/etc/reversi").split() == SETTINGS
     assert not gateway.has("/run/reversi-office")
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
 

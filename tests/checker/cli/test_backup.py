@@ -32,9 +32,10 @@ from checker.install.restore import (
 )
 from checker.install.unpack import Member, unpack
 from checker.model import Event, EventKind
-from checker.registry.authorized_keys import gate_command, update_keys
+from checker.registry.authorized_keys import gate_command, move_keys, present_keys, update_keys
 from checker.registry.enrolling import end_enrolment, make_enrolment
 from checker.registry.enrolments import enrolment_key_path, read_enrolments
+from checker.registry.key_files import Stand
 from checker.sshd.keygen import make_host_key
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
@@ -107,6 +108,31 @@ def test_a_backup_is_secret_whole_and_a_plain_tar(home: Layout, tmp_path: Path) 
     assert {NODE, "etc/ssh/ssh_host_ed25519_key", "var/lib/reversi/state.db"} <= set(names)
     assert not {one for one in names if one.endswith((".lock", "-wal", ".installed.json"))}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gateway.tar.gz", "home"]
+
+
+def test_keys_by_fingerprint_are_in_the_key_file_of_the_archive(
+    home: Layout, tmp_path: Path
+) -> None:
+    """So every release can restore it, and what a broken node may do is not lost."""
+    lines = home.authorized_keys.read_bytes()
+    for stand in (Stand.TO_FINGERPRINT, Stand.FINGERPRINT):
+        move_keys(home, gate_command(home), stand)
+    assert home.authorized_keys.read_bytes() == b""
+    archive = tmp_path / "gateway.tar.gz"
+
+    assert cli(home, "backup", str(archive)) == 0
+    with tarfile.open(archive) as tar:
+        names = tar.getnames()
+        packed = tar.extractfile("etc/reversi/authorized_keys")
+        assert packed is not None
+        assert packed.read() == lines
+    assert not [one for one in names if one.startswith("etc/reversi/keys")]
+    add_node(home, "later", 20011)
+    assert cli(home, "restore", str(archive), "--yes") in ENDED
+
+    assert home.authorized_keys.read_bytes() == lines
+    assert not home.keys.exists()
+    assert present_keys(home) == lines
 
 
 def test_an_existing_file_is_replaced_only_with_force(home: Layout, tmp_path: Path) -> None:

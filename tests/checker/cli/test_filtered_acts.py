@@ -64,7 +64,7 @@ def test_failures_come_first_and_the_last_line_counts() -> None:
     first = failures_first(outcomes, {(OFFICE, Port(1)), (OFFICE, Port(3))})
 
     assert [one.port for one in first] == [2, 1, 3]
-    assert "; ".join(summary(Verb.KILL, 3, 2)) == "1 not done; 2 of 3 done"
+    assert "; ".join(summary(Verb.KILL, 3, 2)) == "1 not killed; 2 of 3 killed"
     assert "; ".join(summary(Verb.PROBE, 3, 3)) == "3 of 3 up"
 
 
@@ -102,7 +102,7 @@ def test_many_are_killed_only_with_yes_if_there_is_no_terminal(checker: Run, fle
     code, out, err = checker("kill", "--filter", "node:n", "--yes", "--json")
     assert code == ExitCode.NOT_UP
     assert [one["done"] for one in json.loads(out)["outcomes"]] == [False] * 7
-    assert err == "7 not done; 0 of 7 done\n"
+    assert err == "7 not killed; 0 of 7 killed\n"
 
 
 @pytest.mark.parametrize(("answer", "acts"), [("y", False), ("7", True)])

@@ -94,8 +94,9 @@ def test_tags_and_a_forward_are_set_by_one_command(edit: Run, home: Layout) -> N
         (("office", "--filter", "x", "--tag", "a"), "give NODE, or --filter, not both"),
         (("office", "office", "--deadline", "9"), "for a forward, name one NODE"),
         (("--filter", "x", "--deadline", "9"), "for a forward, name one NODE"),
+        (("office", "--probe-beating-every", "4"), "write 5 to 3600 seconds, or default"),
         (("office", "n9", "--tag", "a"), "there is no node 'n9'"),
-        (("office",), "or --tag, --untag or --note"),
+        (("office",), "or --tag, --untag, --note or --probe-beating-every"),
     ],
 )
 def test_what_cannot_be_set_is_refused_and_nothing_changes(
@@ -257,3 +258,12 @@ def test_the_list_and_status_show_what_matches(checker: Run, fleet: Layout) -> N
     assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
     assert err.endswith("nothing matches the filter 'node:barn'\n")
     assert checker("status", "n1", "--filter", "x")[0] == ExitCode.USAGE
+
+
+def test_several_nodes_are_probed_less_often_while_they_beat(edit: Run, fleet: Layout) -> None:
+    code, out, _ = edit("set", "n1", "n2", "--probe-beating-every", "300")
+
+    assert code == ExitCode.OK
+    assert "n1: while it beats, probed every default -> 300 s\n" in out
+    found = registered(fleet, "n1"), registered(fleet, "n2"), registered(fleet, "n3")
+    assert [one.probe_beating_every_s for one in found] == [300.0, 300.0, None]

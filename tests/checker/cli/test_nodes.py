@@ -32,6 +32,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
         "added_at": 1_700_000_000,
         "enabled": True,
         "expires": None,
+        "probe_beating_every_s": None,
         "forwards": [
             {
                 "port": 20010,

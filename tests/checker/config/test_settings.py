@@ -63,6 +63,7 @@ requests_a_minute = 600
 haproxy_reload = "service haproxy reload"
 publish_on = ["203.0.113.7", "2001:DB8::7"]
 probe_every_s = 30
+probe_beating_every_s = 300
 deadline_s = 2.5
 strikes = 3
 strike_gap_s = 1
@@ -81,6 +82,7 @@ quiet_s = 60.5
         publish_on=("203.0.113.7", "2001:db8::7"),
         policy=Policy(
             probe_every_s=30.0,
+            probe_beating_every_s=300.0,
             deadline_s=2.5,
             strikes=3,
             strike_gap_s=1.0,
@@ -90,6 +92,25 @@ quiet_s = 60.5
     )
     assert isinstance(config.policy.strikes, int)
     assert isinstance(config.policy.probe_every_s, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "every_s", "beating_every_s"),
+    [
+        pytest.param("", 20.0, 60.0, id="neither"),
+        pytest.param("probe_every_s = 300", 300.0, 300.0, id="one number, for all tunnels"),
+        pytest.param("probe_beating_every_s = 90", 20.0, 90.0, id="only of those that beat"),
+        pytest.param("probe_every_s = 30\nprobe_beating_every_s = 60", 30.0, 60.0, id="both"),
+    ],
+)
+def test_how_often_tunnels_are_probed(
+    path: Path, text: str, every_s: float, beating_every_s: float
+) -> None:
+    path.write_text(text)
+
+    policy = load_config(path).policy
+
+    assert (policy.probe_every_s, policy.probe_beating_every_s) == (every_s, beating_every_s)
 
 
 def test_one_gateway_may_be_a_text(path: Path) -> None:

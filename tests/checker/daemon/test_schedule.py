@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.daemon.schedule import Schedule, phase
-from checker.model import Forward, NodeName
+from checker.model import Forward, NodeName, Port
 from checker.registry.nodes import Registry
 from tests.strategies import OFFICE, node
 
@@ -118,6 +118,16 @@ def test_a_nodes_forwards_are_probed_sooner_when_asked_and_no_others() -> None:
     schedule.soon(OFFICE, EVERY_S + 0.1)
 
     assert {forward.port for forward in schedule.ripe(EVERY_S + 0.1)} >= {20010, 20011}
+
+
+def test_ports_are_probed_at_once_when_asked_and_no_others() -> None:
+    schedule = planned(registry(("office", (20010, 20011))))
+    for forward in schedule.ripe(EVERY_S):
+        schedule.done(forward, EVERY_S, 60.0)
+
+    schedule.at_once([Port(20010), Port(29999)], EVERY_S)
+
+    assert [forward.port for forward in schedule.ripe(EVERY_S)] == [20010]
 
 
 def test_asking_never_delays_a_probe() -> None:

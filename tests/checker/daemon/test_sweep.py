@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,11 +14,22 @@ from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
-from checker.model import Expect, ExpectKind, NodeName, Policy, Port, Unregistered
+from checker.model import (
+    Expect,
+    ExpectKind,
+    NodeName,
+    Policy,
+    Port,
+    ProcessId,
+    Status,
+    Tunnel,
+    Unregistered,
+)
 from checker.registry.nodes import Registry
+from checker.state.beats import beat_file
 from checker.state.ledger import Ledger
 from checker.tunnels.gateway import Gateway
-from tests.strategies import NOW, OFFICE, node
+from tests.strategies import NOW, OFFICE, SESSION, node
 
 POLICY = Policy()
 DEVICE = Unregistered(
@@ -73,3 +86,91 @@ def test_it_is_late_when_a_forward_has_been_due_for_more_than_an_interval(
     sweeper.schedule.put(Port(20010), time.monotonic() - 2 * sweeper.policy.probe_every_s)
 
     assert not sweeper.keeps_time
+
+
+def beat(sweeper: Sweeper, session: ProcessId, *ago_s: float) -> None:
+    """Have the connection beat so long ago, and read each beat."""
+    spool = sweeper.gateway.layout.spool
+    spool.mkdir(exist_ok=True)
+    path, now = beat_file(spool, session), time.time()
+    for ago in ago_s:
+        path.touch()
+        os.utime(path, (now - ago, now - ago))
+        sweeper.gateway.watcher.signs.rhythms.take({session: now - ago})
+
+
+def holds(sweeper: Sweeper, port: int, session: ProcessId) -> None:
+    """Say that the connection holds the port, which is not due for an hour."""
+    sweeper.gateway.ledger.put(
+        Tunnel(node=OFFICE, port=Port(port), status=Status.UP, session=session)
+    )
+    sweeper.schedule.put(Port(port), time.monotonic() + 3600)
+
+
+def probed_next(sweeper: Sweeper) -> list[int]:
+    return [forward.port for forward in sweeper.schedule.ripe(time.monotonic())]
+
+
+async def test_what_a_connection_carries_is_probed_at_once_when_its_beat_is_overdue(
+    sweeper: Sweeper,
+) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    beat(sweeper, SESSION, 3040, 3030, 3020)
+
+    await sweeper.watch_beats()
+
+    assert probed_next(sweeper) == [20010]
+    assert sweeper.wake.is_set()
+
+
+async def test_a_beat_that_came_since_the_last_look_ends_all_doubt(sweeper: Sweeper) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    beat(sweeper, SESSION, 3600, 2400, 1200)
+    os.utime(beat_file(sweeper.gateway.layout.spool, SESSION))
+
+    await sweeper.watch_beats()
+
+    assert probed_next(sweeper) == []
+
+
+async def test_what_a_connection_carried_is_probed_at_once_when_it_ends(sweeper: Sweeper) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    beat(sweeper, SESSION, 1200, 800, 400)
+    beat_file(sweeper.gateway.layout.spool, SESSION).unlink()
+
+    await sweeper.gateway.watcher.signs.read_beats()
+    await sweeper.watch_beats()
+
+    assert probed_next(sweeper) == [20010]
+
+
+async def test_a_connection_in_doubt_probes_no_port_of_another(sweeper: Sweeper) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, ProcessId(pid=7, start_ticks=8))
+    beat(sweeper, SESSION, 3040, 3030, 3020)
+
+    await sweeper.watch_beats()
+
+    assert probed_next(sweeper) == []
+
+
+def test_a_row_within_its_own_schedule_keeps_its_verdict(sweeper: Sweeper) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    (forward,) = sweeper.schedule.ripe(time.monotonic() + 60)
+
+    sweeper.schedule.done(forward, time.monotonic(), 3600.0)
+
+    assert sweeper.keeps_time, "it was probed long ago, and is not due"
+
+
+def test_a_node_whose_pace_was_changed_by_hand_is_probed_soon(sweeper: Sweeper) -> None:
+    registry = sweeper.gateway.registry
+    sweeper.use(registry)
+    holds(sweeper, 20010, SESSION)
+
+    sweeper.use(registry.with_node(replace(registry.nodes[OFFICE], probe_beating_every_s=90.0)))
+
+    assert sweeper.schedule.next_at(time.monotonic()) < time.monotonic() + 60

@@ -9,7 +9,7 @@ from pathlib import Path
 from checker.config.layout import home_layout
 from checker.daemon.startup import prepare_folders
 from checker.doctor.examine import examine
-from checker.doctor.examine_files import loose_part
+from checker.doctor.examine_keys import loose_part
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import add
 from checker.registry.enrolling import make_enrolment

@@ -10,6 +10,8 @@ import pytest
 from checker.config.layout import Layout, home_layout
 from checker.config.settings import current_user
 from checker.doctor.trial_key import Interrupted, trial_key
+from checker.registry.authorized_keys import move_keys
+from checker.registry.key_files import Stand
 from checker.registry.key_lines import GateCommand, merge, trial_line, without_trials
 from tests.strategies import public_key
 
@@ -52,6 +54,21 @@ def test_the_key_is_let_in_only_during_the_block(layout: Layout, is_utc: bool) -
 
     assert layout.authorized_keys.read_bytes() == OTHER + b"\n"
     assert not key.path.exists()
+
+
+def test_the_key_is_where_sshd_reads_the_others(layout: Layout) -> None:
+    for stand in (Stand.TO_FINGERPRINT, Stand.FINGERPRINT):
+        move_keys(layout, COMMAND, stand)
+    before = layout.authorized_keys.read_bytes()
+
+    with trial_key(layout, is_utc=True) as key:
+        assert (layout.keys / f"{key.fingerprint}.pub").read_bytes().startswith(b"restrict,expiry-")
+        # whoever brings the files in line meanwhile leaves it alone
+        move_keys(layout, COMMAND, Stand.FINGERPRINT)
+        assert (layout.keys / f"{key.fingerprint}.pub").exists()
+
+    assert list(layout.keys.rglob("*")) == []
+    assert layout.authorized_keys.read_bytes() == before
 
 
 @pytest.mark.parametrize(

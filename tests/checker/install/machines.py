@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checker.install.alert_files import alert_access
 from checker.install.extra_units import chosen_units
+from checker.install.places import ENABLED
 from checker.install.plan import all_folders, contents
 from checker.install.steps import (
     Choices,
@@ -22,7 +23,7 @@ from checker.install.steps import (
     UserAccount,
     digest,
 )
-from checker.install.unit_files import DAEMON_USER
+from checker.install.unit_files import DAEMON_USER, KEYS_USER
 
 PYTHON = "/opt/reversi/bin/python3"
 STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")
@@ -38,7 +39,7 @@ def done(found: Found) -> Found:
     account = UserAccount(uid=990, shell="/bin/sh", is_locked=False)
     return replace(
         found,
-        accounts={found.choices.tunnel_user: account, DAEMON_USER: account},
+        accounts={found.choices.tunnel_user: account, DAEMON_USER: account, KEYS_USER: account},
         groups=frozenset({found.choices.operators, *(unit.group for unit in chosen_units(found))}),
         settings={
             access.path: Entry(mode=access.mode, owner="root", group=access.group)
@@ -46,6 +47,7 @@ def done(found: Found) -> Found:
         },
         entries={**entries, **files},
         written={str(path): digest(content) for path, content in contents(found).items()},
+        linked=frozenset((*ENABLED, *(unit.name for unit in chosen_units(found)))),
         reserved=found.reserved | (set(found.choices.ports) & set(found.ephemeral)),
         is_enabled=True,
         is_active=True,

@@ -19,12 +19,12 @@ from checker.install.extra_units import (
     how_to_get,
 )
 from checker.install.package import package
-from checker.install.places import EXTRA_UNIT_FILES, FILES, UNIT_FILE
+from checker.install.places import EXTRA_UNIT_FILES, FILES
 from checker.install.plan import plan
 from checker.install.refusals import Refused
 from checker.install.steps import Choices, Command, Entry, Found, Remove, Step, digest
 from checker.install.undo import Installed, undo
-from checker.install.unit_facts import missing_libraries, units_in
+from checker.install.unit_facts import is_masked, is_turned_on, missing_libraries
 from tests.checker.install.machines import PYTHON, STOCK, done, words, written
 
 UNITS = pytest.mark.parametrize("unit", EXTRA_UNITS, ids=lambda unit: unit.option)
@@ -209,7 +209,8 @@ def test_without_systemd_the_file_is_written_and_nothing_started(unit: ExtraUnit
 def test_the_command_that_the_service_runs_exists(unit: ExtraUnit) -> None:
     (start,) = [line for line in unit.text.splitlines() if line.startswith("ExecStart=")]
 
-    assert build_parser().parse_args(start.split()[4:]).command
+    assert start.endswith(" $ARGS")
+    assert build_parser().parse_args(start.split()[4:-1]).command
 
 
 def test_a_tree_keeps_the_choice_until_no_metrics(
@@ -245,7 +246,15 @@ def test_what_an_interpreter_lacks_is_asked_of_it(tmp_path: Path) -> None:
 
     assert missing_libraries(sys.executable) == frozenset()
     assert missing_libraries(str(tmp_path / "none")) == wanted
-    assert units_in({UNIT_FILE, METRICS.path}) == (METRICS,)
+
+
+def test_a_masked_service_is_not_turned_on(tmp_path: Path) -> None:
+    place = tmp_path / METRICS.name
+    assert not is_masked(place)
+    place.symlink_to("/dev/null")
+
+    assert is_masked(place)
+    assert not is_turned_on(replace(METRICS, path=place))
 
 
 def test_readers_come_from_the_settings() -> None:

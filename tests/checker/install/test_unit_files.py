@@ -38,4 +38,4 @@ def test_the_settings_that_init_writes_can_be_read(tmp_path: Path) -> None:
 
 
 def test_systemd_does_not_read_a_percent_sign_in_a_path_as_a_specifier() -> None:
-    assert b"ExecStart=/opt/100%%/python -I -m checker serve\n" in unit("/opt/100%/python")
+    assert b"ExecStart=/opt/100%%/python -I -m checker serve $ARGS\n" in unit("/opt/100%/python")

@@ -65,3 +65,8 @@ def test_a_machine_is_near_another_if_nobody_needs_to_see_the_difference(
     other: Machine, near: bool
 ) -> None:
     assert MACHINE.is_near(other) is near
+
+
+@pytest.mark.parametrize(("load", "near"), [(9.3, True), (9.6, True), (11.0, False), (7.0, False)])
+def test_a_high_load_may_change_by_a_tenth(load: float, near: bool) -> None:
+    assert replace(MACHINE, load=load).is_near(replace(MACHINE, load=8.9)) is near

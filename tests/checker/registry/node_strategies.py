@@ -65,4 +65,5 @@ def nodes(draw: st.DrawFn) -> Node:
         next_key=draw(st.none() | st.just(public_key(number + 1))),
         tags=tuple(sorted(set(draw(tags)))),
         note=draw(notes),
+        probe_beating_every_s=draw(st.none() | st.floats(5, 3600)),
     )

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from checker.config.layout import SYSTEM
 from checker.sshd.lockdown import (
     LOCKDOWN,
     differences,
     drop_in,
+    keys_command,
     settings,
     unknown_options,
     unknown_to,
@@ -70,7 +72,13 @@ def test_each_setting_that_differs_is_reported() -> None:
     assert differences({**TIGHT, "permittty": "yes"}) == ("PermitTTY is yes, and must be no",)
     assert differences({**TIGHT, "clientaliveinterval": "5"}) == ()
     assert differences({**TIGHT, "clientaliveinterval": "0"}) != ()
-    assert differences({**TIGHT, "clientalivecountmax": "3"}) == (), "what earlier releases wrote"
+    assert differences({**TIGHT, "clientalivecountmax": "0"}) != ()
+    assert differences({**TIGHT, "clientaliveinterval": "300"}) == (
+        "ClientAliveInterval is 300, and must be 100",
+    )
+    for count in ("3", "12"):
+        earlier = {"clientaliveinterval": "15", "clientalivecountmax": count}
+        assert differences({**TIGHT, **earlier}) == (), "what earlier releases wrote"
     assert (
         differences(
             {key: value for key, value in TIGHT.items() if key != "unusedconnectiontimeout"}
@@ -82,6 +90,10 @@ def test_each_setting_that_differs_is_reported() -> None:
         differences({**TIGHT, "gatewayports": "no", "authorizedkeysfile": "/x"}, private=True) == ()
     )
     assert differences({**TIGHT, "gatewayports": "yes"}, private=True) != ()
+    ours, other = keys_command(SYSTEM.keys), keys_command(Path("/tmp/keys"))
+    assert differences({**TIGHT, "authorizedkeyscommand": ours}) == ()
+    assert differences({**TIGHT, "authorizedkeyscommand": other}) != ()
+    assert differences({**TIGHT, "authorizedkeyscommand": other}, private=True) == ()
     assert differences({**TIGHT, "maxsessions": "100"}) == ()
     assert differences({**TIGHT, "maxsessions": "0"}) == ("MaxSessions is 0, and must be 10",)
 

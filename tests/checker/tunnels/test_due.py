@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checker.model import Policy, Status, parse_expect
-from checker.tunnels.due import due_s, next_probe_s
+from checker.tunnels.due import due_s, interval_s, next_probe_s
 from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
 from tests.checker.tunnels.gateways import QUICK, held
 from tests.strategies import SESSION
@@ -27,7 +27,7 @@ POLICY = Policy()
     ],
 )
 def test_each_action_says_when_the_forward_is_probed_again(action: Action, after_s: float) -> None:
-    assert next_probe_s(action, POLICY) == after_s
+    assert next_probe_s(action, POLICY, POLICY.probe_every_s) == after_s
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_each_action_says_when_the_forward_is_probed_again(action: Action, after
 def test_a_forward_that_is_probed_more_seldom_than_all_others_says_so(
     action: Action, deadline_s: float, found: float | None
 ) -> None:
-    assert due_s(action, deadline_s, POLICY) == found
+    assert due_s(action, deadline_s, POLICY, POLICY.probe_every_s) == found
 
 
 async def test_the_row_of_a_port_that_is_probed_seldom_says_so(tmp_path: Path) -> None:
@@ -54,3 +54,22 @@ async def test_the_row_of_a_port_that_is_probed_seldom_says_so(tmp_path: Path) -
 
     assert judgement.tunnel.status is Status.HUNG
     assert judgement.tunnel.due_s == 60.0 + QUICK.deadline_s
+
+
+@pytest.mark.parametrize(
+    ("own_s", "beats", "every_s"),
+    [
+        pytest.param(None, False, 20.0, id="no beats"),
+        pytest.param(None, True, 60.0, id="beats"),
+        pytest.param(300.0, True, 300.0, id="beats, and its node has a number of its own"),
+        pytest.param(300.0, False, 20.0, id="no beats, whatever its node says"),
+    ],
+)
+def test_a_tunnel_that_beats_is_probed_less_often(
+    own_s: float | None, beats: bool, every_s: float
+) -> None:
+    assert interval_s(POLICY, own_s, beats=beats) == every_s
+
+
+def test_the_row_of_a_tunnel_that_beats_is_due_by_its_own_schedule() -> None:
+    assert due_s(Nothing(), 5.0, POLICY, 60.0) == 65.0

@@ -13,6 +13,7 @@ from checker.model import (
     Answer,
     Closed,
     Flaps,
+    Flow,
     NoListener,
     Policy,
     ProbeFailed,
@@ -32,6 +33,7 @@ from checker.tunnels.judge import (
     judge,
 )
 from checker.tunnels.observation import Observation, status_of
+from checker.tunnels.pace import LEAST_SILENCE_S
 from checker.tunnels.port_owner import Owner
 from tests.checker.tunnels.judged import BAD, GOOD, HALF, OTHER, judged, seen, tunnel
 from tests.strategies import (
@@ -76,6 +78,9 @@ observations = st.builds(
     silence_s=st.floats(0, 100),
     began_anew=st.booleans(),
     quiet=st.booleans(),
+    hurried=st.booleans(),
+    pause_s=st.none() | st.floats(0, 3),
+    flow=st.none() | st.just(Flow(acked=0, received=0, heard_ago_s=60.0)),
 )
 
 
@@ -323,6 +328,9 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
         assert not observation.life
         assert not observation.behind
         assert observation.silent_s >= observation.silence_s
+        if observation.hurried:
+            assert observation.silent_s >= LEAST_SILENCE_S
+            assert observation.flow is not None
         assert judgement.action.session == observation.session
         assert observation.session is not None
 

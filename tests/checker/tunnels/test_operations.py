@@ -26,10 +26,10 @@ async def test_one_kill_of_a_connection_frees_all_its_forwards(tmp_path: Path) -
         assert one.holder.wait(50) == -signal.SIGTERM
 
     pid, (port, other) = one.holder.pid, one.node.ports
-    assert (first.done, first.sentence) == (True, f"killed process {pid}, port {port} is free")
+    assert (first.done, first.sentence) == (True, f"sshd {pid} ended, port {port} is free")
     assert second.done
     assert second.sentence == (
-        f"process {pid} was killed for another of its forwards, port {other} is free"
+        f"sshd {pid} ended with another of its forwards, port {other} is free"
     )
     assert len(one.events(EventKind.KILL)) == 1
     assert one.events(EventKind.KILL)[0].endswith("; asked for by alice")

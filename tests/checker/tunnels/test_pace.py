@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,12 @@ from checker.tunnels.pace import (
     answered,
     came_late,
     deadline,
+    hurried_deadline,
+    hurried_silence,
     is_proven,
     reconnected,
     silence_needed,
+    with_beat,
 )
 
 POLICY = Policy()
@@ -121,3 +126,48 @@ def test_a_new_or_slow_link_may_be_silent_for_longer(
     pace: Pace, proven: bool, silence_s: float
 ) -> None:
     assert silence_needed(5.0, POLICY, pace, proven=proven) == pytest.approx(silence_s)
+
+
+def test_beats_in_time_count_as_fast_answers_but_not_for_a_slow_link() -> None:
+    assert is_proven(Pace(fast=4), None, 9.0, PROVEN_SLOWLY - 4)
+    assert not is_proven(Pace(fast=4), None, 9.0, PROVEN_SLOWLY - 5)
+    assert not is_proven(Pace(longest_s=3.0), None, 9.0, 1000)
+    assert not is_proven(Pace(), kernel(0.5, 0.2), 9.0, 1000)
+
+
+def test_a_silence_is_at_least_four_of_the_worst_round_trips() -> None:
+    assert silence_needed(5.0, POLICY, Pace(), proven=True, worst_s=4.0) == 16.0
+    assert silence_needed(5.0, POLICY, Pace(), proven=False, worst_s=7.0) == 28.0
+    assert silence_needed(5.0, POLICY, Pace(), proven=False, worst_s=20.0) == LONGEST_SILENCE_S
+
+
+@pytest.mark.parametrize(
+    ("worst_s", "overdue_s", "silence_s"),
+    [
+        pytest.param(0.05, 0.0, 8.0, id="at least eight seconds"),
+        pytest.param(0.05, 3.0, 8.0, id="long overdue"),
+        pytest.param(3.0, 0.0, 12.0, id="four round trips"),
+        pytest.param(0.05, -4.0, 11.0, id="the silence began before the beat was overdue"),
+    ],
+)
+def test_less_silence_is_enough_if_a_beat_is_overdue(
+    worst_s: float, overdue_s: float, silence_s: float
+) -> None:
+    assert hurried_silence(worst_s, overdue_s) == silence_s
+
+
+def test_a_silence_lasts_until_the_next_beat_would_show_life_if_that_is_soon() -> None:
+    assert with_beat(13.0, -inf) == 13.0
+    assert with_beat(13.0, -10.0) == 17.0
+    assert with_beat(13.0, -60.0) == 20.0
+    assert with_beat(24.0, -60.0) == 24.0
+    assert with_beat(2.5, -10.0) == 2.5, "the admin asked for less"
+
+
+@given(st.floats(0.5, 60), st.integers(1, 10), st.floats(0.5, 60))
+def test_a_hurried_deadline_is_never_longer_than_configured(
+    configured_s: float, strikes: int, gap_s: float
+) -> None:
+    policy = Policy(strikes=strikes, strike_gap_s=gap_s)
+
+    assert min(configured_s, 1.0) <= hurried_deadline(configured_s, policy) <= configured_s

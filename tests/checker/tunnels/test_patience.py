@@ -14,6 +14,7 @@ from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
+from checker.tunnels.rhythm import NO_BEATS
 from tests.strategies import FORWARD, OFFICE, PORT
 
 POLICY = Policy()
@@ -133,11 +134,11 @@ class Gateway:
     def look(self) -> float:
         """One probe, judged; seconds until the next one."""
         before = self.tunnel
-        terms = self.patience.terms(FORWARD, before, None, self.now)
+        terms = self.patience.terms(FORWARD, before, None, self.now, NO_BEATS)
         seen = self.observe(terms)
         if not self.patience.knows(before, self.session):
             self.patience.meet(before, self.session, self.login_s)
-        self.patience.learn(before, seen, (seen.latency_ms or 0) / 1000)
+        self.patience.learn(before, seen, (seen.latency_ms or 0) / 1000, self.now, None)
         judgement = judge(seen, before, Flaps(), POLICY, self.now)
         self.tunnel = judgement.tunnel
         self.patience.note(self.tunnel, seen, self.now, self.now)

@@ -40,6 +40,21 @@ def test_the_watched_time(
     assert (found.up_s, found.watched_s) == (up_s, watched_s)
 
 
+@pytest.mark.parametrize(
+    ("gap_s", "watched_s"),
+    [
+        pytest.param(305.0, 305.0, id="on time"),
+        pytest.param(900.0, 900.0, id="late, but not stale"),
+        pytest.param(920.0, 0.0, id="stale"),
+    ],
+)
+def test_the_watched_time_follows_the_rows_own_schedule(gap_s: float, watched_s: float) -> None:
+    earlier = replace(tunnel(), due_s=305.0)
+    later = replace(earlier, probed_at=NOW - 20 + gap_s)
+
+    assert watched(earlier, later, POLICY, "2024-01-02").watched_s == watched_s
+
+
 def test_a_first_probe_counts_no_watched_time() -> None:
     assert watched(replace(tunnel(), probed_at=None), tunnel(), POLICY, "2024-01-02").watched_s == 0
 

@@ -71,7 +71,7 @@ def test_a_target_is_reset_then_down_then_up_after_some_seconds(
 def test_a_kill_that_was_not_done_says_so_and_the_reason_stays() -> None:
     made = followed(Deed.KILL, done=False)
 
-    assert made.summary(lambda _: HUNG, at(9)) == "barn port 20011 killed: not done"
+    assert made.summary(lambda _: HUNG, at(9)) == "barn port 20011: not killed"
     assert made.text_of(HUNG.key, HUNG, at(9)) == ""
     assert made.look(lambda _: HUNG, at(9))
 

@@ -69,7 +69,7 @@ def test_nodes_are_disabled_and_enabled_in_the_operators_name(
         ("nosuch", False),
         ("attic", True),
     ]
-    assert off[0].sentence.startswith("disabled; office:")
+    assert off[0].sentence.startswith("disabled; nobody listens on port ")
     assert "there is no node 'nosuch'" in off[1].sentence
     assert layout.authorized_keys.read_bytes() == b""
     assert changes.disable([OFFICE])[0].sentence == "already disabled"

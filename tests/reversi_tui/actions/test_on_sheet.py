@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.binding import Binding
 
+from reversi_tui.actions.footer import About
 from reversi_tui.actions.on_sheet import by_key, sheet_keys
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.table import ACTIONS, of_command
@@ -38,13 +39,14 @@ def test_no_key_of_the_sheet_has_two_meanings() -> None:
 
 @pytest.mark.parametrize("width", [30, 56, 78, 106])
 def test_the_line_of_keys_is_not_cut(width: int) -> None:
-    line = sheet_keys(ACTIONS, frozenset(), width).plain
+    line = sheet_keys(ACTIONS, frozenset(), About.FORWARD, width).plain
 
-    assert line.startswith("esc close  [ ] other row")
+    assert line.startswith("esc close")
+    assert line.endswith("? help")
     assert len(line) <= width
 
 
 def test_a_read_only_console_offers_no_acts() -> None:
     off = frozenset(action.id for action in ACTIONS if action.changes)
 
-    assert "kill" not in sheet_keys(ACTIONS, off, 200).plain
+    assert "kill" not in sheet_keys(ACTIONS, off, About.FORWARD, 200).plain

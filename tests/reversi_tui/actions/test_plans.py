@@ -15,7 +15,6 @@ from reversi_tui.actions.plans import (
     no_longer,
     plan,
     still,
-    summed_up,
 )
 from reversi_tui.actions.questions import question
 from tests.reversi_tui.console.states import NOW, forward, tunnel
@@ -122,11 +121,6 @@ def test_of_several_rows_those_that_cannot_be_are_left_out_by_name() -> None:
     assert "Left out:" in question(planned, MOMENT)
 
 
-def test_of_several_targets_it_is_summed_up_how_many_were_done() -> None:
-    assert summed_up([True, True], "L") == "done for all 2"
-    assert summed_up([True, False, True], "L") == "done for 2 of 3; L shows why not for all"
-
-
 def test_a_node_with_several_forwards_is_disabled_once() -> None:
     second = Row(forward=forward("barn", 20012), seen=tunnel("barn", 20012))
 
@@ -160,7 +154,7 @@ def test_after_yes_the_process_must_be_the_same_down_to_its_start(
     assert (
         refused is None
         if words is None
-        else refused is not None and words in refused and refused.endswith("not done")
+        else refused is not None and words in refused and refused.endswith("left alone")
     )
 
 

@@ -59,9 +59,11 @@ def test_escape_stops_what_waits_first_and_gives_up_only_what_is_slow() -> None:
 @pytest.mark.parametrize(
     ("done", "failed", "summary"),
     [
-        pytest.param(3, 0, "done for all 3", id="all"),
-        pytest.param(2, 1, "done for 2 of 3, 1 failed; L shows each", id="a failure"),
-        pytest.param(1, 1, "done for 1 of 3, 1 failed, 1 not started; L shows each", id="stopped"),
+        pytest.param(3, 0, "all 3 forwards killed", id="all"),
+        pytest.param(2, 1, "2 of 3 forwards killed, 1 failed; L shows each", id="a failure"),
+        pytest.param(
+            1, 1, "1 of 3 forwards killed, 1 failed, 1 not started; L shows each", id="stopped"
+        ),
     ],
 )
 def test_the_summary_says_how_many_were_done_and_not_begun(

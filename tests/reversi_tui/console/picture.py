@@ -25,6 +25,7 @@ from checker.model import (
     Watched,
 )
 from checker.state.rows import Batch
+from reversi_tui.reader.trends import Trends
 from tests.registry_samples import register
 from tests.reversi_tui.console.screen import shows, until
 from tests.reversi_tui.console.states import (
@@ -148,6 +149,17 @@ def held() -> Registration:
     )
 
 
+def watched(trends: Trends, sweeps: int) -> None:
+    """What these sweeps found out about the attic: a reconnect, then a transfer that slows it."""
+    seen, carried = SEEN[0], 0
+    for number in range(sweeps):
+        is_busy = 22 <= number < 40
+        carried = 0 if number == 17 else carried + (1_600_000 + 20_000 * number) * is_busy + 700
+        latency_ms = 41.0 + number % 3 + (35.0 + number % 7) * is_busy
+        at = NOW - 20.0 * (sweeps - number)
+        trends.take([replace(seen, probed_at=at, latency_ms=latency_ms, bytes_total=carried)], {})
+
+
 @contextmanager
 def in_utc() -> Iterator[None]:
     """The local time is UTC, and the terminal one that draws everything."""
@@ -170,12 +182,17 @@ def in_utc() -> Iterator[None]:
 
 
 async def picture(
-    home: Path, *keys: str, size: tuple[int, int] = (WIDTH, HEIGHT), awaited: str = ""
+    home: Path,
+    *keys: str,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    awaited: str = "",
+    sweeps: int = 0,
 ) -> str:
     """The SVG of what the console shows after these keys, once the awaited words are there."""
     with in_utc(), chdir("/"):
         layout = replace(showcase(home), home=None, config=SYSTEM.config)
         app = console(layout, sort_by="status")
+        watched(app.source.trends, sweeps)
         async with app.run_test(size=size) as pilot:
             await shows(pilot, "unregistered" if size[0] > 100 else "*1")
             await shows(pilot, "running")

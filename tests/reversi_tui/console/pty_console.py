@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,6 +70,13 @@ class Terminal:
                 f"{words!r} not within {WITHIN_S} s in {self.written[-3000:]!r}"
             )
             self.take(0.05)
+
+    def written_within(self, seconds: float, is_over: Callable[[], bool] = lambda: True) -> bytes:
+        """What is written in so many seconds, and until it is over."""
+        before, ends_at = len(self.written), time.monotonic() + seconds
+        while time.monotonic() < ends_at or not is_over():
+            self.take(0.05)
+        return self.written[before:]
 
     def settle(self, quiet_s: float = 0.7) -> None:
         """Wait until nothing more is written."""

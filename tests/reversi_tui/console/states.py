@@ -151,7 +151,8 @@ class FakeActs:
     """Doors that write down what was asked; `gate` holds an action up."""
 
     read_only: bool = False
-    sentence: str = "the port is free"
+    sentence: str = ""
+    """Empty: what a daemon says."""
     failure: Exception | None = None
     done: list[tuple[Verb, Aim]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -165,12 +166,29 @@ class FakeActs:
         if self.failure:
             raise self.failure
         return tuple(
-            Outcome(node=aim.node, port=aim.port, done=True, sentence=self.sentence) for aim in aims
+            Outcome(
+                node=aim.node,
+                port=aim.port,
+                done=True,
+                sentence=self.sentence or sentence_for(verb, aim),
+            )
+            for aim in aims
         )
 
     def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str:
         self.recorded.append((kind, node, port, text))
         return self.unlogged
+
+
+def sentence_for(verb: Verb, aim: Aim) -> str:
+    """What a daemon says if all goes well."""
+    pid = aim.session.pid if aim.session else 4000
+    ended = f"sshd {pid} ended, port {aim.port} is free"
+    return {
+        Verb.PROBE: "up: SSH-2.0-dropbear",
+        Verb.KILL: ended,
+        Verb.RESET: f"{ended}; strikes and flaps cleared",
+    }[verb]
 
 
 def open_acts(*, read_only: bool = False) -> FakeActs:

@@ -36,12 +36,21 @@ WHATS = (
     "bytes for one move of the cursor",
     "bytes for a page scrolled",
     "bytes for a sort",
-    "idle CPU",
+    "idle CPU |",
+    "idle CPU, sweeps go on |",
     "170 changes a second",
     "memory",
     "a page scrolled at 200x50",
-    "the sheet of a row opened at 120x40",
 )
+ALONE = (
+    "100 rows: one move of the cursor at 120x40",
+    "100 rows: one move of the cursor at 200x50",
+    "100 rows: the sheet of a row opened at 120x40",
+    "150 rows: first rows",
+    "150 rows: key to paint, down",
+    "150 rows: idle CPU, sweeps go on",
+)
+"""What the DataTable is not measured with."""
 
 
 @contextmanager
@@ -83,6 +92,9 @@ def test_a_quick_run_prints_every_figure_beside_the_datatables(tmp_path: Path) -
         assert f"\n| console, 100 rows: {what}" in out
     for what in ("first rows", "a letter of a filter"):
         assert f"\n| event log, 2,000 events: {what} |" in out
+    for what in ALONE:
+        assert f"\n| console, {what} |" in out
+    assert "\n| uptime of 100 forwards over 30 days: opened and filled |" in out
     assert "\n| `--once --json`, 100 nodes |" in out
     assert out.count("| DataTable: ") == len(WHATS)
     assert not list(tmp_path.rglob("*"))

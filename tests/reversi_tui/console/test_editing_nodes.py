@@ -62,7 +62,7 @@ async def test_the_reason_of_a_disabled_node_is_asked_for_and_shown_in_its_row(
         await pilot.press("w", *"stolen yesterday", "enter")
         assert read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
         await pilot.press("y")
-        await shows(pilot, "cellar: disable done: disabled: stolen yesterday")
+        await shows(pilot, "cellar: disabled: stolen yesterday")
         await shows(pilot, "disabled stolen yesterday")
         await pilot.press("/", *"stolen")
         await until(pilot, lambda: nodes(app) == ["cellar"])
@@ -102,7 +102,7 @@ async def test_tags_and_note_are_set_by_keys(tmp_path: Path) -> None:
         await until(pilot, lambda: read_registry(layout.nodes).nodes[cellar].tags == ("site-a",))
         await pilot.press("N", *"attic", "enter")
         await until(pilot, lambda: read_registry(layout.nodes).nodes[cellar].note == "attic")
-        await shows(pilot, "cellar: note done: note: attic")
+        await shows(pilot, "cellar: note: attic")
 
 
 async def test_a_node_is_added_by_the_form_and_appears(
@@ -130,7 +130,7 @@ async def test_a_node_is_added_by_the_form_and_appears(
             "ctrl+s",
         )
         await until(pilot, lambda: NodeName("zoo") in read_registry(layout.nodes).nodes)
-        await shows(pilot, "zoo: add done")
+        await shows(pilot, "zoo: added; port ")
         await until(pilot, lambda: app.main.table.cursor and app.main.table.cursor[0] == "zoo")
 
     assert (tmp_path / "zoo.toml").exists()
@@ -144,7 +144,7 @@ async def test_the_bundle_asks_where_to_and_says_what_is_missing(tmp_path: Path)
         await pilot.press("b")
         await shows(pilot, "Where to write it: a path")
         await pilot.press("enter")
-        await shows(pilot, "attic: bundle not done: its private key cannot be read")
+        await shows(pilot, "attic: no bundle: its private key cannot be read")
         await shows(pilot, "No private key of attic is kept")
         await shows(pilot, "rekey: make a new key")
         await pilot.press("escape")
@@ -160,7 +160,7 @@ async def test_the_bundle_asks_where_to_and_says_what_is_missing(tmp_path: Path)
             id="no such user",
         ),
         pytest.param("/", "is not a file name", id="a directory"),
-        pytest.param("x" * 5000, "bundle not done", id="too long"),
+        pytest.param("x" * 5000, "no bundle", id="too long"),
     ],
 )
 async def test_a_place_where_no_bundle_can_be_is_a_sentence(

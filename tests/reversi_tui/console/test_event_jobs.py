@@ -10,26 +10,11 @@ import pytest
 from checker.config.layout import Layout
 from checker.model import Event, EventKind, NodeName, Port
 from checker.state.rows import Batch
+from tests.reversi_tui.console.hands import MOST_KEYS, Hands
 from tests.reversi_tui.console.states import demo_home, write
 from tests.reversi_tui.console.tmux import Tmux, console_words, tmux
 
-MOST_KEYS = 12
 BARN, DOCK = NodeName("barn"), NodeName("dock")
-
-
-class Hands:
-    """Presses keys, and counts them; a typed text counts as one."""
-
-    def __init__(self, terminal: Tmux) -> None:
-        self.terminal, self.count = terminal, 0
-
-    def press(self, *keys: str) -> None:
-        self.count += len(keys)
-        self.terminal.press(*keys)
-
-    def type(self, text: str) -> None:
-        self.count += 1
-        self.terminal.type(text)
 
 
 def yesterday() -> float:
@@ -75,7 +60,7 @@ def terminal(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def hands(terminal: Tmux) -> Iterator[Hands]:
     """The table, with the cursor on its first row; each job ends where it may."""
-    terminal.shows("garage", "k kill")
+    terminal.shows("garage", "? help")
     terminal.press("Home")
     hands = Hands(terminal)
     yield hands

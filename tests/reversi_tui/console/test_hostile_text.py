@@ -253,7 +253,7 @@ async def test_the_console_shows_it_as_text_everywhere(
             await pilot.press("pagedown")
         await pilot.press("escape", "p")
         await until(pilot, lambda: acts.done and not app.main.desk.pending)
-        await shows(pilot, "done: \\x1b]0;owned\\x07")
+        await shows(pilot, ": \\x1b]0;owned\\x07")
         assert_harmless(app)
         await pilot.press("end", "enter")
         await until(pilot, lambda: isinstance(app.screen, Detail) and app.screen.dossier)

@@ -11,8 +11,8 @@ from checker.config.layout import Layout
 from checker.model import NodeName
 from checker.registry.reading import read_registry
 from tests.host_keys import put_host_keys
+from tests.reversi_tui.console.hands import MOST_KEYS, Hands
 from tests.reversi_tui.console.states import demo_home
-from tests.reversi_tui.console.test_event_jobs import MOST_KEYS, Hands
 from tests.reversi_tui.console.tmux import Tmux, console_words, tmux
 
 
@@ -40,7 +40,7 @@ def terminal(layout: Layout, folder: Path) -> Iterator[Tmux]:
 @pytest.fixture
 def hands(terminal: Tmux) -> Iterator[Hands]:
     """The table; what a job filtered is shown again."""
-    terminal.shows("garage", "192.168.7.20:443", "k kill")
+    terminal.shows("garage", "192.168.7.20:443", "? help")
     hands = Hands(terminal)
     yield hands
     assert hands.count <= MOST_KEYS
@@ -86,7 +86,7 @@ def test_add_a_node_and_build_its_bundle(hands: Hands, layout: Layout, tmp_path:
     hands.press("Tab")
     hands.type(str(bundle))
     hands.press("C-s")
-    hands.terminal.shows("shed: add done")
+    hands.terminal.shows("shed: added; port ")
 
     assert hands.count == 7
     assert NodeName("shed") in read_registry(layout.nodes).nodes

@@ -42,7 +42,8 @@ async def test_a_row_is_muted_for_a_time_and_a_reason_and_unmuted_by_the_same_ke
 
         await pilot.press("M")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-        await shows(pilot, "Unmute attic port 20010? attic, until")
+        await shows(pilot, "Unmute attic port 20010?")
+        await shows(pilot, "attic, until")
         await pilot.press("y")
         await until(pilot, lambda: "attic port 20010: alerts are sent again" in log(app))
         await until(pilot, lambda: app.main.view.rows[app.main.view.order[0]].mute is None)

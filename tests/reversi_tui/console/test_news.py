@@ -71,7 +71,7 @@ async def test_what_this_console_did_itself_is_not_news(tmp_path: Path) -> None:
 
     async with running(app) as pilot:
         await pilot.press("k", *"up", "enter")
-        await shows(pilot, "attic port 20010: kill done")
+        await shows(pilot, "attic port 20010: sshd 4000 ended")
         write(layout, Batch(tunnels=(tunnel("attic", 20010, Status.DOWN, pid=None),)))
         await until(
             pilot,

@@ -110,7 +110,8 @@ async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_pa
 
     async with running(app) as pilot:
         await pilot.press("colon", *"kill")
-        await shows(pilot, "k: Kill the sshd process that holds the port; asks first")
+        await shows(pilot, "k Kill")
+        await shows(pilot, "Kill the sshd process that holds the port; asks first")
         await pilot.press("escape", "k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("ctrl+p")

@@ -94,7 +94,9 @@ async def test_the_pictures_of_the_tour_are_the_console_as_it_is(
 ) -> None:
     compare(
         DOCS / "tour" / f"{step.name}.svg",
-        await picture(tmp_path, *step.keys, size=step.size, awaited=step.awaited),
+        await picture(
+            tmp_path, *step.keys, size=step.size, awaited=step.awaited, sweeps=step.sweeps
+        ),
     )
 
 

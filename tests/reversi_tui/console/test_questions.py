@@ -42,7 +42,7 @@ async def test_the_question_fits_names_the_target_and_focuses_cancel(
     async with running(app, size) as pilot:
         await pilot.press("down", "r")
         await shows(pilot, "Yes, reset (y)")
-        for words in ("barn", "20011", "sshd 4001", "hung for 2h", "Cancel (n)", "└"):
+        for words in ("barn", "20011", "sshd 4001", "hung for 2h", "Cancel (n)", "╰"):
             assert words in text(app)
         assert isinstance(app.focused, Button)
         assert app.focused.id == "no"
@@ -70,7 +70,7 @@ async def test_yes_kills_what_was_seen_and_shows_the_outcome(
 
     async with running(app, SMALL) as pilot:
         await pilot.press("down", "k", *yes)
-        await shows(pilot, "barn port 20011: kill done: the port is free")
+        await shows(pilot, "barn port 20011: sshd 4001 ended, port 20011 is free")
 
     verb, aim = acts.done[0]
     assert len(acts.done) == 1
@@ -108,7 +108,7 @@ async def test_while_an_action_is_under_way_a_second_is_refused(tmp_path: Path) 
         await pilot.press("p")
         await shows(pilot, "probe is still under way")
         acts.gate.set()
-        await shows(pilot, "probe done")
+        await shows(pilot, "up: SSH-2.0-dropbear")
         await until(pilot, lambda: "»" not in text(app))
 
     assert len(acts.done) == 1
@@ -143,7 +143,7 @@ async def test_a_daemon_that_does_not_answer_is_waited_for_until_escape(tmp_path
         late[0] = 12.0
         await shows(pilot, "barn port 20011: the daemon has not answered probe for 12 s")
         await pilot.press("escape")
-        await shows(pilot, "probe not known: you stopped waiting, and it may still be done")
+        await shows(pilot, "probe may still be done: you stopped waiting for it")
         assert not app.main.desk.pending
         await until(pilot, lambda: "has not answered" not in text(app))
     acts.gate.set()
@@ -157,7 +157,7 @@ async def test_an_action_that_cannot_be_tried_says_why(tmp_path: Path) -> None:
 
     async with running(app, (160, 24)) as pilot:
         await pilot.press("p")
-        await shows(pilot, "not done: no daemon answers at")
+        await shows(pilot, "not probed: no daemon answers at")
 
 
 @pytest.mark.parametrize("key", ["k", "r", "p"])

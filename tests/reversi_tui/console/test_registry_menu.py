@@ -62,7 +62,7 @@ async def test_a_node_is_renamed_after_the_dry_runs_question(
         assert CELLAR in read_registry(layout.nodes).nodes, "Cancel had the focus"
         await pilot.press("m", "down", "enter", *"vault", "enter", "y")
         await until(pilot, lambda: NodeName("vault") in read_registry(layout.nodes).nodes)
-        await shows(pilot, "vault: rename done")
+        await shows(pilot, "vault: renamed from ")
         await until(pilot, lambda: app.main.table.cursor == (NodeName("vault"), 20012))
 
 
@@ -82,7 +82,7 @@ async def test_a_forward_and_the_labels_of_its_node_are_set_in_one_form(
         await shows(pilot, "Set: cellar?")
         await asks(pilot, expected)
         await pilot.press("y")
-        await shows(pilot, "cellar: set done")
+        await shows(pilot, "cellar: note: cold; target ")
 
     cellar = read_registry(layout.nodes).node(CELLAR)
     assert (str(cellar.forwards[0].target), cellar.note) == ("10.0.0.9:22", "cold")
@@ -102,7 +102,7 @@ async def test_a_new_key_comes_with_its_bundle(
         await pilot.press("ctrl+s")
         await shows(pilot, "New key: cellar?")
         await pilot.press("y")
-        await shows(pilot, "cellar: new key done")
+        await shows(pilot, "cellar: a new key waits")
         await until(pilot, (tmp_path / "cellar.sh").exists)
 
     assert read_registry(layout.nodes).node(CELLAR).next_key
@@ -123,7 +123,7 @@ async def test_a_node_is_removed_only_after_what_goes_with_it_was_said(
         await pilot.press("escape")
         await shows(pilot, "attic: remove cancelled")
         await pilot.press("m", "end", "enter", *"up", "enter")
-        await shows(pilot, "attic: remove done: removed")
+        await shows(pilot, "attic: removed")
         await until(pilot, lambda: "attic" not in nodes(app))
         assert "no row is selected" not in text(app)
 

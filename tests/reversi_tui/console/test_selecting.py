@@ -67,11 +67,11 @@ async def test_what_a_row_left_hides_no_message_and_none_hides_it(tmp_path: Path
     app = console(layout, faults_only=True)
 
     async with running(app) as pilot:
-        app.main.say("barn port 20011: kill done")
+        app.main.say("barn port 20011: sshd 4001 ended")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
         app.source.wake()
         await shows(pilot, "left this view")
-        assert "kill done" in text(app)
+        assert "sshd 4001 ended" in text(app)
         app.main.say("another message")
         await shows(pilot, "another message")
         assert "left this view" in text(app)

@@ -151,10 +151,10 @@ async def test_a_choice_that_is_not_changed_is_kept_as_it_is() -> None:
 async def test_a_wide_column_is_chosen_at_the_end_of_a_small_list() -> None:
     async with showing(ColumnsChooser(()), (60, 15)) as (host, pilot):
         await pilot.press("end", "space")
-        assert "[x] trend" in reversed_text(host)
+        assert "[x] rate" in reversed_text(host)
         await pilot.press("J", "home", "enter")
 
-    assert host.answers == [(*USUAL, "trend")]
+    assert host.answers == [(*USUAL, "rate")]
 
 
 async def test_leaving_decides_nothing() -> None:
@@ -259,7 +259,7 @@ async def test_a_detail_is_written_again_for_another_size() -> None:
         assert all(len(line) <= 60 for line in lines(host))
 
 
-@pytest.mark.parametrize("part", ["#sheet-title", "#sheet-text, #sheet-page"])
+@pytest.mark.parametrize("part", ["#sheet-keys", "#sheet-text, #sheet-page"])
 async def test_a_sheet_that_closes_takes_no_more_news(part: str) -> None:
     detail, keys = Detail(ROW, palette("terminal")), Help((), palette("terminal"))
     for sheet in (detail, keys):

@@ -21,8 +21,8 @@ from tests.reversi_tui.console.pty_console import (
 from tests.reversi_tui.console.states import SEEN, fresh_home
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 
-STYLES = {b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
-"""Off, bold, dim, underlined, reverse, and the terminal's own colours."""
+STYLES = {b"0", b"1", b"2", b"4", b"7", b"22", b"24", b"27", b"39", b"49"}
+"""Off, bold, dim, underlined, reverse, their ends, and the terminal's own colours."""
 EIGHT = STYLES | {b"%d" % code for code in (*range(30, 38), *range(40, 48))}
 MANY = STYLES | {b"38;5", b"48;5"}
 TRUE = STYLES | {b"38;2", b"48;2"}

@@ -19,6 +19,7 @@ from reversi_tui.screens.help import Help
 from reversi_tui.screens.main import Main
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sorting import SortBy
+from reversi_tui.widgets.frame import Frame
 from tests.contrast import EASY_TO_READ, contrast
 from tests.reversi_tui.console.screen import until
 from tests.reversi_tui.console.states import FORWARDS, console, demo_home
@@ -42,18 +43,22 @@ PLACES: dict[str, type] = {
 
 
 def written(app: Console) -> list[Segment]:
-    """What is on the screen, blanks and frames aside."""
-    strips = app.screen._compositor.render_strips()
+    """What is on the screen, or in the frame of a dialog: what is below it fades on purpose.
+    Blanks and frames aside.
+    """
+    frames = [frame.region for frame in app.screen.query(Frame)]
+    place = frames[0] if frames else app.screen.region
+    strips = app.screen._compositor.render_strips()[place.y : place.bottom]
     return [
         segment
         for strip in strips
-        for segment in strip
+        for segment in strip.crop(place.x, place.right)
         if any(letter.isalnum() for letter in segment.text)
     ]
 
 
 def is_written(app: Console, screen: type) -> bool:
-    return isinstance(app.screen, screen) and len(written(app)) > 5
+    return isinstance(app.screen, screen) and len(written(app)) > 3
 
 
 async def seen(home: Path, theme: str) -> list[tuple[str, Style]]:

@@ -14,6 +14,7 @@ from checker.model import NodeName, Port
 from reversi_tui.app import Console
 from reversi_tui.screens.uptime import Uptime
 from reversi_tui.widgets.lines import Lines
+from tests.reversi_tui.console.hands import Hands
 from tests.reversi_tui.console.past import home_with_a_past
 from tests.reversi_tui.console.screen import lines, running, shows, text, until
 from tests.reversi_tui.console.states import NOW, console
@@ -158,20 +159,6 @@ THIS_WEEK = ("u",)
 """The keys of the job: how did this week go, and who was the worst?"""
 
 
-@contextmanager
-def counted(terminal: Tmux) -> Iterator[list[str]]:
-    """The keys that are pressed in the block; a typed text counts as one."""
-    pressed: list[str] = []
-    press = terminal.press
-
-    def pressing(*keys: str) -> None:
-        pressed.extend(keys)
-        press(*keys)
-
-    terminal.press = pressing  # type: ignore[method-assign]
-    yield pressed
-
-
 def figures_in(screen: Sequence[str]) -> dict[str, list[str]]:
     """The words of each line about a node, by its name."""
     return {found[0]: found for line in screen if "-door-" in line for found in [line.split()]}
@@ -181,16 +168,17 @@ def test_this_weeks_uptime_takes_few_keys(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home_with_a_past(home, COUNT)
 
-    with tmp_terminal(tmp_path, home) as terminal, counted(terminal) as keys:
+    with tmp_terminal(tmp_path, home) as terminal:
+        hands = Hands(terminal)
         terminal.until(figures_in, "the rows")
-        terminal.press(*THIS_WEEK)
+        hands.press(*THIS_WEEK)
         screen = terminal.shows("Uptime by 7 d, worst first: 8 forwards", "100.00")
-        terminal.press("Enter")
+        hands.press("Enter")
         terminal.shows("up", WORST)
 
     assert next(iter(figures_in(screen))) == WORST
     assert figures_in(screen)[WORST][2:4] == ["100.00", "97.91"]
-    assert len(keys) <= 12
+    assert hands.count == 2
 
 
 @contextmanager

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import csv
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import Layout, home_layout
 from checker.model import ProcessId, Status, Tunnel
 from checker.state.rows import Batch
 from tests.registry_samples import register
+from tests.reversi_tui.console.hands import MOST_KEYS, Hands, names
 from tests.reversi_tui.console.states import forward, sweep, tunnel, write
-from tests.reversi_tui.console.tmux import Tmux, console_words, tmux
+from tests.reversi_tui.console.tmux import console_words, tmux
 
-MOST_KEYS = 12
 SITES = ("basel", "bern", "chur")
-
-
-@dataclass(slots=True)
-class Hand:
-    """Presses keys, and counts them; a typed text counts as one."""
-
-    pane: Tmux
-    keys: int = 0
-
-    def press(self, *keys: str) -> None:
-        self.pane.press(*keys)
-        self.keys += len(keys)
-
-    def type(self, text: str) -> None:
-        self.pane.type(text)
-        self.keys += 1
 
 
 def fleet(home: Path) -> tuple[Layout, tuple[Tunnel, ...]]:
@@ -57,63 +40,63 @@ def fleet(home: Path) -> tuple[Layout, tuple[Tunnel, ...]]:
 
 
 @contextmanager
-def at_work(home: Path, size: tuple[int, int] = (120, 40)) -> Iterator[Hand]:
+def at_work(home: Path, size: tuple[int, int] = (120, 40)) -> Iterator[Hands]:
     """The console in tmux; at the end, few keys must have been enough."""
     words = console_words(home)
     desk = home / "desk"
     desk.mkdir()
     with tmux(home, ["env", "-C", str(desk), *words], size=size) as pane:
         pane.shows("basel-0", "9 forwards", "127.0.0.1:22")  # the registry was read, too
-        hand = Hand(pane)
-        yield hand
-        assert hand.keys <= MOST_KEYS
-
-
-def names(lines: list[str]) -> list[str]:
-    """The node of each row."""
-    return [found[1] for line in lines if (found := re.match(r"\W{1,2}([a-z]+-\d) ", line))]
+        hands = Hands(pane)
+        yield hands
+        assert hands.count <= MOST_KEYS
 
 
 def test_sort_by_latency(tmp_path: Path) -> None:
     fleet(tmp_path)
 
-    with at_work(tmp_path) as hand:
-        hand.press("o")
-        hand.type("latency")
-        hand.press("Enter")
-        hand.pane.until(
+    with at_work(tmp_path) as hands:
+        hands.press("o")
+        hands.type("latency")
+        hands.press("Enter")
+        hands.terminal.until(
             lambda lines: names(lines)[:3] == ["chur-8", "basel-6", "chur-5"], "the slowest first"
         )
+        assert hands.count == 3
 
 
 def test_one_customer_s_devices(tmp_path: Path) -> None:
     fleet(tmp_path)
 
-    with at_work(tmp_path, (80, 24)) as hand:
-        hand.press("#")
-        hand.pane.shows("9 rows by tags: 3 values")
-        hand.press("Enter")
+    with at_work(tmp_path, (80, 24)) as hands:
+        hands.press("#")
+        hands.terminal.shows("9 rows by tags: 3 values")
+        hands.press("Enter")
         bern = ["bern-1", "bern-4", "bern-7"]
-        hand.pane.until(lambda lines: names(lines) == bern, "the customer with the worst faults")
-        hand.press("V")
-        hand.pane.shows("Save this view")
-        hand.type("bern")
-        hand.press("Enter", "1")
-        hand.pane.until(lambda lines: len(names(lines)) == 9, "all")
-        hand.press("7")
-        hand.pane.until(lambda lines: names(lines) == bern, "the view")
+        hands.terminal.until(
+            lambda lines: names(lines) == bern, "the customer with the worst faults"
+        )
+        hands.press("V")
+        hands.terminal.shows("Save this view")
+        hands.type("bern")
+        hands.press("Enter", "1")
+        hands.terminal.until(lambda lines: len(names(lines)) == 9, "all")
+        hands.press("7")
+        hands.terminal.until(lambda lines: names(lines) == bern, "the view")
+        assert hands.count == 7
 
 
 def test_write_the_table(tmp_path: Path) -> None:
     fleet(tmp_path)
 
-    with at_work(tmp_path) as hand:
-        hand.press("2")
-        hand.pane.shows("faults: 3")
-        hand.press("W", "Enter")
-        hand.pane.shows("Write 3 rows to a new file")
-        hand.press("Enter")
-        hand.pane.shows("wrote 3 rows to")
+    with at_work(tmp_path) as hands:
+        hands.press("2")
+        hands.terminal.shows("faults: 3")
+        hands.press("W", "Enter")
+        hands.terminal.shows("Write 3 rows to a new file")
+        hands.press("Enter")
+        hands.terminal.shows("wrote 3 rows to")
+        assert hands.count == 4
         (path,) = (tmp_path / "desk").iterdir()
         header, *rows = csv.reader(path.read_text().splitlines())
         assert header[:4] == ["node", "port", "target", "status"]
@@ -125,14 +108,14 @@ def test_reset_all_that_hang_and_see_them_back(tmp_path: Path) -> None:
     layout, seen = fleet(tmp_path)
     hung = [each for each in seen if each.status is Status.HUNG]
 
-    with at_work(tmp_path) as hand:
-        hand.press("/")
-        hand.type("is:hung")
-        hand.press("Enter", "a", "r")
-        hand.pane.shows("Cancel")
-        hand.press("Left", "Enter")
-        hand.pane.shows("3 reset: 3 not probed yet; F shows them")
-        hand.press("F")
+    with at_work(tmp_path) as hands:
+        hands.press("/")
+        hands.type("is:hung")
+        hands.press("Enter", "a", "r")
+        hands.terminal.shows("Cancel")
+        hands.press("Left", "Enter")
+        hands.terminal.shows("3 reset: 3 not probed yet; F shows them")
+        hands.press("F")
         now = time.time()
         back = ProcessId(pid=1, start_ticks=1)
         write(
@@ -144,6 +127,7 @@ def test_reset_all_that_hang_and_see_them_back(tmp_path: Path) -> None:
                 )
             ),
         )
-        hand.pane.shows("3 reset: 3 back (median")
-        lines = hand.pane.until(lambda lines: len(names(lines)) == 3, "the three targets")
+        hands.terminal.shows("3 reset: 3 back (median")
+        lines = hands.terminal.until(lambda lines: len(names(lines)) == 3, "the three targets")
         assert sum("up after" in line for line in lines) == 3
+        assert hands.count == 8

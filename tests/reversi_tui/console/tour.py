@@ -15,6 +15,8 @@ class Step:
     text: str
     awaited: str = ""
     size: tuple[int, int] = (110, 18)
+    sweeps: int = 0
+    """How many sweeps the console has seen before."""
 
 
 STEPS = (
@@ -46,9 +48,21 @@ STEPS = (
         keys=("slash", *"!status:up port:<20014"),
         text=(
             '`/` filters while you type: `text`, `!text`, `column:text`, `"two words"`, and'
-            " numbers, as in `latency:>200`, `flaps:>0`, `since:<1h`. Enter keeps the filter,"
-            " escape clears it, the up arrow brings back earlier ones. `j` jumps to a node by"
-            " its name."
+            " numbers, as in `latency:>200`, `flaps:>0`, `since:<1h`. The line below explains each"
+            " word. Enter keeps the filter, escape clears it, the up arrow brings back earlier"
+            " ones. `j` jumps to a node by its name."
+        ),
+    ),
+    Step(
+        name="3-complete",
+        title="Let it complete",
+        keys=("slash", *"st", "tab", "tab"),
+        awaited="tab down foreign",
+        text=(
+            "Tab, or the right arrow, completes columns (`st` to `status:`) and then values that"
+            " occur in the table, also in the event log (`kind:`, `actor:`, `at:`). If there are"
+            " several, tab takes the next one, and shift+tab the one before. Where there is nothing"
+            " to complete, tab keeps the filter and leaves."
         ),
     ),
     Step(
@@ -56,7 +70,7 @@ STEPS = (
         title="Know",
         keys=("enter",),
         awaited="worst day",
-        size=(110, 46),
+        size=(110, 52),
         text=(
             "Enter opens the sheet of a row: what the last probe found, who holds the port, its"
             " settings and failures, the last 24 hours and 30 days, and the last events. `1` to `5`"
@@ -93,7 +107,7 @@ STEPS = (
         name="7-log",
         title="See what you did",
         keys=("p", "l"),
-        awaited="probe done",
+        awaited="up: SSH",
         text=(
             "`l` shows what this console did, each action with its outcome. The gateway's own"
             " events have the same, with your name."
@@ -169,6 +183,25 @@ STEPS = (
             " last 24 hours, 7 days and 30 days, the worst day, the losses, the longest outage."
             " `/` filters, `g` sums up by tag, `o` sorts by another column, `w` writes a CSV file,"
             " enter goes to the row."
+        ),
+    ),
+    Step(
+        name="13-trends",
+        title="What is slow, and what is busy",
+        keys=(
+            "end",
+            "up",
+            "up",
+            "enter",
+        ),
+        awaited="rate ",
+        size=(110, 34),
+        sweeps=48,
+        text=(
+            "The sheet draws the last latencies (`trend`) and bytes per second (`rate`), the newest"
+            " at the right; a `·` is a gap, as after a reconnect. `c` shows both as columns, and"
+            ' `rate:>100k` filters. Who knows vim\'s keys writes `preset = "vim"` into the'
+            " settings: then `j` `k` `gg` `G` `n` do what you expect, and `?` lists the others."
         ),
     ),
 )

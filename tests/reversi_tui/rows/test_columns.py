@@ -200,6 +200,7 @@ def test_ages_are_numbers_of_seconds_for_a_filter() -> None:
         "bytes": 1_240_000_000,
         "week": 99.98,
         "month": None,
+        "rate": None,
     }
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from checker.rows.row import Moment
+from checker.rows.row import Moment, Row
 from reversi_tui.rows.fleet_bar import CELLS, fleet_bar, shares
 from reversi_tui.rows.palette import palette
 from reversi_tui.rows.tally import Tally
 from tests.reversi_tui.console.states import EVERY_S, NOW, SEEN
-from tests.reversi_tui.rows.test_tones import Row
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "week",
         "month",
         "trend",
+        "rate",
         "probe",
     ]
 

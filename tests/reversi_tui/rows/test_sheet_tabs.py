@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -115,6 +116,13 @@ def test_the_last_latencies_are_drawn() -> None:
 
     assert f"trend     {'▁' * 35}█\n" in text(Tab.STATE, row)
     assert "trend" not in text(Tab.STATE)
+
+
+def test_the_last_bytes_per_second_are_drawn() -> None:
+    row = replace(ROW, known=Known(rates=(*[20.0] * 50, math.nan, 8_000.0, 4_000.0)))
+
+    assert f"rate      {'▁' * 25}·█▄ 4.0k/s\n" in text(Tab.STATE, row)
+    assert "rate" not in text(Tab.STATE)
 
 
 def test_raw_bytes_are_only_in_the_raw_tab() -> None:

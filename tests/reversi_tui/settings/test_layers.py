@@ -105,7 +105,7 @@ def test_scripts_see_no_row_hidden_by_a_file() -> None:
     )
 
 
-@pytest.mark.parametrize(("value", "theme"), [("1", "mono"), ("", "terminal")])
+@pytest.mark.parametrize(("value", "theme"), [("1", "mono"), ("", "dark")])
 def test_no_color_makes_the_theme_mono_where_it_is_not_empty(value: str, theme: str) -> None:
     assert for_scripts((), {"NO_COLOR": value}, Layer(origin="command line")).theme == theme
     assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from checker.config.toml_file import ConfigError
 from reversi_tui.actions.table import ACTIONS
+from reversi_tui.settings.layers import shown_settings
 from reversi_tui.settings.preferences import (
     Command,
     CommandRefused,
@@ -287,6 +289,46 @@ def test_a_key_for_no_action_names_the_nearest_and_the_file() -> None:
 def test_a_key_used_twice_names_the_source_that_chose_it(layer: Layer) -> None:
     with pytest.raises(KeyTwice, match=r"^mine: key 'f2' is for both action reset and "):
         keymap({"kill": "k", "reset": "r,f2"}, combined((layer,)))
+
+
+def test_the_keys_of_a_preset_are_the_operators_to_change() -> None:
+    preferences = combined(
+        (
+            read('[console.keys]\npreset = "vim"\nact.kill = "X"\ntable.first = "home"'),
+            read('[console.keys]\nact.reset = "R"'),
+        )
+    )
+
+    keys = dict(preferences.keys)
+    assert [keys[name] for name in ("table.down", "act.kill", "table.first", "act.reset")] == [
+        "j,down",
+        "X",
+        "home",
+        "R",
+    ]
+    assert preferences.origin("keys.table.down") == "preset vim"
+    assert preferences.origin("keys.act.kill") == "console.toml"
+    shown = shown_settings(preferences)
+    assert ("keys.preset", "vim", "console.toml") in shown
+    assert ("keys.table.down", "j,down", "preset vim") in shown
+
+
+def test_a_key_that_a_preset_uses_names_the_file_that_gave_it_to_another_action() -> None:
+    actions = {"act.kill": "k", "table.up": "up", "table.first": "home"}
+    layer = Layer(origin="mine", values={"preset": "vim"})
+
+    for keys, key in (({"act.kill": "k"}, "k"), ({"act.kill": "g"}, "g")):
+        changed = combined((layer, Layer(origin="mine", keys=keys)))
+        mine = tuple((name, key) for name, key in changed.keys if name in actions)
+        with pytest.raises(KeyTwice, match=f"^mine: key {key!r} is for both action table"):
+            keymap(actions, replace(changed, keys=mine))
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match=r"there is no preset of keys 'vi'; did you mean 'vim'\? presets are: de"
+    ):
+        read('[console.keys]\npreset = "vi"')
 
 
 def test_the_console_s_own_keys_do_not_clash() -> None:

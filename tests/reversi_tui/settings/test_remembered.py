@@ -55,7 +55,7 @@ def test_what_changed_is_there_the_next_time(tmp_path: Path) -> None:
         filter_text="attic",
         faults_only=True,
         grouped=True,
-        theme="dark",
+        theme="light",
         history=("attic",),
     )
 
@@ -207,7 +207,7 @@ def test_a_damaged_file_is_remarked_on_and_written_again(tmp_path: Path, content
             SOMETHING | {"sort_by": ["node"]}, {"sort_by": "status"}, id="sorted by a list"
         ),
         pytest.param(SOMETHING | {"wide": "yes"}, {"wide": False}, id="no flag"),
-        pytest.param(SOMETHING | {"theme": "pink"}, {"theme": "terminal"}, id="no such theme"),
+        pytest.param(SOMETHING | {"theme": "pink"}, {"theme": "dark"}, id="no such theme"),
         pytest.param(SOMETHING | {"history": [1]}, {"history": ()}, id="no texts"),
         pytest.param(
             SOMETHING | {"confirm_over": 10_000}, {"confirm_over": 5}, id="what is never remembered"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,19 @@ def test_a_quick_login_lowers_the_limit(box: Box) -> None:
 
     until(lambda: (box.live() / "pace").read_text() in ("1\n", "2\n"), "it is less")
     box.stop()
+
+
+def test_no_keepalive_runs_beside_the_beats(box: Box) -> None:
+    box.start(bundle(box, beat="60"))
+
+    box.await_state("up")
+    box.stop()
+
+    (hold,) = (
+        line
+        for line in (box.folder / "programs/ssh.log").read_text().splitlines()
+        if "hold" in line
+    )
+    asked = re.search(r"ServerAliveInterval=(\d+) ", hold)
+    assert asked
+    assert int(asked[1]) > 60

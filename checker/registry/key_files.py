@@ -1,0 +1,125 @@
+"""Where our key lines are: in `authorized_keys`, in a file for each key, or in both. Pure.
+
+A file for each key, named by its fingerprint, makes a login as cheap with 30,000 keys as with one.
+`keys.list` has the same lines once more, for ourselves: sshd does not read it. Its first line says
+where the keys belong. Without that file they are in `authorized_keys`, as in earlier releases.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from checker.registry.key_lines import owner_of_line
+
+LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+"""sshd ends lines only at a newline."""
+HEAD = b"# reversi keys: "
+
+
+class Stand(StrEnum):
+    """Where the keys belong."""
+
+    FILE = "file"
+    TO_FILE = "to file"
+    """In both: they leave the files by fingerprint."""
+    TO_FINGERPRINT = "to fingerprint"
+    """In both: sshd may not read the files by fingerprint yet."""
+    FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyList:
+    """What `keys.list` says."""
+
+    stand: Stand = Stand.FILE
+    why: str = ""
+    """Why the keys stay in `authorized_keys`; empty if nobody decided that."""
+    lines: bytes = b""
+
+    def render(self) -> bytes:
+        """Return the file."""
+        why = " ".join(self.why.split())
+        return HEAD + f"{self.stand}{f': {why}' if why else ''}\n".encode() + self.lines
+
+
+def parse_list(content: bytes) -> KeyList:
+    """Parse `keys.list`. If its first line is not ours, the keys belong in both places: then no key
+    loses its access.
+    """
+    head, _, lines = content.partition(b"\n")
+    word, _, why = head.removeprefix(HEAD).decode("utf-8", "replace").partition(":")
+    if not head.startswith(HEAD) or word not in set(Stand):
+        return KeyList(stand=Stand.TO_FINGERPRINT, lines=ours_in(content))
+    return KeyList(stand=Stand(word), why=why.strip(), lines=lines)
+
+
+def is_ours(line: bytes) -> bool:
+    return owner_of_line(line.rstrip(b"\r\n")) is not None
+
+
+def ours_in(content: bytes) -> bytes:
+    """Return our lines of a key file, each with a newline."""
+    return b"".join(
+        line if line.endswith(b"\n") else line + b"\n"
+        for line in LINE.findall(content)
+        if is_ours(line)
+    )
+
+
+def others_in(content: bytes) -> bytes:
+    """Return the lines of a key file that are not ours."""
+    return b"".join(line for line in LINE.findall(content) if not is_ours(line))
+
+
+def key_of(line: bytes) -> bytes | None:
+    """Return the key of one of our lines, as `TYPE BASE64`; None if the line is cut off."""
+    words = line.rstrip().rsplit(b" ", 3)
+    return b" ".join(words[1:3]) if len(words) == 4 else None
+
+
+def file_of(key: bytes) -> str | None:
+    """Return the file of a key, below the directory of the keys; None if sshd could not read the
+    key.
+
+    It is what sshd makes of `%f.pub`. Half of all fingerprints have a `/`, which makes a directory.
+    """
+    try:
+        blob = base64.b64decode(key.partition(b" ")[2], validate=True)
+    except binascii.Error:
+        return None
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return re.sub("/+", "/", f"SHA256:{digest}.pub")
+
+
+def files_for(lines: bytes, only: Collection[bytes] | None = None) -> dict[str, bytes]:
+    """Return the files that these lines make, by name: of all keys, or `only` of these."""
+    found: dict[str, bytes] = {}
+    for line in LINE.findall(lines):
+        key = key_of(line)
+        if key is None or (only is not None and key not in only):
+            continue
+        name = file_of(key)
+        if name is not None:
+            found[name] = found.get(name, b"") + line
+    return found
+
+
+def changed_files(before: bytes, after: bytes) -> dict[str, bytes]:
+    """Return the files that differ between these lines, with their new content; empty: it goes."""
+    differing = set(LINE.findall(before)) ^ set(LINE.findall(after))
+    keys = {key for line in differing if (key := key_of(line)) is not None}
+    names = {name: b"" for key in keys if (name := file_of(key)) is not None}
+    return names | files_for(after, keys)
+
+
+def owners_in(content: bytes) -> Iterator[str]:
+    """Yield whose lines of ours these are: a node's name, `*` or `+ID`."""
+    for line in LINE.findall(content):
+        if (owner := owner_of_line(line.rstrip(b"\r\n"))) is not None:
+            yield owner
