@@ -24,6 +24,8 @@ from checker.rows.uptimes import (
 from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle
 
 UNKNOWN = "-"
+NO_TAG = "(none)"
+"""As in the counts by tag."""
 GAP = 1
 
 
@@ -222,7 +224,7 @@ def fitted(width: int, needs: tuple[int, int], *, by_tag: bool) -> tuple[Cell, .
         Cell(
             title="tag" if by_tag else "node",
             width=name_width,
-            text=lambda figure: figure.name,
+            text=lambda figure: NO_TAG if by_tag and figure.name == UNTAGGED else figure.name,
             right=False,
             cutter=cut_middle,
         ),
@@ -294,7 +296,8 @@ def filter_for(tag: str) -> str:
 
 def title_text(shown: int, of: int, *, by_tag: bool, order: Order, filtered: str) -> str:
     """What the screen shows, as a heading."""
-    what = "tags" if by_tag else "forwards"
+    what = "tag" if by_tag else "forward"
+    what += "" if (shown if by_tag else of) == 1 else "s"
     count = f"{shown:,} {what}" if by_tag or shown == of else f"{shown:,} of {of:,} {what}"
     parts = [f"Uptime by {order}, worst first: {count}"]
     if filtered:

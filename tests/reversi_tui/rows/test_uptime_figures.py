@@ -141,3 +141,24 @@ def test_the_title_says_what_is_shown() -> None:
         "Uptime by 7 d, worst first: 10 of 40 forwards; filter: tag:site-a;"
         " percent of the time watched, UTC days"
     )
+
+
+@pytest.mark.parametrize(
+    ("by_tag", "count", "words"),
+    [
+        pytest.param(True, 1, "1 tag;", id="one-tag"),
+        pytest.param(False, 1, "1 forward;", id="one-forward"),
+        pytest.param(True, 2, "2 tags;", id="tags"),
+    ],
+)
+def test_the_title_counts_in_plain_words(by_tag: bool, count: int, words: str) -> None:
+    title = title_text(count, 40 if by_tag else count, by_tag=by_tag, order=Order.WEEK, filtered="")
+
+    assert f"worst first: {words}" in title
+
+
+def test_the_line_of_forwards_without_a_tag_says_so() -> None:
+    (untagged,) = figures((OLD,), NOW, Order.WEEK, {})
+    name = fitted(80, (1, 1), by_tag=True)[0]
+
+    assert name.text(untagged) == "(none)"
