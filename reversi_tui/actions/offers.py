@@ -205,7 +205,7 @@ def cell(each: str | Offer | None, room: int, styles: OfferStyles, *, is_chosen:
     text = Text(f" {in_cell(each.key, KEY - 1)}", style="bold")
     rest = room - KEY
     if each.tip and not each.is_node and rest - TITLE >= LEAST_TIP:
-        text.append(in_cell(each.title, TITLE), style="not bold")
+        text.append(f"{in_cell(each.title, TITLE - 1)} ", style="not bold")
         text.append(in_cell(each.tip, rest - TITLE), style=f"not bold {styles.quiet}")
     else:
         text.append(in_cell(each.title, rest), style="not bold")

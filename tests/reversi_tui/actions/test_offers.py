@@ -111,3 +111,11 @@ def test_no_markup_and_no_control_character_of_an_own_command_gets_through() -> 
 
     assert "[b]x" in text.plain
     assert "\x1b" not in text.plain
+
+
+def test_a_long_title_does_not_touch_its_tip() -> None:
+    view = next(offer for offer in OFFERS if offer.id == "views.out on purpose")
+
+    text = text_of(laid_out([view], 90), None, 90, PLAIN)
+
+    assert f"… {view.tip}" in text.plain
