@@ -47,9 +47,10 @@ class Following:
             if followed.is_stale(moment.now) and not self.is_shown:
                 view.followed = followed = None
         text = "" if followed is None else followed.summary(view.rows.get, moment)
-        if text:
-            what = "leaves them" if self.is_shown else "shows them"
-            text = f"{text}; {self.desk.key_of('view.follow')} {what}"
+        if followed is not None:
+            what = "leaves" if self.is_shown else "shows"
+            whom = "it" if len(followed.targets) == 1 else "them"
+            text = f"{text}; {self.desk.key_of('view.follow')} {what} {whom}"
         self.line.display = bool(text)
         self.line.show(Text(text))
 

@@ -45,7 +45,7 @@ async def test_escape_ends_it_and_shows_what_was_shown_before(tmp_path: Path) ->
 
     async with running(app) as pilot:
         await pilot.press("r", "left", "enter")
-        await shows(pilot, "barn port 20011 reset: not probed yet; F shows them")
+        await shows(pilot, "barn port 20011 reset: not probed yet; F shows it")
         await pilot.press("F")
         await until(pilot, lambda: nodes(app) == ["barn"])
         write(layout, Batch(tunnels=(BACK,)))
