@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from checker.control.client import operator_name
-from checker.model import EventKind, NodeName, ProcessId, Status
+from checker.model import Event, EventKind, NodeName, ProcessId, Status
 from checker.state.store import open_reader
 from tests.programs import require
 from tests.reversi_tui.console.hands import Hands
@@ -286,13 +286,18 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         assert row_of(lines, device)[:60] == before[:60]
         leave(terminal)
 
-    with closing(open_reader(gateway.layout.state)) as reader:
-        events = reader.events(node=NodeName(device.node), limit=1000)
-    shells = [event for event in events if event.kind is EventKind.SHELL]
+    shells = shells_of(gateway, device.node)
     assert [(event.actor, event.port) for event in shells] == [
         (operator_name(), device.ports[0])
     ] * 2
     assert all(event.text.startswith("ssh -p ") for event in shells)
+
+
+def shells_of(gateway: Gateway, node: str) -> list[Event]:
+    """The node's events about shells."""
+    with closing(open_reader(gateway.layout.state)) as reader:
+        events = reader.events(node=NodeName(node), limit=1000)
+    return [event for event in events if event.kind is EventKind.SHELL]
 
 
 def open_and_close_the_help(terminal: Tmux) -> None:

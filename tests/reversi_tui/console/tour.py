@@ -125,8 +125,6 @@ STEPS = (
             " its node. `reversi-checker log` takes the same filters. What others do, and what is"
             " lost meanwhile, is said above the keys: `op2 killed barn 24003`, `+4 down, all from"
             " 203.0.113.0/24`; `i` goes there."
-            " While the table is shown, a line says what is new, such as several new faults or what"
-            " a colleague did; `i` goes there."
         ),
     ),
     Step(
