@@ -74,7 +74,7 @@ PIECES = {
     "backspace": "\x08\x08\x7f",
     "nul": "nul\x00nul",
 }
-DRAWN = re.compile(r"[ -~•…↑↓←→×·\u2500-\u259f]*")
+DRAWN = re.compile(r"[ -~●✖○⊘≠⚑‖▸▾•…↑↓←→×·\u2500-\u259f]*")
 """All that the console itself draws with."""
 POINTER = b"\x1b]22;default\x07"
 OWN_TITLES = re.compile(rb"\x1b\]2;((\d+ faults? - )?reversi [a-z0-9.-]+)?\x07")
