@@ -22,6 +22,7 @@ from checker.model import (
     Port,
     Usage,
     Verb,
+    printable,
 )
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.report import Daemon
@@ -52,6 +53,11 @@ def free_bytes(folder: Path) -> int | None:
     return int(float(f"{found.f_bavail * found.f_frsize:.2g}"))
 
 
+def host_name() -> str:
+    """Return the machine's name, without its domain."""
+    return printable(os.uname().nodename.partition(".")[0], 40)
+
+
 def nowhere(_: NamedView) -> Path:
     raise NotSaved(None, "this console has no settings file")
 
@@ -73,6 +79,8 @@ class Dependencies:
     free_bytes: Callable[[Path], int | None] = free_bytes
     """The free space on the disk of a folder."""
     machine: Callable[[], Machine | None] = read_machine
+    host: str = field(default_factory=host_name)
+    """The gateway's name, for its operator."""
     usage: Callable[[int], Usage | None] = usage_of
     """What a process uses; it blocks."""
     change_mutes: Callable[[Layout, MuteChange], str] = change_mutes_through

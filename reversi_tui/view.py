@@ -130,11 +130,14 @@ class View:
             return False
         return (not self.faults_only or moment.is_fault(row)) and self.filter.shows(row, moment)
 
-    @property
-    def asks_time(self) -> bool:
-        """Whether rows may come, go or move as time passes."""
-        is_sorted_by_time = BY_ID[self.sort_by].sort_now is not None
-        return self.faults_only or self.filter.asks_time or is_sorted_by_time
+    def let_time_pass(self) -> bool:
+        """Decide again about rows that time alone may have changed; whether anything did. All rows
+        are looked at only if the filter asks for ages.
+        """
+        turned = self.count().take_unjudged()
+        if self.filter.asks_time:
+            return self.judge(self.rows.values())
+        return bool(turned) and self.judge([self.rows[key] for key in turned])
 
     def judge(self, rows: Iterable[Row]) -> bool:
         """Decide again whether these rows are shown, and where; whether anything changed."""

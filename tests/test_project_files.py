@@ -32,6 +32,13 @@ def test_each_check_before_a_commit_is_a_step_of_lint() -> None:
     assert sorted(hooks) == sorted(steps_of_lint())
 
 
+def test_before_or_beside_the_suite_each_step_of_lint_runs() -> None:
+    (before,) = re.findall(r"^test\) prepare test && lint ([a-z ]+) &&", read("run"), re.MULTILINE)
+
+    assert sorted([*before.split(), "types"]) == sorted(steps_of_lint())
+    assert "    become mypy >" in read("run")
+
+
 def test_hooks_run_only_local_programs() -> None:
     text = read(".pre-commit-config.yaml")
 

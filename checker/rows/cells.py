@@ -9,12 +9,12 @@ from checker.rows.row import FUTURE, NO_PORT, STALE, WORST_FIRST, Moment, Row, a
 
 SYMBOLS = {
     Status.BROKEN: "#",
-    Status.UP: "•",
-    Status.HUNG: "!",
-    Status.DOWN: "-",
-    Status.REFUSED: "/",
-    Status.WRONG: "~",
-    Status.FOREIGN: "x",
+    Status.UP: "●",
+    Status.HUNG: "✖",
+    Status.DOWN: "○",
+    Status.REFUSED: "⊘",
+    Status.WRONG: "≠",
+    Status.FOREIGN: "⚑",
     Status.UNKNOWN: "?",
 }
 STALE_SYMBOL, SHUT_SYMBOL = "z", "‖"

@@ -137,7 +137,11 @@ class Moment:
         return STALE if not row.is_shut and self.is_stale(row) else row.word
 
     def badness(self, row: Row) -> int:
-        """Its place when rows are sorted worst first: stale ones before all others."""
+        """Its place when rows are sorted worst first: stale ones before all others, those that are
+        out on purpose last.
+        """
+        if row.is_shut:
+            return len(WORST_FIRST)
         return -1 if self.word(row) == STALE else WORST_FIRST[row.seen.status]
 
     def is_fault(self, row: Row) -> bool:

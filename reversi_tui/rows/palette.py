@@ -28,6 +28,10 @@ class Palette:
     warning: str
     banner: str
     dim: str
+    pill: str
+    """Of what is well in the header."""
+    alarm: str
+    """Of what is not."""
     background: str = ""
     """A CSS colour; empty: the terminal's own."""
     foreground: str = ""
@@ -72,6 +76,8 @@ TERMINAL = Palette(
     warning="bold red",
     banner="bold",
     dim="dim",
+    pill="",
+    alarm="bold reverse red",
 )
 DARK = Palette(
     name="dark",
@@ -86,6 +92,8 @@ DARK = Palette(
     warning="bold #ff7b72",
     banner="bold #e6edf3",
     dim="#8b949e",
+    pill="#b1bac4 on #21262d",
+    alarm="bold #0d1117 on #ff7b72",
     background="#0d1117",
     foreground="#d8dee4",
 )
@@ -102,13 +110,14 @@ LIGHT = Palette(
     warning="bold #a40e26",
     banner="bold #1f2328",
     dim="#57606a",
+    pill="#424a53 on #eaeef2",
+    alarm="bold #ffffff on #a40e26",
     background="#ffffff",
     foreground="#1f2328",
 )
 MONO = Palette(
     name="mono",
-    status={status: "" if status in (Status.UP, Status.UNKNOWN) else "bold" for status in Status}
-    | {Status.HUNG: "bold reverse", Status.FOREIGN: "bold reverse", Status.BROKEN: "bold reverse"},
+    status={status: "" if status in (Status.UP, Status.UNKNOWN) else "bold" for status in Status},
     levels=hours("dim", "bold", "bold", "dim"),
     quiet="",
     fault="bold",
@@ -116,9 +125,11 @@ MONO = Palette(
     cursor="reverse bold",
     marked="bold underline",
     heading="underline",
-    warning="bold reverse",
+    warning="bold",
     banner="bold",
     dim="dim",
+    pill="",
+    alarm="bold reverse",
 )
 PALETTES = {each.name: each for each in (TERMINAL, DARK, LIGHT, MONO)}
 THEMES = tuple(PALETTES)

@@ -33,6 +33,8 @@ class Tally:
         """Rows that were counted again because of the time; for those who keep their own account,
         and empty it.
         """
+        self.unjudged: set[Key] = set()
+        """The same, until the view has taken them."""
         self.looked: Moment | None = None
 
     def take(self, changed: Iterable[Key], gone: Iterable[Key], moment: Moment) -> None:
@@ -52,6 +54,7 @@ class Tally:
             self.turns.clear()
             self.due.clear()
             self.turned.update(self.rows)
+            self.unjudged.update(self.rows)
             for key in self.rows:
                 self.count(key, moment)
         while self.turns and self.turns[0][0] < moment.now:
@@ -59,7 +62,13 @@ class Tally:
             if self.due.get(key) == at:
                 del self.due[key]
                 self.turned.add(key)
+                self.unjudged.add(key)
                 self.count(key, moment)
+
+    def take_unjudged(self) -> set[Key]:
+        """Rows that the time may have changed since the last call."""
+        found, self.unjudged = self.unjudged & self.rows.keys(), set()
+        return found
 
     def count(self, key: Key, moment: Moment) -> None:
         row = self.rows[key]

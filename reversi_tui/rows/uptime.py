@@ -16,7 +16,7 @@ DAYS = MONTH
 EIGHTHS = "▁▂▃▄▅▆▇█"
 AXIS = 5
 """Cells of the percentages left of the bars."""
-ASCII = str.maketrans("█▇▆▅▄▃▂▁×·•…↑↓←→─│┤└»‖▌▸▾├╰", "##++=--_x.o~^v<>-||+>|>+v|`")
+ASCII = str.maketrans("█▇▆▅▄▃▂▁×·●✖○⊘≠⚑…↑↓←→─│┤»‖▌▸▾├└", "##++=--_x.o!-/~x~^v<>-||>|>+v|`")
 LEVEL_MEANING = {
     Level.FULL: "up throughout",
     Level.MOSTLY: "up for most of the hour",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from os import uname
 
-from checker.model import printable
 from checker.rows.row import Row
 from reversi_tui.rows.faults import Faults, title
 from reversi_tui.rows.report import Report
@@ -20,7 +18,7 @@ class Attention:
         self.desk, self.faults = desk, Faults()
         self.has_begun = False
         """Whether all rows were read: what is a fault by then was one before."""
-        self.machine = printable(uname().nodename.partition(".")[0], 40)
+        self.machine = desk.dependencies.host
         self.shown = ""
         self.rings = 0
 

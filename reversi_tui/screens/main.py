@@ -109,6 +109,7 @@ class Main(Steady[None]):
         self.uptimes = Uptimes(self.desk, self.table_view)
         self.event_logs = EventLogs(self.desk, self.table_view, self.show_log)
         self.calls = self.calls_by_id()
+        self.is_opening = True
         self.sentence = self.passing = ""
         """The last message, and what is shown only until the next key."""
         self.ticks, self.said_at = 0, 0.0
@@ -224,9 +225,8 @@ class Main(Steady[None]):
             self.say("")
         if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             self.attention.look_again()
-        if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             selected, before = self.table.selected, self.table.cursor_place
-            if self.view.judge(self.view.rows.values()):
+            if self.view.let_time_pass():
                 self.view.arrange()
                 self.table.rearranged(before)
                 self.say_what_left(selected)
@@ -264,6 +264,7 @@ class Main(Steady[None]):
         self.table.fit()
         gateway = GatewayLine(
             layout=self.dependencies.layout,
+            host=self.dependencies.host,
             health=self.feed.health,
             now=self.dependencies.now(),
             looks=looks,
@@ -325,8 +326,9 @@ class Main(Steady[None]):
             self.say_what_left(selected)
         if self.table.awaited is not None:
             self.table.go_to_awaited()
-        if self.table.cursor is None:
-            self.table.select(0)
+        if self.table.cursor is None or (self.is_opening and self.view.sort_by == "status"):
+            self.table.select(0)  # the registry may say that the worst is out on purpose
+            self.is_opening &= not report.health.registry_read
         if moved or not report.is_quiet:
             self.following.renew()
             self.renew()
@@ -345,7 +347,7 @@ class Main(Steady[None]):
 
     def key_came(self, typed: events.Key | events.Paste) -> None:
         """A key was pressed; the one that clears finds the message, and clears nothing else."""
-        self.table.awaited = None
+        self.table.awaited, self.is_opening = None, False
         clears = isinstance(typed, events.Key) and typed.key in self.desk.action("app.clear").keys
         if self.passing and not clears:
             self.say_until_key("")

@@ -13,13 +13,12 @@ from textual.color import Color
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 
-from reversi_tui.screens.steady import Steady
 from reversi_tui.widgets.frame import LOW, Frame
 
 T = TypeVar("T")
 
 
-class Modal(Steady[T], ModalScreen[T]):
+class Modal(ModalScreen[T]):
     """A theme with its own background fades the colours of what is below, others use dim text."""
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual's own has no type

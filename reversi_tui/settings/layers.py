@@ -11,7 +11,7 @@ from typing import Any
 from checker.config.layout import Layout, is_there
 from checker.config.toml_file import ConfigError, read_toml, refuse_unknown
 from checker.output import aligned
-from reversi_tui.settings.preferences import Layer, Preferences, combined
+from reversi_tui.settings.preferences import DEFAULT, Layer, Preferences, combined
 from reversi_tui.settings.views import described
 from reversi_tui.settings.xdg import xdg_folder
 
@@ -72,7 +72,7 @@ def layer_of_environment(environ: Mapping[str, str]) -> Layer:
 
 def for_scripts(files: tuple[Layer, ...], environ: Mapping[str, str], typed: Layer) -> Preferences:
     """Leave out what is remembered, and what hides rows in the files: an exit status must not
-    depend on it.
+    depend on it. Unless somebody asks for another order, it is by node, as it always was.
     """
     hiding = ("filter_text", "faults_only", "grouped")
     open_files = (
@@ -82,7 +82,8 @@ def for_scripts(files: tuple[Layer, ...], environ: Mapping[str, str], typed: Lay
         )
         for layer in files
     )
-    return combined((*open_files, layer_of_environment(environ), typed))
+    by_node = Layer(origin=DEFAULT, values={"sort_by": "node"})
+    return combined((by_node, *open_files, layer_of_environment(environ), typed))
 
 
 def shown_settings(preferences: Preferences) -> list[tuple[str, Any, str]]:

@@ -41,7 +41,8 @@ class Command:
 class Preferences:
     """How the console looks and behaves."""
 
-    sort_by: str = "node"
+    sort_by: str = "status"
+    """Worst first, unless the operator wants another order."""
     backwards: bool = False
     columns: tuple[str, ...] = ()
     """Ids, in their order; empty: those that fit."""

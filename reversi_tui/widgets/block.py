@@ -41,7 +41,7 @@ class Block(Widget):
         if y >= len(self.lines):
             return Strip.blank(width, style)
         strip = Strip(self.lines[y].render(self.app.console))
-        return strip.adjust_cell_length(width).apply_style(style)
+        return strip.adjust_cell_length(width).apply_style(style).simplify()
 
 
 def differing(old: Text, new: Text) -> int:

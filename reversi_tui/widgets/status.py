@@ -1,4 +1,4 @@
-"""The two lines at the top: the gateway's state; forwards by status, and what hides rows."""
+"""The two lines at the top: the gateway and its health; faults by status, the fleet as a bar."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.config.layout import Layout
-from checker.model import Machine, printable, room_for
+from checker.model import Machine, Status, printable, room_for
 from checker.rows.applicants import PENDING
 from checker.rows.cells import PENDING as SIGN
 from checker.rows.cells import SHUT_SYMBOL, STALE_SYMBOL, SYMBOLS, bytes_text
 from checker.rows.row import FUTURE, STALE, age_text
 from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.fleet_bar import CELLS, fleet_bar
 from reversi_tui.rows.layout import Place
-from reversi_tui.rows.report import Daemon, Health
+from reversi_tui.rows.report import Daemon, Health, silence
 from reversi_tui.rows.tally import Tally
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 
 LITTLE_DISK_BYTES = 200e6
-LEAST_PLACE = 12
-"""Cells that must be free to show the gateway's directory."""
 LITTLE_ROOM = 10
 """Tunnels that still fit: fewer are an alarm."""
 MANY_LOGINS = 100
 """Half of the logins that sshd takes before it drops some, with MaxStartups as `init` sets it."""
+GAP = "  "
 
 
 MUST, ALARM, NAME, WELL, EXTRA = range(5)
@@ -35,10 +35,12 @@ MUST, ALARM, NAME, WELL, EXTRA = range(5)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the first line."""
+    """A piece of the first line, with the gap before it."""
 
     text: Text
     kind: int
+    is_left: bool = False
+    """It names the gateway; the others, its health, stand at the right."""
 
 
 def pressing(parts: Sequence[Part], width: int) -> list[Part]:
@@ -56,9 +58,10 @@ def length(parts: Sequence[Part]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLine:
-    """The gateway's line: daemon, sweep, waiting logins, disk and directory."""
+    """The gateway's line: its name and directory at the left; its health at the right, as pills."""
 
     layout: Layout
+    host: str
     health: Health
     now: float
     looks: Looks
@@ -68,12 +71,15 @@ class GatewayLine:
         """The line. What does not fit is shortened, then left out, the least important first:
         alarms stay longest.
         """
-        parts = self.worded(width)
-        text = Text().join(part.text for part in pressing(parts, width))
-        if text.cell_len + LEAST_PLACE <= width:
-            place = printable(str(self.layout.home or self.layout.config.parent), 200)
-            text.append(f"  {place}", style=self.looks.palette.dim)
-        return text
+        parts = pressing(self.worded(width), width)
+        left = Text().join(part.text for part in parts if part.is_left)
+        pills = Text().join(part.text for part in parts if not part.is_left)
+        room = width - left.cell_len - pills.cell_len
+        place = printable(str(self.layout.home or self.layout.config.parent), 200)
+        if len(place) + 2 * len(GAP) <= room:
+            left.append(f"{GAP}{place}", style=self.looks.palette.dim)
+        left.append(" " * (width - left.cell_len - pills.cell_len))
+        return left.append(pills)
 
     def worded(self, width: int) -> list[Part]:
         """The parts in full as far as they fit, the most important first; if the machine's load and
@@ -94,53 +100,54 @@ class GatewayLine:
         return short
 
     def parts(self, *, in_full: bool) -> Iterator[Part]:
-        health, alarm = self.health, self.looks.palette.warning
-        yield Part(Text("reversi", style="bold"), NAME)
+        health = self.health
+        name = Text("reversi", style="bold")
+        yield Part(name.append(f" {self.host}", style="") if in_full else name, NAME, is_left=True)
         if self.read_only:
-            yield Part(
-                Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold"), MUST
-            )
-        is_absent = health.daemon in (Daemon.ABSENT, Daemon.UNREACHABLE)
-        daemon = Text("  daemon: " if in_full else "  daemon ")
-        yield Part(
-            daemon.append(health.daemon, style=alarm if is_absent else ""),
-            ALARM if is_absent else WELL,
-        )
-        yield Part(Text(f", {self.swept(in_full=in_full)}"), WELL)
-        if health.logins_waiting is not None:
-            many = health.logins_waiting >= MANY_LOGINS
-            told = f"  logins {'waiting: ' if in_full else ''}{health.logins_waiting:,}"
-            yield Part(Text(told, style=alarm if many else ""), ALARM if many else WELL)
-        if health.disk_free_bytes is not None:
-            little, free = (
-                health.disk_free_bytes < LITTLE_DISK_BYTES,
-                bytes_text(health.disk_free_bytes),
-            )
-            told = f"  disk: {free} free" if in_full else f"  disk {free}"
-            yield Part(Text(told, style=alarm if little else ""), ALARM if little else WELL)
+            text = Text(GAP if in_full else " ").append(" READ-ONLY ", style="reverse bold")
+            yield Part(text, MUST, is_left=True)
         if health.machine is not None:
             yield self.machine_part(health.machine, in_full=in_full)
+        daemon, is_alarm = self.daemon()
+        yield self.pill(f"daemon {daemon}", is_alarm=is_alarm)
+        if health.disk_free_bytes is not None:
+            free = bytes_text(health.disk_free_bytes)
+            yield self.pill(
+                f"disk {free} free" if in_full else f"disk {free}",
+                is_alarm=health.disk_free_bytes < LITTLE_DISK_BYTES,
+            )
+        if health.logins_waiting:
+            told = f"{health.logins_waiting:,}{' waiting' if in_full else ''}"
+            yield self.pill(f"logins {told}", is_alarm=health.logins_waiting >= MANY_LOGINS)
+
+    def pill(self, told: str, *, is_alarm: bool, kind: int = WELL) -> Part:
+        palette = self.looks.palette
+        style = palette.alarm if is_alarm else palette.pill
+        return Part(Text(" ").append(f" {told} ", style=style), ALARM if is_alarm else kind)
 
     def machine_part(self, machine: Machine, *, in_full: bool) -> Part:
         """Load, free memory, and how many more tunnels fit."""
         room, free = room_for(machine), bytes_text(machine.memory_left)
-        told = (
-            f"  load {machine.load:.1f}  memory: {free} free, room for about {rounded(room):,} more"
-            " tunnels"
-            if in_full
-            else f"  load {machine.load:.1f} memory {free}"
-        )
+        told = f"load {machine.load:.1f}, memory {free}"
+        if in_full:
+            told += f" free, room for about {rounded(room):,} more tunnels"
         is_short = room < LITTLE_ROOM or machine.load > 4 * machine.cores
-        style = self.looks.palette.warning if is_short else ""
-        return Part(Text(told, style=style), ALARM if is_short else EXTRA)
+        return self.pill(told, is_alarm=is_short, kind=EXTRA)
 
-    def swept(self, *, in_full: bool) -> str:
-        if self.health.sweep is None:
-            return "no sweep yet" if in_full else "never swept"
-        age = age_text(self.now - self.health.sweep.swept_at)
+    def daemon(self) -> tuple[str, bool]:
+        """What to say of the daemon, and whether it is an alarm. When it swept is told only if that
+        is too long ago, or never was.
+        """
+        health = self.health
+        is_absent = health.daemon in (Daemon.ABSENT, Daemon.UNREACHABLE)
+        if health.sweep is None:
+            return f"{health.daemon}, no sweep yet", is_absent
+        age = age_text(self.now - health.sweep.swept_at)
         if age == FUTURE:
-            return "last sweep in the future" if in_full else "swept in the future"
-        return f"last sweep {age} ago" if in_full else f"swept {age} ago"
+            return f"{health.daemon}, swept in the future", True
+        if is_absent or silence(health, self.now):
+            return f"{health.daemon}, swept {age} ago", True
+        return health.daemon.value, False
 
 
 def rounded(count: int) -> int:
@@ -161,17 +168,22 @@ class Count:
 
     def text(self, *, with_word: bool) -> Text:
         if with_word:
-            return Text(f"  {self.sign} {self.count:,} {self.word}", style=self.style)
+            return Text(f"{GAP}{self.sign} {self.count:,} {self.word}", style=self.style)
         short = f"{self.count:,} {self.word}" if self.needs_word else f"{self.sign}{self.count:,}"
-        return Text(f"  {short}", style=self.style)
+        return Text(f"{GAP}{short}", style=self.style)
 
 
 def counts(tally: Tally, looks: Looks) -> Iterator[Count]:
-    """The counts, the most important first: stale rows, statuses worst first, and the others."""
+    """The counts, the most important first: stale rows, faults worst first, the others, and those
+    that are up.
+    """
+    palette = looks.palette
+    statuses = tally.statuses()
+    up = statuses.pop(Status.UP, 0)
     if tally.stale:
-        yield Count(STALE_SYMBOL, tally.stale, STALE, looks.palette.warning)
-    for status, count in tally.statuses().items():
-        yield Count(SYMBOLS[status], count, status, looks.palette.status[status])
+        yield Count(STALE_SYMBOL, tally.stale, STALE, palette.warning)
+    for status, count in statuses.items():
+        yield Count(SYMBOLS[status], count, status, palette.status[status])
     for word, count in tally.shut().items():
         sign = SIGN if word == PENDING else SHUT_SYMBOL
         yield Count(sign, count, word, needs_word=True)
@@ -179,23 +191,44 @@ def counts(tally: Tally, looks: Looks) -> Iterator[Count]:
         yield Count("*", len(tally.unregistered), "unregistered")
     if tally.muted:
         yield Count("=", len(tally.muted), "muted")
+    if up:
+        yield Count(SYMBOLS[Status.UP], up, Status.UP, palette.dim)
 
 
 def counts_line(
     view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
 ) -> Text:
-    """What is shown, marked, unregistered and muted, and the number of rows by status, stale ones
-    first. Of words that do not fit the last ones go.
+    """What is shown and marked, the faults by status, the number of forwards, and at the right the
+    fleet as a bar, if there is room. Of words that do not fit the last ones go.
 
     `columns` are the visible ones: if the rows are sorted by another, the line says so.
     """
     text = notes(view, editing=editing)
     if columns and view.sort_by not in {place.column.id for place in columns}:
-        text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append("  ")
+        text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append(GAP)
     tally = view.count()
     count = len(view.rows) - tally.shut().get(PENDING, 0)
-    text.append(f"{count:,} forward{'' if count == 1 else 's'}")
-    return text.append(with_words(tuple(counts(tally, looks)), width - text.cell_len))
+    total = Text(f"{count:,} forward{'' if count == 1 else 's'}")
+    found = tuple(counts(tally, looks))
+    if text.plain.endswith("of "):
+        text.append(total)
+        return with_bar(text.append(with_words(found, width - text.cell_len)), tally, looks, width)
+    total.stylize(looks.palette.dim)
+    left = width - text.cell_len - total.cell_len - len(GAP)
+    told = with_words(found, left)
+    text.append(told[len(GAP) :]).append(GAP if told else "").append(total)
+    return with_bar(text, tally, looks, width)
+
+
+def with_bar(text: Text, tally: Tally, looks: Looks, width: int) -> Text:
+    """The line, and the fleet's bar at the right end if there is room."""
+    room = width - text.cell_len - CELLS
+    if room < len(GAP) or not tally.words:
+        return text
+    text.append(" " * room)
+    for cells, style in fleet_bar(tally, looks.palette):
+        text.append(cells, style=style)
+    return text
 
 
 def with_words(found: Sequence[Count], width: int) -> Text:

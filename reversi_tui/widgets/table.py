@@ -32,7 +32,7 @@ from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
-MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├╰= "
+MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├└= "
 UNDER_WAY = "»"
 """In place of a status' sign, while something is done to the row."""
 GUTTER = 2
@@ -269,14 +269,16 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
 
     def rearranged(self, before: int | None) -> None:
         """After the order changed, keep the cursor's row where it was on the screen, and repaint
-        what differs. `before` is its old place.
+        what differs. `before` is its old place. The top of the list stays in sight as long as the
+        cursor's row does: with the worst first, that is where new faults come.
         """
         rows = Size(1, len(self.view.order))
         # a plain assignment would lay out the whole screen again
         self.set_reactive(TunnelTable.virtual_size, rows)
         self._scroll_update(rows)
         place = self.cursor_place
-        if before is not None and place is not None and self.is_in_sight(before):
+        at_top = round(self.scroll_y) == 0 and place is not None and self.is_in_sight(place)
+        if before is not None and place is not None and self.is_in_sight(before) and not at_top:
             self.scroll_to(
                 y=max(0, round(self.scroll_y) + place - before), animate=False, immediate=True
             )

@@ -173,7 +173,7 @@ def test_show_config_says_where_each_setting_came_from(
     assert shown["theme"] == ("mono", "environment NO_COLOR")
     assert shown["filter"] == ("attic", "command line")
     assert shown["confirm_over"] == (5, "default")
-    assert ["sort", '"node"', "default"] in lines
+    assert ["sort", '"status"', "default"] in lines
 
 
 def test_a_key_for_no_action_is_refused_before_the_console_opens(

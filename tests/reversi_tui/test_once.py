@@ -232,7 +232,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
 
     document = json.loads(capsys.readouterr().out)
     assert code == ExitCode.NOT_UP
-    assert words(lines[-1]) == ["old-box*", "50001", "unregistered", "! hung"]
+    assert words(lines[-1]) == ["old-box*", "50001", "unregistered", "✖ hung"]
     assert [each["node"] for each in document["tunnels"]] == ["attic", "barn"]
     (shown,) = document["unregistered"]
     assert set(shown) == KEYS - {"barred", "barred_why", "tags", "note"} | {"first_at", "last_at"}
@@ -328,7 +328,7 @@ def test_the_status_has_its_colour_on_a_terminal_alone(
         os.close(master)
 
     assert (b"\x1b" in terminal.written) is coloured
-    assert (b"\x1b[31m! hung\x1b[0m" in terminal.written) is coloured
+    assert ("\x1b[31m✖ hung\x1b[0m".encode() in terminal.written) is coloured
     assert (b"\x1b[2mz stale " in terminal.written) is coloured
     plain = re.sub(rb"\x1b\[[0-9]+m", b"", terminal.written).decode().splitlines()
     assert len({line.index(words(line)[1]) for line in plain}) == 1

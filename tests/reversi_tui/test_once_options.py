@@ -23,7 +23,7 @@ def test_the_columns_are_those_that_were_asked_for_in_that_order(
 
     _, lines, _ = once(tmp_path, capsys, "--columns", "status,node", "--filter", "attic")
 
-    assert [words(line) for line in lines] == [["status", "node"], ["• up", "attic"]]
+    assert [words(line) for line in lines] == [["status", "node"], ["● up", "attic"]]
 
 
 def test_the_last_7_and_30_days_are_columns_to_choose_to_sort_and_to_filter_by(

@@ -11,7 +11,7 @@ from checker.model import NodeName, Port, Status
 from checker.rows.row import Moment, Row
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.settings.preferences import Preferences
-from reversi_tui.view import FOLD, View, nearest
+from reversi_tui.view import FOLD, LONG_AGO, View, nearest
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 HEALTH = Health()
@@ -35,7 +35,7 @@ def whole(rows: tuple[Row, ...]) -> Report:
 
 
 def viewed(**options: Any) -> View:
-    view = View(Preferences(**options))
+    view = View(Preferences(**{"sort_by": "node", **options}))
     view.apply(whole(ROWS))
     return view
 
@@ -164,12 +164,14 @@ def test_faults_only_shows_what_is_not_up_or_cannot_be_believed() -> None:
     )
     view.apply(whole(ROWS))
     assert view.order == [("a", 3)]
-    assert view.asks_time
 
     late[0] = True
-    view.judge_all()
+    came = view.let_time_pass()
+    view.arrange()
 
+    assert came
     assert view.order == [("a", 1), ("a", 3), ("b", 2)]
+    assert not view.let_time_pass()
 
 
 def test_marks_are_of_forwards_that_there_are() -> None:
@@ -299,8 +301,19 @@ def test_stale_rows_sort_before_all_others() -> None:
 
     view.apply(whole((ROWS[0], *fresh)))
 
-    assert view.asks_time
     assert view.order == [("b", 2), ("a", 3), ("a", 1)]
+
+
+def test_the_worst_come_first_and_nodes_out_on_purpose_last() -> None:
+    disabled = replace(ROWS[1], barred="disabled", seen=replace(ROWS[1].seen, status=Status.DOWN))
+    view = View(Preferences(), lambda: LONG_AGO)
+
+    view.apply(whole((ROWS[0], disabled, ROWS[2])))
+
+    assert view.order[-1] == disabled.key
+    assert [view.rows[key].seen.status for key in view.order[:-1]] == sorted(
+        (ROWS[0].seen.status, ROWS[2].seen.status), key=list(Status).index
+    )
 
 
 def test_a_folded_row_is_stale_if_one_of_its_rows_is() -> None:

@@ -275,13 +275,14 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
 
         lines = terminal.until(lambda lines: row_of(lines, device), "the row is back")
         assert row_of(lines, device)[:60] == before[:60]
-        assert lines[0].startswith("reversi  daemon: running")
+        assert lines[0].startswith("reversi")
+        assert "daemon running" in lines[0]
         open_and_close_the_help(terminal)
         changed_key(tmp_path / "known_hosts", tmp_path)
         terminal.press("s")
         terminal.shows("Host key verification failed", "press enter to go back to the console")
         terminal.press("Enter")
-        lines = terminal.shows("ssh ended with exit status 255", "reversi daemon: running")
+        lines = terminal.shows("ssh ended with exit status 255", "daemon running")
         assert row_of(lines, device)[:60] == before[:60]
         leave(terminal)
 
@@ -329,13 +330,13 @@ def test_the_console_survives_the_loss_of_the_daemon_and_of_the_home(
     session = own_gateway.await_up(device)
     with tmux(tmp_path, console_words(own_gateway.home), size=WIDE) as terminal:
         terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid, "the row is up")
-        terminal.shows("daemon: running")
+        terminal.shows("daemon running")
 
         own_gateway.kill_daemon()
         elsewhere = own_gateway.home.rename(own_gateway.home.with_name("elsewhere"))
-        terminal.shows("the rows are as last read", "daemon: no answer")
+        terminal.shows("the rows are as last read", "daemon no answer")
         assert shown_pid(terminal.lines(), device, "up") == session.pid
-        terminal.shows("daemon: not running", "stale <1m")
+        terminal.shows("daemon not running", "stale <1m")
         elsewhere.rename(own_gateway.home)
         terminal.until(
             lambda lines: not any("as last read" in line for line in lines), "the trouble is gone"
@@ -347,7 +348,7 @@ def test_the_console_survives_the_loss_of_the_daemon_and_of_the_home(
         assert row_of(terminal.lines(), device)
         own_gateway.serve()
 
-        terminal.shows("daemon: running", "last sweep <1m ago")
+        terminal.shows("daemon running")
         terminal.until(
             lambda lines: (
                 shown_pid(lines, device, "up") == session.pid

@@ -190,7 +190,8 @@ async def picture(
 ) -> str:
     """The SVG of what the console shows after these keys, once the awaited words are there."""
     with in_utc(), chdir("/"):
-        app = console(replace(showcase(home), home=None, config=SYSTEM.config))
+        layout = replace(showcase(home), home=None, config=SYSTEM.config)
+        app = console(layout, sort_by="status")
         watched(app.source.trends, sweeps)
         async with app.run_test(size=size) as pilot:
             await shows(pilot, "unregistered" if size[0] > 100 else "*1")

@@ -205,7 +205,9 @@ def dependencies(
     daemon: Daemon = Daemon.RUNNING,
     **preferences: Any,
 ) -> Dependencies:
-    """That home, its clock and its disk held."""
+    """That home, its clock and its disk held. Its rows are sorted by node, unless a test wants the
+    console's own order.
+    """
     acts = acts or open_acts()
     return Dependencies(
         layout=layout,
@@ -216,8 +218,9 @@ def dependencies(
         now=lambda: NOW,
         free_bytes=lambda _: 12_000_000_000,
         machine=lambda: None,
+        host="gw1",
         usage=lambda _: None,
-        preferences=Preferences(**preferences),
+        preferences=Preferences(**{"sort_by": "node", **preferences}),
     )
 
 

@@ -61,7 +61,8 @@ def console(
 ) -> Iterator[Terminal]:
     """A console that has painted all that there is to paint."""
     assert layout.home is not None
-    with terminal(layout.home, "--no-remember", *args, size=size) as opened:
+    # by node: a row that changes its rank moves others
+    with terminal(layout.home, "--no-remember", "--sort", "node", *args, size=size) as opened:
         opened.until(b"2,000 forwards")
         if size == WIDE:
             opened.until(b"_" * 24)
@@ -140,7 +141,9 @@ def test_sweeps_that_see_nothing_new_cost_nothing_and_one_changed_row_little(
             assert is_silent_once(opened, sweeps)
         changed, back = [], []
         for each in seen[3:5]:
-            changed.append(cost(opened, layout, b"! hung", replace(each, status=Status.HUNG)))
+            changed.append(
+                cost(opened, layout, "✖ hung".encode(), replace(each, status=Status.HUNG))
+            )
             back.append(cost(opened, layout, b"2,000 up", each))
         assert (b"24 h" in opened.written) is (size == WIDE)
         opened.press(b"q")
@@ -172,7 +175,7 @@ def test_a_page_costs_what_is_on_it_and_a_paused_table_only_its_count(
             costs.append(cost(opened, layout, words, replace(each, status=Status.HUNG)))
         assert b"hung" not in opened.written[painted:]
         opened.press(b"z")
-        opened.until(b"! 3 hung")
+        opened.until("✖ 3 hung".encode())
         write(layout, Batch(tunnels=seen[20:23]))
 
     assert min(pages) <= PAGE_BYTES

@@ -64,7 +64,7 @@ async def test_every_row_its_state_in_words_and_the_keys_are_seen(
             assert seen.node in shown
             assert str(seen.port) in shown
         for word in (
-            "• up",
+            "● up",
             "! hung",
             "- down",
             "/ refused",
@@ -250,7 +250,7 @@ async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
     app = console(layout, daemon=Daemon.ABSENT)
 
     async with running(app, SMALL) as pilot:
-        await shows(pilot, "daemon: not running, last sweep 3m ago")
+        await shows(pilot, "daemon not running, swept 3m ago")
         assert text(app).count("z stale 3m") == len(SEEN)
         await shows(pilot, f"7 forwards z {len(SEEN)} stale ? 1 unknown")
         assert "1 up" not in text(app)

@@ -88,7 +88,8 @@ async def test_every_dialog_has_an_edge_that_is_seen_and_dims_the_table(
     app = console(demo_home(tmp_path), theme=theme)
 
     async with running(app, (80, 24)) as pilot:
-        plain = style(cells(app)[0][2])
+        first = cells(app)[0][2]
+        plain = style(first)
         for name, keys in DIALOGS.items():
             frame = await opened(pilot, app, *keys)
             screen = cells(app)
@@ -96,8 +97,10 @@ async def test_every_dialog_has_an_edge_that_is_seen_and_dims_the_table(
             assert (corner.text, side.text) == ("╭", "│"), name
             assert is_seen(corner), name
             assert is_seen(side), name
+            assert abs(frame.x - (80 - frame.right)) <= 1, name
             if not frame.contains(2, 0):
                 behind = style(screen[0][2])
+                assert screen[0][2].text == first.text, name
                 assert behind != plain, name
                 assert behind.dim or is_fainter(behind, plain), name
             await closed(pilot, app)

@@ -55,9 +55,11 @@ async def test_the_picture_is_the_same_each_time_and_names_no_place(tmp_path: Pa
     ("name", "keys", "awaited"),
     [
         pytest.param("table", ("down", "down"), "", id="table"),
-        pytest.param("groups", ("g", "right", "down", "space", "l"), "nothing yet", id="groups"),
-        pytest.param("question", ("down", "down", "k"), "Cancel", id="question"),
-        pytest.param("detail", ("down", "down", "enter"), "barn port 20011", id="detail"),
+        pytest.param(
+            "groups", ("g", "end", "up", "right", "down", "space", "l"), "nothing yet", id="groups"
+        ),
+        pytest.param("question", ("k",), "Cancel", id="question"),
+        pytest.param("detail", ("enter",), "barn port 20011", id="detail"),
         pytest.param("help", ("question_mark",), "Help", id="help"),
     ],
 )

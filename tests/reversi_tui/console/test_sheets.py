@@ -244,7 +244,7 @@ async def test_a_detail_follows_its_row_and_outlives_it() -> None:
         )
         detail.renew(None, MOMENT)
         await pilot.pause()
-        assert "• up" in text(host)
+        assert "● up" in text(host)
         assert DOSSIER.ssh in detail.shown.plain
 
 

@@ -26,7 +26,7 @@ STYLES = {b"0", b"1", b"2", b"4", b"7", b"22", b"24", b"27", b"39", b"49"}
 EIGHT = STYLES | {b"%d" % code for code in (*range(30, 38), *range(40, 48))}
 MANY = STYLES | {b"38;5", b"48;5"}
 TRUE = STYLES | {b"38;2", b"48;2"}
-ANSI_WORDS = ("• up", "! hung", "- down", "/ refused", "~ wrong", "x foreign", "? unknown")
+ANSI_WORDS = ("● up", "✖ hung", "○ down", "⊘ refused", "≠ wrong", "⚑ foreign", "? unknown")
 ASCII_WORDS = ("o up", *ANSI_WORDS[1:])
 SMALL = (60, 15)
 

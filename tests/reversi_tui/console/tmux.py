@@ -26,7 +26,10 @@ SWITCHES = {
 
 
 def console_words(home: Path, *args: str) -> list[str]:
-    return [sys.executable, "-m", "reversi_tui", "--home", str(home), "--no-remember", *args]
+    """The console, sorted by node unless a view or another order is asked for."""
+    order = () if "--view" in args else ("--sort", "node")
+    words = ("-m", "reversi_tui", "--home", str(home), "--no-remember", *order, *args)
+    return [sys.executable, *words]
 
 
 class Tmux:

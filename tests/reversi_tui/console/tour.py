@@ -25,9 +25,10 @@ STEPS = (
         title="Look",
         keys=("down", "down"),
         text=(
-            "Every forward has a row, and every status a sign and a word. The lines at the top"
-            " show the state of the gateway, and how many rows have each status. `w` shows more"
-            " columns, `c` lets you choose them, `g` folds a node's forwards into one row."
+            "Every forward has a row, the worst on top, and every status a sign and a word. The"
+            " lines at the top show the state of the gateway, and how many rows have each status."
+            " `w` shows more columns, `c` lets you choose them, `g` folds a node's forwards into"
+            " one row."
         ),
     ),
     Step(
@@ -67,9 +68,9 @@ STEPS = (
     Step(
         name="4-detail",
         title="Know",
-        keys=("down", "down", "enter"),
+        keys=("enter",),
         awaited="worst day",
-        size=(110, 46),
+        size=(110, 52),
         text=(
             "Enter opens the sheet of a row: what the last probe found, who holds the port, its"
             " settings and failures, the last 24 hours and 30 days, and the last events. `1` to `5`"
@@ -80,7 +81,7 @@ STEPS = (
     Step(
         name="5-kill",
         title="Kill one",
-        keys=("down", "down", "k"),
+        keys=("k",),
         awaited="Cancel",
         text=(
             "`k` kills the sshd process that holds the port. `r` resets: it also forgets"
@@ -189,7 +190,12 @@ STEPS = (
     Step(
         name="13-trends",
         title="What is slow, and what is busy",
-        keys=("enter",),
+        keys=(
+            "end",
+            "up",
+            "up",
+            "enter",
+        ),
         awaited="rate ",
         size=(110, 34),
         sweeps=48,
@@ -227,7 +233,7 @@ STEPS = (
     Step(
         name="16-beside",
         title="Table and sheet side by side",
-        keys=("backslash", "down", "down"),
+        keys=("backslash", "down", "up"),
         awaited="killed sshd",
         size=(170, 44),
         text=(

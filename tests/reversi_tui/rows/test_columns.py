@@ -70,7 +70,7 @@ def test_ages_are_coarse(seconds: float, text: str) -> None:
         pytest.param("node", "attic", id="node"),
         pytest.param("port", "20010", id="port"),
         pytest.param("target", "127.0.0.1:22", id="target"),
-        pytest.param("status", "• up", id="status"),
+        pytest.param("status", "● up", id="status"),
         pytest.param("probe", "<1m", id="probe"),
         pytest.param("answer", "SSH-2.0", id="answer"),
         pytest.param("latency", "42ms", id="latency"),
@@ -144,7 +144,7 @@ def test_folded_rows_are_told_together(column: str, text: str) -> None:
     [
         pytest.param(Status.DOWN, "‖ disabled", id="down"),
         pytest.param(Status.UNKNOWN, "‖ disabled", id="as the daemon has it"),
-        pytest.param(Status.UP, "• up", id="still there"),
+        pytest.param(Status.UP, "● up", id="still there"),
     ],
 )
 def test_why_a_node_may_not_listen_stands_where_nobody_does(status: Status, text: str) -> None:

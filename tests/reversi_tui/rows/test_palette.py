@@ -19,7 +19,19 @@ OWN = [name for name in THEMES if PALETTES[name].background]
 def styles(found: Palette) -> Iterator[tuple[str, Style]]:
     fields = {
         name: getattr(found, name)
-        for name in ("stale", "cursor", "marked", "heading", "warning", "banner", "dim")
+        for name in (
+            "quiet",
+            "fault",
+            "stale",
+            "cursor",
+            "marked",
+            "heading",
+            "warning",
+            "banner",
+            "dim",
+            "pill",
+            "alarm",
+        )
     }
     for name, words in (*found.status.items(), *found.levels.items(), *fields.items()):
         yield str(name), Style.parse(words)

@@ -118,7 +118,7 @@ def test_a_folded_node_is_one_line_with_its_ports() -> None:
 
     assert found == {"node": "attic", "port": None, "status": "down", "ports": [20010, 20011]}
     assert csv_text(shown(row)).split("\r\n")[1] == "attic,20010 20011,down"
-    assert "| attic | 2 ports | - down |" in markdown(shown(row))
+    assert "| attic | 2 ports | ○ down |" in markdown(shown(row))
 
 
 def test_each_line_of_markdown_begins_so_that_no_shell_runs_it() -> None:

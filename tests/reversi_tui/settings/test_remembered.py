@@ -95,7 +95,7 @@ def test_each_gateway_has_a_view_of_its_own(tmp_path: Path) -> None:
 
     assert [
         memory_in(tmp_path, gateway).begin((), ())[0].sort_by for gateway in ("one", "two", "three")
-    ] == ["pid", "port", "node"]
+    ] == ["pid", "port", "status"]
 
 
 def test_two_consoles_at_once_lose_nothing_of_each_other_s(tmp_path: Path) -> None:
@@ -202,8 +202,10 @@ def test_a_damaged_file_is_remarked_on_and_written_again(tmp_path: Path, content
             {"columns": ("port",)},
             id="unknown column",
         ),
-        pytest.param(SOMETHING | {"sort_by": "colour"}, {"sort_by": "node"}, id="sorted by none"),
-        pytest.param(SOMETHING | {"sort_by": ["node"]}, {"sort_by": "node"}, id="sorted by a list"),
+        pytest.param(SOMETHING | {"sort_by": "colour"}, {"sort_by": "status"}, id="sorted by none"),
+        pytest.param(
+            SOMETHING | {"sort_by": ["node"]}, {"sort_by": "status"}, id="sorted by a list"
+        ),
         pytest.param(SOMETHING | {"wide": "yes"}, {"wide": False}, id="no flag"),
         pytest.param(SOMETHING | {"theme": "pink"}, {"theme": "dark"}, id="no such theme"),
         pytest.param(SOMETHING | {"history": [1]}, {"history": ()}, id="no texts"),
@@ -212,7 +214,7 @@ def test_a_damaged_file_is_remarked_on_and_written_again(tmp_path: Path, content
         ),
         pytest.param(
             "nothing",
-            {"sort_by": "node", "backwards": False, "columns": (), "wide": False, "history": ()},
+            {"sort_by": "status", "backwards": False, "columns": (), "wide": False, "history": ()},
             id="no entry",
         ),
     ],
