@@ -164,11 +164,9 @@ class Observer:
         loop = asyncio.get_running_loop()
 
         def read_early() -> None:
-            soon.append(
-                loop.create_task(
-                    self.signs.fresh_reading(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)
-                )
-            )
+            # well after the start, so that it shows the acknowledgement of this very probe
+            since = time.monotonic() - terms.deadline_s / EARLY_PART / 2
+            soon.append(loop.create_task(self.signs.fresh_reading(newer_than=since)))
 
         async with self.slot(forward.deadline_s or self.policy.deadline_s):
             sent = time.monotonic()
