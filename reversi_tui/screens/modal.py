@@ -13,13 +13,17 @@ from textual.color import Color
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 
+from reversi_tui.screens.steady import Steady
 from reversi_tui.widgets.frame import LOW, Frame
 
 T = TypeVar("T")
 
 
-class Modal(ModalScreen[T]):
-    """A theme with its own background fades the colours of what is below, others use dim text."""
+class Modal(ModalScreen[T], Steady[T]):
+    """A theme with its own background fades the colours of what is below, others use dim text.
+
+    `ModalScreen` stands first: Textual takes the style sheets of the first base only.
+    """
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual's own has no type
 

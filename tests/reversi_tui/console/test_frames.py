@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
@@ -97,13 +97,19 @@ async def test_every_dialog_has_an_edge_that_is_seen_and_dims_the_table(
             assert (corner.text, side.text) == ("╭", "│"), name
             assert is_seen(corner), name
             assert is_seen(side), name
-            assert abs(frame.x - (80 - frame.right)) <= 1, name
+            assert is_centred(frame, app.size), name
             if not frame.contains(2, 0):
                 behind = style(screen[0][2])
                 assert screen[0][2].text == first.text, name
                 assert behind != plain, name
                 assert behind.dim or is_fainter(behind, plain), name
             await closed(pilot, app)
+
+
+def is_centred(frame: Region, size: Size) -> bool:
+    left, above = frame.x, frame.y
+    right, below = size.width - frame.right, size.height - frame.bottom
+    return abs(left - right) <= 1 and abs(above - below) <= 1
 
 
 def is_fainter(behind: Style, plain: Style) -> bool:

@@ -229,7 +229,7 @@ async def test_the_detail_shows_everything_at_every_size(size: tuple[int, int]) 
         detail.renew(ROW, MOMENT, DOSSIER)
         await pilot.pause()
         assert "attic port 20010" in text(host)
-        assert "! hung" in text(host)
+        assert "✖ hung" in text(host)
         await pilot.press("2")
         await seen(host, pilot, "event-300")
         assert detail.shown.plain.index("event-100") < detail.shown.plain.index("event-300")
@@ -292,7 +292,7 @@ async def test_help_has_the_keys_the_filters_and_every_sign(size: tuple[int, int
         await pilot.press("end")
         await seen(host, pilot, "no daemon watched")
         shown = sheet.shown.plain
-        for words in ("latency:>200", "! hung", "node*", "stale 5m", "flaps"):
+        for words in ("latency:>200", "✖ hung", "node*", "stale 5m", "flaps"):
             assert words in shown
         assert max(map(len, shown.split("\n"))) <= size[0] - 4
 

@@ -233,7 +233,7 @@ STEPS = (
     Step(
         name="16-beside",
         title="Table and sheet side by side",
-        keys=("backslash", "down", "up"),
+        keys=("backslash",),
         awaited="killed sshd",
         size=(170, 44),
         text=(

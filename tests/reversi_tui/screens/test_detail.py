@@ -220,9 +220,9 @@ def test_folded_rows_are_listed_each_with_its_status() -> None:
 
     shown = sheet(folded)
 
-    assert shown.startswith("status    ! hung: the worst of 1 hung 1 up\n")
+    assert shown.startswith("status    ✖ hung: the worst of 1 hung 1 up\n")
     assert (
-        "forwards  20010  • up          127.0.0.1:22  SSH-2.0-dropbear\n          20011  ! hung   "
+        "forwards  20010  ● up          127.0.0.1:22  SSH-2.0-dropbear\n          20011  ✖ hung   "
         "     127.0.0.1:22" in shown
     )
 
