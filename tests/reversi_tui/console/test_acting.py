@@ -174,7 +174,7 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
         await pilot.press("right")
         await shows(pilot, "▾attic 2 ports")
         await shows(pilot, "├ attic 20010")
-        await shows(pilot, "╰ attic 20110")
+        await shows(pilot, "└ attic 20110")
         assert [key for key in app.main.view.order if key[0] == "attic"] == [
             ("attic", 0),
             ("attic", 20010),

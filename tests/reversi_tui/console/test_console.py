@@ -65,11 +65,11 @@ async def test_every_row_its_state_in_words_and_the_keys_are_seen(
             assert str(seen.port) in shown
         for word in (
             "● up",
-            "! hung",
-            "- down",
-            "/ refused",
-            "~ wrong",
-            "x foreign",
+            "✖ hung",
+            "○ down",
+            "⊘ refused",
+            "≠ wrong",
+            "⚑ foreign",
             "? unknown",
         ):
             assert word in shown
@@ -252,7 +252,7 @@ async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
     async with running(app, SMALL) as pilot:
         await shows(pilot, "daemon not running, swept 3m ago")
         assert text(app).count("z stale 3m") == len(SEEN)
-        await shows(pilot, f"7 forwards z {len(SEEN)} stale ? 1 unknown")
+        await shows(pilot, f"z {len(SEEN)} stale ? 1 unknown 7 forwards")
         assert "1 up" not in text(app)
 
 
@@ -292,7 +292,7 @@ async def test_a_damaged_state_file_leaves_the_last_rows(tmp_path: Path) -> None
         layout.state.unlink()
         layout.state.write_bytes(b"nothing that SQLite knows of" * 200)
         await shows(pilot, "damaged")
-        assert "! hung" in text(app)
+        assert "✖ hung" in text(app)
 
 
 async def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:

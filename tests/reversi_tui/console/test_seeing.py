@@ -62,13 +62,13 @@ async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_
         await shows(pilot, "PAUSED for <1m: 0 changed rows held back; z resumes")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP, session=None),)))
         await shows(pilot, "PAUSED for <1m: 1 changed row held back")
-        assert "! hung" in text(app)
+        assert "✖ hung" in text(app)
         await pilot.press("k")
         await shows(pilot, "Kill this forward?")
         await pilot.press("y")
         await shows(pilot, "is now held by no known process: left alone")
         await pilot.press("z")
-        await until(pilot, lambda: "! hung" not in text(app))
+        await until(pilot, lambda: "✖ hung" not in text(app))
         assert "PAUSED" not in text(app)
 
 
@@ -162,12 +162,12 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
         shutil.move(tmp_path / "gateway", tmp_path / "elsewhere")
         app.source.wake()
         await shows(pilot, "does not exist")
-        assert "! hung" in text(app)
+        assert "✖ hung" in text(app)
         assert set(nodes(app)) == {f.node for f in FORWARDS}
         shutil.move(tmp_path / "elsewhere", tmp_path / "gateway")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
         app.source.wake()
-        await until(pilot, lambda: "does not exist" not in text(app) and "! hung" not in text(app))
+        await until(pilot, lambda: "does not exist" not in text(app) and "✖ hung" not in text(app))
 
 
 async def test_staleness_enters_the_faults_only_view_as_time_passes(tmp_path: Path) -> None:
