@@ -92,6 +92,11 @@ class TargetSide(SSHForwarder, asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
 
+def is_timer(handle: asyncio.Handle) -> bool:
+    """Whether it runs later; what runs at the next turn of the loop must not be put off again."""
+    return isinstance(handle, asyncio.TimerHandle)
+
+
 class Traffic:
     """The counters and the flow control of one SSH connection."""
 
@@ -162,7 +167,7 @@ class Traffic:
             self.flush()
         elif self.leaving is None and self.can_wait:
             self.leaving = loop.call_later(WAITS_S, self.flush)
-        elif not self.can_wait:
+        elif not self.can_wait and (self.leaving is None or is_timer(self.leaving)):
             # before what asyncssh calls soon: it aborts the transport after its last packet
             self.cancel_leaving()
             self.leaving = loop.call_soon(self.flush)

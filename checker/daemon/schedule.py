@@ -19,6 +19,10 @@ class Schedule:
         self.forwards: dict[Port, Forward] = {}
         self.at: dict[Port, float] = {}
         self.running: set[Port] = set()
+        self.off_place: set[Port] = set()
+        """Ports that were probed out of turn, perhaps all at once: they find a place of their own
+        again.
+        """
 
     def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
         """Probe the forwards of the registry and these unregistered ones from now on.
@@ -50,6 +54,7 @@ class Schedule:
         for port in ports:
             if self.at.get(port, now) > now:
                 self.put(port, now)
+                self.off_place.add(port)
 
     def ripe(self, now: float) -> list[Forward]:
         """Take out the forwards that are due and are not being probed."""
@@ -75,6 +80,9 @@ class Schedule:
         if at is None:
             return
         following = at + after_s
+        if forward.port in self.off_place:
+            self.off_place.discard(forward.port)
+            following -= after_s / 2 * phase(forward)
         self.put(
             forward.port,
             at if at > now else following if following > now else now + after_s * phase(forward),

@@ -75,7 +75,7 @@ class Sweeper:
 
     async def watch_beats(self) -> None:
         """Probe at once what a connection carries if its beat is overdue, or if it ended."""
-        doubted = await self.gateway.watcher.signs.doubted()
+        doubted = await self.gateway.watcher.doubted()
         if not doubted:
             return
         tunnels = self.gateway.ledger.tunnels.values()

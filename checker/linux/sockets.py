@@ -37,9 +37,9 @@ PEER = struct.Struct("=4x2x2s16x16s")
 MESSAGE_BYTES = 72
 QUEUED = struct.Struct("=60xI")
 """From inet_diag_msg: idiag_wqueue, bytes written but not acknowledged yet."""
-MOVED = struct.Struct("=4x52xI12xII44xQQ")
-"""From an attribute with tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received (the
-last two since Linux 4.1).
+MOVED = struct.Struct("=4x52xII8xII44xQQ")
+"""From an attribute with tcp_info: last_data_recv, last_ack_recv, rtt, rttvar, bytes_acked,
+bytes_received (the last two since Linux 4.1).
 """
 DELIVERED = struct.Struct("=4x192xI28xI")
 """From the same attribute: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
@@ -141,11 +141,12 @@ def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
             delivered, strays = (
                 DELIVERED.unpack_from(answer, at) if length >= DELIVERED.size else (0, 0)
             )
-            heard_ago_ms, rtt_us, varies_us, acked, received = MOVED.unpack_from(answer, at)
+            heard_ms, reached_ms, rtt_us, varies_us, acked, received = MOVED.unpack_from(answer, at)
             return Flow(
                 acked=acked,
                 received=received,
-                heard_ago_s=heard_ago_ms / 1e3,
+                heard_ago_s=heard_ms / 1e3,
+                reached_ago_s=min(heard_ms, reached_ms) / 1e3,
                 queued=queued,
                 rtt_s=rtt_us / 1e6,
                 rtt_varies_s=varies_us / 1e6,

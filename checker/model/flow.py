@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class Flow:
     """Seconds since the other side last sent data. Acknowledgements and answers to window probes do
     not count.
     """
+    reached_ago_s: float = inf
+    """Seconds since anything came from the other side, acknowledgements too."""
     queued: int = 0
     """Bytes written to the connection and not acknowledged yet."""
     rtt_s: float = 0.0

@@ -20,6 +20,7 @@ from checker.registry.key_lines import owner_of_line
 LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 """sshd ends lines only at a newline."""
 HEAD = b"# reversi keys: "
+HASH = "SHA256:"
 
 
 class Stand(StrEnum):
@@ -94,7 +95,7 @@ def file_of(key: bytes) -> str | None:
     except binascii.Error:
         return None
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return re.sub("/+", "/", f"SHA256:{digest}.pub")
+    return re.sub("/+", "/", f"{HASH}{digest}.pub")
 
 
 def files_for(lines: bytes, only: Collection[bytes] | None = None) -> dict[str, bytes]:
@@ -116,6 +117,12 @@ def changed_files(before: bytes, after: bytes) -> dict[str, bytes]:
     keys = {key for line in differing if (key := key_of(line)) is not None}
     names = {name: b"" for key in keys if (name := file_of(key)) is not None}
     return names | files_for(after, keys)
+
+
+def lines_of_others(lines: bytes, content: bytes) -> bytes:
+    """Return those of our `lines` whose owner has no line in `content`."""
+    there = set(owners_in(content))
+    return b"".join(line for line in LINE.findall(lines) if there.isdisjoint(owners_in(line)))
 
 
 def owners_in(content: bytes) -> Iterator[str]:

@@ -16,10 +16,12 @@ from checker.config.files import sync_folder, write_atomically
 from checker.config.layout import Layout, keys_beside, list_beside
 from checker.config.toml_file import ConfigError
 from checker.registry.key_files import (
+    HASH,
     KeyList,
     Stand,
     changed_files,
     files_for,
+    lines_of_others,
     others_in,
     ours_in,
     owners_in,
@@ -54,8 +56,14 @@ class Places:
 
     @property
     def present(self) -> bytes:
-        """All lines that sshd accepts, as one key file would have them."""
-        return self.file if self.is_in_file else others_in(self.file) + self.listed.lines
+        """All lines that sshd accepts, as one key file would have them. An earlier release may have
+        written only some of ours into it.
+        """
+        if not self.is_by_fingerprint:
+            return self.file
+        file = self.file if self.is_in_file else others_in(self.file)
+        is_ended = not file or file.endswith(b"\n")
+        return file + (b"" if is_ended else b"\n") + lines_of_others(self.listed.lines, file)
 
     def file_for(self, wanted: bytes) -> bytes:
         """Return what `authorized_keys` must say for these lines."""
@@ -76,12 +84,16 @@ def mark_of(key_file: Path) -> Path:
 def read_places(key_file: Path) -> Places:
     """Raises ConfigError."""
     content = content_of(list_beside(key_file))
-    listed = KeyList() if content is None else parse_list(content)
+    is_lost = content is None and any(keys_beside(key_file).glob(f"{HASH}*"))
+    # sshd may still read the files: whoever removes a key must find them
+    unlisted = KeyList(stand=Stand.TO_FINGERPRINT if is_lost else Stand.FILE)
+    listed = unlisted if content is None else parse_list(content)
     return Places(
         key_file=key_file,
         file=content_of(key_file) or b"",
         listed=listed,
-        is_unfinished=mark_of(key_file).exists()
+        is_unfinished=is_lost
+        or mark_of(key_file).exists()
         or (listed.stand is not Stand.FILE and not keys_beside(key_file).is_dir()),
     )
 

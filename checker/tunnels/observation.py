@@ -63,6 +63,10 @@ class Observation:
     """Seconds to the next probe if this one is a strike; None: as set."""
     flow: Flow | None = None
     """What the kernel had counted on the connection by then; None if it does not tell."""
+    reached: bool = False
+    """Whether the device's kernel acknowledged something soon after this probe began: then its link
+    lost nothing just before.
+    """
     beaten_at: float | None = None
     """When this connection's last beat came, Unix seconds."""
     shared: bool = False

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from math import inf
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -30,6 +31,7 @@ from checker.model import (
 )
 from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
+from checker.tunnels.deafness import Clocks
 from checker.tunnels.due import interval_s
 from checker.tunnels.flow import Silence, behind
 from checker.tunnels.holders import Held, Holders
@@ -39,7 +41,7 @@ from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.probe import Probed, probe
 from checker.tunnels.shared_key import INSTANCE, SharedPorts
-from checker.tunnels.signs import Signs
+from checker.tunnels.signs import Reading, Signs
 
 SNAPSHOT_FRESH_S = 1.0
 SNAPSHOT_OF_BEATING_S = 5.0
@@ -49,6 +51,9 @@ its probe was answered: reading it for 2,000 tunnels takes 10 ms.
 EARLY_PART = 5
 """After a fifth of its deadline without an answer, a probe has the traffic of its connection read.
 """
+REACHED_WITHIN_S = 1.5
+"""An acknowledgement that comes so soon after the start of a probe shows that the link works."""
+KERNEL_ROUNDS_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,8 @@ class Attempt:
     before: Tunnel
     began: float
     """Monotonic."""
+    sent: float
+    """The same, when it had a place among the probes at once."""
     began_wall: float
     """The same in Unix seconds."""
     terms: Terms
@@ -67,7 +74,21 @@ class Attempt:
     answered: bool
     earlier: Mapping[str, Flow]
     """What had moved on all connections soon after the start; empty if the probe was short."""
+    earlier_at: float
+    """When that was read, monotonic."""
     held: Held
+
+    def reached(self, peer: str, now: Flow, read_at: float) -> bool:
+        """Whether the other side's kernel acknowledged something soon after the probe began; `now`
+        was read at `read_at` (monotonic).
+        """
+        readings = [(now, read_at)]
+        if peer in self.earlier:
+            readings.append((self.earlier[peer], self.earlier_at))
+        return any(
+            -KERNEL_ROUNDS_S <= at - flow.reached_ago_s - self.sent <= REACHED_WITHIN_S
+            for flow, at in readings
+        )
 
 
 class Observer:
@@ -82,6 +103,7 @@ class Observer:
         self.uid = config.tunnel_uid
         self.holders = Holders(self.uid, layout.run, ledger)
         self.patience = Patience(self.policy)
+        self.clocks = Clocks(time.time(), time.monotonic())
         self.signs = Signs(layout.spool)
         self.slots = asyncio.Semaphore(config.probes_at_once)
         self.registered_at: dict[NodeName, float] = {}
@@ -134,28 +156,27 @@ class Observer:
 
     async def probe_timed(
         self, forward: Forward, port: Port, terms: Terms, *, newer_than: float
-    ) -> tuple[Probed, Mapping[str, Flow]]:
-        """Probe; return with it the traffic of all connections soon after the start, if the probe
-        took long enough to matter.
+    ) -> tuple[Probed, float, Reading]:
+        """Probe; return with it when it began (monotonic), and the traffic of all connections soon
+        after, if the probe took long enough to matter.
         """
-        soon: list[asyncio.Task[Mapping[str, Flow]]] = []
+        soon: list[asyncio.Task[Reading]] = []
         loop = asyncio.get_running_loop()
 
         def read_early() -> None:
-            soon.append(
-                loop.create_task(
-                    self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)
-                )
-            )
+            # well after the start, so that it shows the acknowledgement of this very probe
+            since = time.monotonic() - terms.deadline_s / EARLY_PART / 2
+            soon.append(loop.create_task(self.signs.fresh_reading(newer_than=since)))
 
-        early = loop.call_later(terms.deadline_s / EARLY_PART, read_early)
-        try:
-            async with self.slot(forward.deadline_s or self.policy.deadline_s):
+        async with self.slot(forward.deadline_s or self.policy.deadline_s):
+            sent = time.monotonic()
+            early = loop.call_later(terms.deadline_s / EARLY_PART, read_early)
+            try:
                 probed = await self.probed(forward, port, terms.deadline_s, newer_than=newer_than)
-        finally:
-            early.cancel()
-            flows = await soon[0] if soon else {}
-        return probed, flows
+            finally:
+                early.cancel()
+                reading = await soon[0] if soon else ({}, inf)
+        return probed, sent, reading
 
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
         """Probe the forward, and once more if the node's connection registered meanwhile, as that
@@ -190,7 +211,7 @@ class Observer:
         terms = self.patience.terms(forward, before, flow, began, beating)
         fresh = began - SNAPSHOT_FRESH_S
         place = await self.holders.place(forward, newer_than=began)
-        probed, earlier = await self.probe_timed(
+        probed, sent, (earlier, earlier_at) = await self.probe_timed(
             forward, place, terms, newer_than=began if at_once else fresh
         )
         answered = isinstance(probed.reply, Answer | StayedOpen)
@@ -206,12 +227,14 @@ class Observer:
         return Attempt(
             before=before,
             began=began,
+            sent=sent,
             began_wall=began_wall,
             terms=terms,
             place=place,
             probed=probed,
             answered=answered,
             earlier=earlier,
+            earlier_at=earlier_at,
             held=held,
         )
 
@@ -238,14 +261,30 @@ class Observer:
             late_s=self.lateness.worst_since(one.began),
             expect=forward.expect,
             deadline_s=one.terms.deadline_s,
-            silent_s=ended - (struck.began if struck else one.began),
-            probe_s=ended - one.began,
-            silence_s=one.terms.silence_s,
+            silent_s=ended - (struck.began if struck else one.sent),
+            probe_s=ended - one.sent,
+            silence_s=self.enough_s(one, ended),
             hurried=one.terms.hurried,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
             other_key=self.other_key(forward),
         )
+
+    def enough_s(self, one: Attempt, ended: float) -> float:
+        """Return the silence needed; an answer needs none, and no look at all connections."""
+        silence_s = one.terms.silence_s
+        return silence_s if one.answered else self.patience.enough_s(silence_s, ended)
+
+    async def doubted(self) -> frozenset[ProcessId]:
+        """Return the connections that fell into doubt since the last call. After the clock was set,
+        or the gateway slept, the beats before prove nothing.
+        """
+        jumped, stood_still = self.clocks.look(time.time(), time.monotonic())
+        if jumped:
+            self.signs.rhythms.forget()
+        if jumped or stood_still:
+            self.patience.deafness.slept_at = time.monotonic()
+        return await self.signs.doubted()
 
     def other_key(self, forward: Forward) -> str:
         """Return how the host key that the target showed last differs from the pinned one, as a
@@ -279,6 +318,8 @@ class Observer:
         seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
         if now is None:
             return seen
+        reached = one.reached(peer, now, self.signs.flows_read_at)
+        seen = replace(seen, reached=reached)
         beating = self.signs.rhythms.beating(session, time.time())
         pause_s = self.patience.pause_s(forward, one.before, seen, time.monotonic(), beating)
         seen = replace(seen, pause_s=pause_s)

@@ -31,6 +31,12 @@ LEAST_SILENCE_S = 8.0
 """The least when a beat is overdue: links stall for that long and come back."""
 STALL_ENDS_S = 7.0
 """What delays a beat began 2 s before it is overdue, so a stall of 8 s is over this long after."""
+LOSS_ENDS_S = 15.0
+"""An outage of 8 s that loses packets may silence a living device for twice as long: both kernels
+wait longer before each repetition. So the device is heard this long after its beat is overdue.
+"""
+AFTER_LOSS_S = 17.0
+"""The same, counted from the first silent probe."""
 LONGEST_FOR_BEAT_S = 20.0
 """A silence that is long enough waits no longer than this for the next beat to become overdue."""
 LEAST_DEADLINE_S = 1.0
@@ -135,6 +141,15 @@ def with_beat(silence_s: float, overdue_s: float) -> float:
     if silence_s < LEAST_SILENCE_S or overdue_s == -inf:
         return silence_s
     return max(silence_s, min(STALL_ENDS_S - overdue_s, LONGEST_FOR_BEAT_S))
+
+
+def with_loss(silence_s: float, overdue_s: float) -> float:
+    """Return the silence needed where no acknowledgement of the first silent probe came: what was
+    lost in an outage may still be repeated. `overdue_s` as in `with_beat`.
+    """
+    if silence_s < LEAST_SILENCE_S:
+        return silence_s
+    return max(silence_s, min(LOSS_ENDS_S - overdue_s, AFTER_LOSS_S))
 
 
 def hurried_deadline(configured_s: float, policy: Policy) -> float:

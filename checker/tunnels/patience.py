@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checker.model import Answer, Flow, Forward, NodeName, Policy, Port, ProcessId, Tunnel
 from checker.tunnels import pace
+from checker.tunnels.deafness import Deafness, with_deafness
 from checker.tunnels.observation import Observation
 from checker.tunnels.pace import Pace
 from checker.tunnels.rhythm import Beating
@@ -26,6 +27,8 @@ class Struck:
     """The same, monotonic."""
     flow: Flow | None
     """What had moved on the connection by the end of that probe."""
+    reached: bool = False
+    """Whether the device's kernel acknowledged that probe at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Patience:
         """Ports whose connection showed life after its beat was overdue: nothing to hurry for
         until it beats again.
         """
+        self.deafness = Deafness()
         self.excused: dict[Port, float] = {}
         """Since when (monotonic) probes of each port wait behind other bytes."""
 
@@ -78,7 +82,10 @@ class Patience:
         )
         deadline_s, least_s = pace.deadline(configured_s, known, flow), configured_s
         quick_s = pace.hurried_silence(worst, overdue_at_first_s)
-        hurried = self.may_hurry(before, flow, beating) and quick_s < silence_s
+        reached = struck is None or struck.reached
+        if not reached:
+            silence_s = pace.with_loss(silence_s, overdue_at_first_s)
+        hurried = reached and self.may_hurry(before, flow, beating) and quick_s < silence_s
         if hurried:
             silence_s = quick_s
             least_s = deadline_s = pace.hurried_deadline(configured_s, self.policy)
@@ -90,6 +97,14 @@ class Patience:
                 else max(deadline_s, silence_s)
             )
         return Terms(deadline_s=deadline_s, silence_s=silence_s, hurried=hurried)
+
+    def enough_s(self, silence_s: float, now: float) -> float:
+        """Return the silence needed at the end of a probe (monotonic); more than before it began if
+        the gateway itself may have been deaf meanwhile.
+        """
+        connections = len({session for session, _ in self.sessions.values()})
+        deaf = self.deafness.is_likely(now, connections)
+        return with_deafness(silence_s, deaf=deaf)
 
     def is_proven(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
         """Whether the forward's link is known to be fast."""
@@ -116,7 +131,9 @@ class Patience:
         silent: as long as set, or shorter if its connection's beat is overdue by now.
         """
         gap_s = self.policy.strike_gap_s
-        if not self.may_hurry(before, seen.flow, beating):
+        struck = self.struck.get(forward.port)
+        reached = struck.reached if struck else seen.reached
+        if not reached or not self.may_hurry(before, seen.flow, beating):
             return gap_s
         worst = self.worst_s(before, seen.flow, now)
         enough_s = pace.hurried_silence(worst, beating.overdue_s - seen.silent_s)
@@ -174,7 +191,10 @@ class Patience:
                 at=now_wall - seen.silent_s,
                 began=now - seen.silent_s,
                 flow=seen.flow,
+                reached=seen.reached,
             )
+            if after.session is not None and seen.flow is not None and not seen.reached:
+                self.deafness.miss(after.session, now)
         elif not after.strikes:
             self.struck.pop(after.port, None)
             if seen.hurried:

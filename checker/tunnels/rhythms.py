@@ -40,6 +40,11 @@ class Rhythms:
                 self.known[session] = after
                 self.doubt_at[session] = after.overdue_at - EARLY_S
 
+    def forget(self) -> None:
+        """Forget all rhythms: the clock was set, and what it said before is worth nothing."""
+        self.known.clear()
+        self.doubt_at.clear()
+
     def late(self, now: float) -> tuple[ProcessId, ...]:
         """Return the connections whose beat is overdue, or nearly; each once for each doubt."""
         return tuple(session for session, at in self.doubt_at.items() if at <= now)
@@ -53,9 +58,9 @@ class Rhythms:
         return found | ended
 
     def is_beating(self, session: ProcessId | None, now: float) -> bool:
-        """Whether the connection has a rhythm, and keeps it."""
+        """Whether the connection has a rhythm, and keeps it; False as soon as it is in doubt."""
         rhythm = None if session is None else self.known.get(session)
-        return rhythm is not None and rhythm.is_beating(now)
+        return rhythm is not None and rhythm.is_beating(now + EARLY_S)
 
     def beating(self, session: ProcessId | None, now: float) -> Beating:
         """Return how the connection beats now."""

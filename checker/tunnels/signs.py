@@ -14,6 +14,9 @@ from checker.tunnels.flow import heard, strayed
 from checker.tunnels.holders import Held
 from checker.tunnels.rhythms import Rhythms
 
+Reading = tuple[Mapping[str, Flow], float]
+"""What moved on each connection, by its other side, and when that was read (monotonic)."""
+CLOCK_ROUNDS_S = 1.0
 READ_EVERY_S = 0.2
 """Shortest time between readings, however many tunnels fall silent at once: one of 2,000
 connections takes 10 ms.
@@ -58,9 +61,11 @@ class Signs:
         await self.fresh_flows(newer_than=time.monotonic())
 
     async def fresh_flows(self, *, newer_than: float) -> Mapping[str, Flow]:
-        """Return what moved on each connection, read after `newer_than` (monotonic); concurrent
-        calls share one reading.
-        """
+        """Return what moved on each connection, read after `newer_than` (monotonic)."""
+        return (await self.fresh_reading(newer_than=newer_than))[0]
+
+    async def fresh_reading(self, *, newer_than: float) -> Reading:
+        """Return the same, and when it was read; concurrent calls share one reading."""
         async with self.reading:
             if self.flows_read_at < newer_than:
                 await asyncio.sleep(max(0.0, self.flows_read_at + READ_EVERY_S - time.monotonic()))
@@ -70,7 +75,7 @@ class Signs:
                 except OSError:
                     self.flows = {}  # a sandbox may refuse netlink
                 self.flows_read_at = began
-        return self.flows
+            return self.flows, self.flows_read_at
 
     def take_flows(self, found: Mapping[str, Flow], now: float) -> None:
         """Keep a reading, and note on which connections something came out of order."""
@@ -97,7 +102,10 @@ class Signs:
         """Return a sign that this very connection was alive after `since` (Unix seconds), as a
         clause; empty if there is none.
         """
-        if session in self.asking or (beaten_at is not None and beaten_at > since):
+        # a beat of the future is from before the clock was set back
+        if session in self.asking or (
+            beaten_at is not None and since < beaten_at <= time.time() + CLOCK_ROUNDS_S
+        ):
             return "its beats arrive"
         for port, (other, at) in self.answered.items():
             if port != forward.port and other == session and at > since:

@@ -41,6 +41,7 @@ class Connection:
     def __init__(self) -> None:
         self._transport: Transport | None = Transport()
         self._send: Callable[[bytes], None] = lambda _: None
+        self.sent = 0
 
     def get_extra_info(self, _name: str) -> None:
         return None
@@ -49,6 +50,7 @@ class Connection:
         """Take no notice."""
 
     def send_packet(self, pkttype: int, *args: bytes, handler: object = None) -> None:
+        self.sent += 1
         self._send(bytes([pkttype]) + b"".join(args))
 
 
@@ -96,6 +98,20 @@ async def test_bulk_is_not_held_back() -> None:
 
     assert [len(one) for one in written] == [SMALL_BYTES + 2]
     assert traffic.small == []
+
+
+async def test_small_packets_at_each_turn_of_the_loop_do_not_hold_each_other_back() -> None:
+    connection, _, written = connected()
+
+    def send_more() -> None:
+        if not written and connection.sent < 20:
+            asyncio.get_running_loop().call_soon(send_more)
+            connection.send_packet(MSG_CHANNEL_DATA, b"1")
+
+    send_more()
+    await until_written(written)
+
+    assert connection.sent <= 2
 
 
 async def test_nothing_is_written_to_a_connection_that_has_ended() -> None:

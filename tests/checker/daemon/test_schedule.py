@@ -130,6 +130,25 @@ def test_ports_are_probed_at_once_when_asked_and_no_others() -> None:
     assert [forward.port for forward in schedule.ripe(EVERY_S)] == [20010]
 
 
+def test_forwards_that_were_all_asked_for_at_once_find_places_of_their_own_again() -> None:
+    ports = range(20000, 20400)
+    schedule = planned(registry(("office", tuple(ports))))
+    for forward in schedule.ripe(EVERY_S):
+        schedule.done(forward, EVERY_S, EVERY_S)
+
+    schedule.at_once([Port(port) for port in ports], EVERY_S)
+    for forward in schedule.ripe(EVERY_S):
+        schedule.done(forward, EVERY_S, EVERY_S)
+
+    at_most = max(
+        sum(begin <= at < begin + EVERY_S / 20 for at in schedule.at.values())
+        for begin in (EVERY_S * (1.5 + part / 20) for part in range(10))
+    )
+    assert min(schedule.at.values()) >= 1.5 * EVERY_S
+    assert max(schedule.at.values()) <= 2 * EVERY_S
+    assert at_most < 100
+
+
 def test_asking_never_delays_a_probe() -> None:
     schedule = planned(ONE)
     at = dict(schedule.at)

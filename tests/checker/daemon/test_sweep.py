@@ -135,6 +135,17 @@ async def test_a_beat_that_came_since_the_last_look_ends_all_doubt(sweeper: Swee
     assert probed_next(sweeper) == []
 
 
+async def test_a_clock_that_was_set_forward_makes_no_beat_overdue(sweeper: Sweeper) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    beat(sweeper, SESSION, 3040, 3030, 3020)
+    sweeper.gateway.watcher.clocks.wall -= 3000
+
+    await sweeper.watch_beats()
+
+    assert probed_next(sweeper) == []
+
+
 async def test_what_a_connection_carried_is_probed_at_once_when_it_ends(sweeper: Sweeper) -> None:
     sweeper.use(sweeper.gateway.registry)
     holds(sweeper, 20010, SESSION)

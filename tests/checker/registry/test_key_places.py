@@ -326,3 +326,43 @@ def test_a_power_cut_in_an_edit_is_noticed_and_the_next_write_mends_it(made: Lay
         cuts += 1
     assert cuts > 2
     assert b"reversi:office" not in read_by_command(made)
+
+
+def test_a_broken_node_keeps_its_key_beside_lines_that_an_earlier_release_wrote(
+    made: Layout,
+) -> None:
+    before = made.authorized_keys.read_bytes()
+    by_fingerprint(made)
+    stray = next(line for line in before.splitlines(keepends=True) if line.endswith(b"office\n"))
+    made.authorized_keys.write_bytes(ADMIN + stray)
+    write(made, "barn", "this is no TOML")
+
+    write_keys(made, gate_command(made))
+
+    assert lines(before) <= lines(made.authorized_keys.read_bytes())
+    assert lines(before) <= lines(read_by_command(made))
+
+
+def test_a_line_of_the_admins_without_an_end_stays_apart_from_ours(made: Layout) -> None:
+    before = made.authorized_keys.read_bytes()
+    by_fingerprint(made)
+    made.authorized_keys.write_bytes(ADMIN.rstrip())
+
+    assert present_keys(made) == before
+    write_keys(made, gate_command(made))
+
+    assert made.authorized_keys.read_bytes() == ADMIN
+
+
+def test_a_removed_key_opens_nothing_though_the_list_of_keys_was_lost(made: Layout) -> None:
+    by_fingerprint(made)
+    made.key_list.unlink()
+    (made.nodes / "office.toml").unlink()
+
+    assert keys_lag(made)
+    write_keys(made, gate_command(made))
+
+    assert not any(line.endswith(b"office") for line in lines(read_by_command(made)))
+    assert {line.split()[-1] for line in lines(read_by_command(made))} == {
+        line.split()[-1] for line in lines(made.authorized_keys.read_bytes())
+    }

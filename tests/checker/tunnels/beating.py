@@ -12,6 +12,7 @@ from checker.tunnels.due import interval_s, next_probe_s
 from checker.tunnels.flow import Silence
 from checker.tunnels.judge import Kill, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
+from checker.tunnels.observe import REACHED_WITHIN_S
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rhythm import Beating
@@ -36,6 +37,8 @@ class Device:
     every_s: Callable[[], float] = lambda: 10.0
     silent_target: bool = False
     dead_at: float = NEVER
+    frozen: bool = True
+    """Whether it is only its program that dies; its kernel still acknowledges."""
     arrived: dict[str, float] = field(default_factory=lambda: {"up": 0.0, "down": 0.0})
     events: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
     """When the device does something: 0 is a beat, else the answer to that probe."""
@@ -51,9 +54,12 @@ class Device:
         self.arrived[way] = max(self.arrived[way], at + delay(at))
         return self.arrived[way]
 
-    def ask(self, probe: int, at: float) -> None:
-        """A probe opens a channel."""
-        heapq.heappush(self.events, (self.passes("down", at), probe))
+    def ask(self, probe: int, at: float) -> float:
+        """A probe opens a channel. Return when the acknowledgement comes."""
+        arrives = self.passes("down", at)
+        heapq.heappush(self.events, (arrives, probe))
+        is_there = self.frozen or arrives < self.dead_at
+        return arrives + self.up(arrives) if is_there else NEVER
 
     def live(self, until: float) -> None:
         """Do what is due until then."""
@@ -142,7 +148,7 @@ class Gateway:
         """One probe, as the watcher makes it."""
         began = self.now
         self.probes += 1
-        self.device.ask(self.probes, began)
+        acked_at = self.device.ask(self.probes, began)
         ends = began + terms.deadline_s + 1e-6  # a timer never fires early
         self.device.live(ends)
         answer_at = self.device.answers.pop(self.probes, NEVER)
@@ -167,6 +173,7 @@ class Gateway:
             silence_s=terms.silence_s,
             hurried=terms.hurried,
             life="its beats arrive" if beats else "",
+            reached=acked_at - began <= REACHED_WITHIN_S,
             flow=Flow(acked=0, received=0, heard_ago_s=heard_ago_s),
         )
         if not isinstance(reply, Silent):

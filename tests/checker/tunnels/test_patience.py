@@ -12,6 +12,7 @@ from checker.model import Answer, Flaps, Policy, ProbeReply, ProcessId, Silent, 
 from checker.tunnels.flow import Silence
 from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
+from checker.tunnels.observe import REACHED_WITHIN_S
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rhythm import NO_BEATS
@@ -71,6 +72,10 @@ class Link:
         self.heard += [confirmed, answered]
         return answered
 
+    def acked_at(self, asked: float) -> float:
+        """When the device's kernel acknowledges what arrived there; it does so if ssh is frozen."""
+        return asked + self.up(asked)
+
     def login_s(self, at: float) -> float:
         """How long five round trips take."""
         now = at
@@ -113,6 +118,7 @@ class Gateway:
             if answer_at <= began + terms.deadline_s
             else Silent()
         )
+        acked_at = self.link.acked_at(self.link.arrived["down"])
         self.now = min(answer_at, began + terms.deadline_s)
         struck = self.patience.since(PORT, self.session) if isinstance(reply, Silent) else None
         since_s = self.now - (struck.began if struck else began)
@@ -125,6 +131,7 @@ class Gateway:
             deadline_s=terms.deadline_s,
             silent_s=since_s,
             silence_s=terms.silence_s,
+            reached=acked_at - began <= REACHED_WITHIN_S,
         )
         silence = Silence(
             heard_ago_s=self.link.heard_ago_s(self.now), since_s=since_s, probe_s=self.now - began

@@ -22,6 +22,7 @@ SIBLING = Port(PORT + 1)
         pytest.param(None, {}, "", id="nothing"),
         pytest.param(99.0, {}, "", id="a beat before"),
         pytest.param(101.0, {}, "its beats arrive", id="a beat since"),
+        pytest.param(1e11, {}, "", id="a beat from before the clock was set back"),
         pytest.param(
             None,
             {SIBLING: (SESSION, 101.0)},
