@@ -71,7 +71,7 @@ def test_keys_are_answered_while_rows_change_and_nothing_is_lost(tmp_path: Path)
         load(tmp_path / "home", BUSY_S) as writer,
         tmux(tmp_path, console_words(tmp_path / "home", "--columns", COLUMNS)) as pane,
     ):
-        pane.shows("5,000 forwards", "! ", "node-00000")
+        pane.shows("5,000 forwards", "✖ ", "node-00000")
         walk(pane)
         assert writer.wait(60) == 0
         rows, hung = expected(layout), expected(layout, Status.HUNG)
