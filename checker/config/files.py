@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and make directories, while others read them."""
+"""Read files, write them whole or not at all, and make directories, while others read them."""
 
 from __future__ import annotations
 
@@ -74,6 +74,18 @@ def make_readable_folder(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)
+
+
+def present_file(path: Path) -> bytes | None:
+    """Read the file; None if there is none. Raises ConfigError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(
+            path, f"cannot be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from checker.config.files import present_file
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import PublishedFacts
-from checker.haproxy.program import is_installed, present_file, proxy_of
+from checker.haproxy.program import is_installed, proxy_of
 from checker.haproxy.publish import published_ports, silent_ports, wanted_file
 from checker.model import CheckerError
 from checker.registry.nodes import Registry

@@ -16,7 +16,6 @@ from pathlib import Path
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import Config
-from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import HEAD, outside
 from checker.linux.sockets import read_listeners
 from checker.model import IPV4_LOOPBACK, IPV6_LOOPBACK, CheckerError, Port
@@ -233,15 +232,3 @@ def put_live(
         with contextlib.suppress(ReloadFailed):
             reload(proxy.reload)
         raise
-
-
-def present_file(path: Path) -> bytes | None:
-    """Return our file as it is now; None if there is no file. Raises ConfigError."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(
-            path, f"cannot be read ({error.strerror}); check its permissions"
-        ) from error

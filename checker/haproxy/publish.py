@@ -6,7 +6,7 @@ import ipaddress
 import shlex
 from collections.abc import Collection
 
-from checker.config.files import write_atomically
+from checker.config.files import present_file, write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
@@ -15,7 +15,6 @@ from checker.haproxy.program import (
     HaproxyMissing,
     Proxy,
     is_installed,
-    present_file,
     proxy_file,
     proxy_of,
     put_live,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from checker.config.files import sync_folder, write_atomically
+from checker.config.files import present_file, sync_folder, write_atomically
 from checker.config.layout import Layout, keys_beside, list_beside
 from checker.config.toml_file import ConfigError
 from checker.registry.key_files import (
@@ -83,31 +83,19 @@ def mark_of(key_file: Path) -> Path:
 
 def read_places(key_file: Path) -> Places:
     """Raises ConfigError."""
-    content = content_of(list_beside(key_file))
+    content = present_file(list_beside(key_file))
     is_lost = content is None and any(keys_beside(key_file).glob(f"{HASH}*"))
     # sshd may still read the files: whoever removes a key must find them
     unlisted = KeyList(stand=Stand.TO_FINGERPRINT if is_lost else Stand.FILE)
     listed = unlisted if content is None else parse_list(content)
     return Places(
         key_file=key_file,
-        file=content_of(key_file) or b"",
+        file=present_file(key_file) or b"",
         listed=listed,
         is_unfinished=is_lost
         or mark_of(key_file).exists()
         or (listed.stand is not Stand.FILE and not keys_beside(key_file).is_dir()),
     )
-
-
-def content_of(path: Path) -> bytes | None:
-    """Read the file; None if there is none. Raises ConfigError."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(
-            path, f"cannot be read ({error.strerror}); check its permissions"
-        ) from error
 
 
 def write_places(there: Places, wanted: bytes) -> None:
