@@ -104,7 +104,9 @@ def decide(
     if applicant is not None and applicant.is_rejected:
         return Answered(answer=Rejected(), put=heard(applicant, now))
     closed = enrolment.why_closed(now)
-    if closed:
+    # the last use may be its own, and its node not read yet
+    is_accepted = applicant is not None and applicant.fingerprint in known.accepted
+    if closed and not is_accepted:
         return Refused(why=f"enrolment {enrolment.id} takes no device any more: {closed}")
     if applicant is not None:
         return about_applicant(applicant, enrolment, known, now)

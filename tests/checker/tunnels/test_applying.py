@@ -354,3 +354,13 @@ def test_a_device_that_was_accepted_just_now_waits_until_that_was_read() -> None
     decision = decide(FIELD, asked(3), there, peer=HERE, now=NOW)
 
     assert decision == Answered(answer=Wait(LEAST_WAIT_S, waits.name, waits.fingerprint))
+
+
+def test_the_device_that_took_the_last_use_waits_until_its_node_was_read() -> None:
+    used_up = enrolment(uses=1, accepted=(fingerprint(public_key()),))
+    there = known(applicant(1), accepted=used_up.accepted, open_enrolments=())
+
+    decision = decide(used_up, asked(), there, peer=HERE, now=NOW + 1)
+
+    assert isinstance(decision, Answered)
+    assert isinstance(decision.answer, Wait)
