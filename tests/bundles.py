@@ -216,7 +216,7 @@ class Box:
 
     def await_nothing_left(self) -> None:
         """Wait until no process is left; fail if a FIFO is."""
-        until(lambda: not self.processes(), "all processes have ended", within_s=10)
+        until(lambda: not self.processes(), "all processes have ended")
         assert not [path for path in self.folder.rglob("*") if path.is_fifo()]
 
     def close(self) -> None:

@@ -335,7 +335,7 @@ def test_a_broken_node_keeps_its_key_beside_lines_that_an_earlier_release_wrote(
     by_fingerprint(made)
     stray = next(line for line in before.splitlines(keepends=True) if line.endswith(b"office\n"))
     made.authorized_keys.write_bytes(ADMIN + stray)
-    write(made, "barn", "this is no TOML")
+    write(made, "barn", "this is not TOML")
 
     write_keys(made, gate_command(made))
 

@@ -1,5 +1,6 @@
-"""Links that lose all packets for some seconds: TCP repeats them late, so a living device is silent
-for longer than its link is dead.
+"""Links that lose all packets for some seconds.
+
+TCP repeats them late, so a living device is silent for longer than its link is dead.
 """
 
 from __future__ import annotations
