@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 
 from checker.config.layout import Layout
@@ -44,6 +45,8 @@ class RegistryWatch:
         """Since when the key file, which only root may write, has differed from the registry."""
         self.is_noted = False
         """Whether root was asked to write it."""
+        self.look_at = math.inf
+        """When to look again though nothing changed, because it still differed; monotonic."""
         self.copied: object = None
         """The registry's stamp, when it was last copied."""
         self.cache: Cache = {}
@@ -59,8 +62,10 @@ class RegistryWatch:
         async with self.reading:  # else what was read earlier could be followed later
             is_new = await self.read_changed()
             is_new |= await self.read_enrolments()
-        if not is_new and await asyncio.to_thread(key_sign, self.layout) == self.keys:
+        is_seen = await asyncio.to_thread(key_sign, self.layout) == self.keys
+        if not is_new and is_seen and time.monotonic() < self.look_at:
             return
+        self.look_at = math.inf
         try:
             # so a file edited by hand takes effect
             await asyncio.to_thread(update_keys, self.layout)
@@ -69,7 +74,9 @@ class RegistryWatch:
             return
         except CheckerError as error:
             self.gateway.ledger.complain(str(error))
-        self.note_followed()
+            self.look_at = time.monotonic() + COMPLAIN_AFTER_S
+        else:
+            self.note_followed()
         self.keys = await asyncio.to_thread(key_sign, self.layout)
 
     async def ask_root(self, lag: KeysLag, *, is_new: bool) -> None:
@@ -82,16 +89,19 @@ class RegistryWatch:
         if self.lag_since is None or is_new:
             self.lag_since, self.is_noted = now, False
         waited_s = now - self.lag_since
+        is_late = waited_s >= COMPLAIN_AFTER_S
         try:
-            if waited_s >= NOTE_AFTER_S and not self.is_noted:
+            # what root could not do before, it may be able to do now
+            if is_late or (waited_s >= NOTE_AFTER_S and not self.is_noted):
                 self.is_noted = True
                 await asyncio.to_thread(note_keys, self.layout)
         except CheckerError as error:
             log.warning("%s", error)
         self.keys = None  # look again
-        if waited_s >= COMPLAIN_AFTER_S:
+        if is_late:
             self.gateway.ledger.complain(str(lag))
             self.keys = await asyncio.to_thread(key_sign, self.layout)
+            self.look_at = now + COMPLAIN_AFTER_S
 
     def note_followed(self) -> None:
         if self.is_noted and not self.has_lapsed:
