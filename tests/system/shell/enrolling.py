@@ -75,4 +75,7 @@ def asked(box: Box) -> list[str]:
 def is_over(box: Box, name: str = WAITING) -> bool:
     """Whether nothing of the wait is left."""
     places = (box.root, box.user_home)
-    return not [path for place in places for path in place.rglob("*") if name in path.name]
+    try:
+        return not [path for place in places for path in place.rglob("*") if name in path.name]
+    except FileNotFoundError:
+        return False  # it is being removed: look again
