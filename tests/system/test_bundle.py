@@ -12,7 +12,6 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from checker.model import EventKind
@@ -30,6 +29,7 @@ from tests.system.devices import (
 )
 from tests.system.harness import Gateway, gateway_at
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, network
+from tests.system.processes import still_there
 from tests.system.seen import is_gone
 from tests.system.services import Stranger
 from tests.system.waiting import until
@@ -77,7 +77,7 @@ def test_a_bundle_comes_back_after_a_kill_and_a_hang_and_leaves_nothing(
     client.send_signal(signal.SIGSTOP)
     await_up(gateway, device, box, after=second)
 
-    assert not client.is_running() or client.status() == psutil.STATUS_ZOMBIE
+    assert not still_there(client)
     box.await_state("up", device.node)
     assert box.sh(file, "check").returncode == 0
     assert box.stop() == 0

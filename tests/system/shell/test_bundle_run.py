@@ -7,13 +7,13 @@ import shutil
 import signal
 import subprocess
 
-import psutil
 import pytest
 
 from client.bundle.compose import render
 from tests.bundles import EACH_SHELL, Box
 from tests.client.bundle.samples import changed
 from tests.programs import require
+from tests.system.processes import still_there
 from tests.system.shell.running import bundle, requests, set_answer
 from tests.system.shell.stand_ins import CLIENT, program
 from tests.system.shell.test_bundle_lifetime import is_up
@@ -130,10 +130,7 @@ def test_a_client_that_hangs_is_killed_and_replaced(box: Box) -> None:
 
     first.send_signal(signal.SIGSTOP)
 
-    until(
-        lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE,
-        "the frozen one is killed",
-    )
+    until(lambda: not still_there(first), "the frozen one is killed")
     until(lambda: sum("hold" in line for line in requests(box)) == 2, "another one")
     box.await_state("up")
     assert "no answer to a beat" in box.log()
