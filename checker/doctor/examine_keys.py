@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.doctor.facts import FingerprintFacts, SshdFacts
 from checker.install.unit_files import KEYS_USER
-from checker.linux.as_user import ids_of
+from checker.linux.as_user import ids_of, is_account
 from checker.model import CheckerError
 from checker.registry.key_files import Stand, files_for
 from checker.registry.key_places import Places, faults, in_both, read_places
@@ -99,14 +98,6 @@ def why_unread(layout: Layout, there: Places, command: str, user: str) -> str:
         said = done.stderr.decode("utf-8", "replace").strip() or "nothing of that file"
         return f"as {user}, it prints {said}"
     return ""
-
-
-def is_account(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
 
 
 def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pwd
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.install.refusals import Refused
+from checker.linux.as_user import is_account
 from checker.model import CheckerError
 from checker.sshd.host_key_files import ask_for_host_keys
 from checker.sshd.includes import misplaced_include
@@ -58,14 +58,6 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
                 )
                 file.write_text(text, encoding="utf-8", errors="surrogateescape")
         yield whole
-
-
-def is_account(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
 
 
 def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Judged:
