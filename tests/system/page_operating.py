@@ -82,7 +82,8 @@ class Fleet(Readers):
         file = "/etc/reversi/nodes/office.toml"
         lasting = self.old.read(file).splitlines()
         self.expected = next(line for line in lasting if line.startswith("expect = "))
-        self.old.must("sed", "-i", f's/^expect = .*/expect = "hostkey"/; 1i {lines}', file)
+        edit = f's/^expect = .*/expect = "hostkey"/; /^probe_beating_every_s/d; 1i {lines}'
+        self.old.must("sed", "-i", edit, file)
 
     def has_only_comments(self) -> None:
         """The node has no key that 0.1.0 does not know."""
