@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,8 @@ class Ledger:
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
+        self.sessions: defaultdict[NodeName, set[ProcessId]] = defaultdict(set)
+        """Those of each node; some may have ended."""
         self.shown: dict[Place, ShownKey] = {}
         """The host keys that targets showed when they were last compared."""
         self.pending = Pending()
@@ -81,7 +84,7 @@ class Ledger:
         self.applicants.load(store.applicants())
         for registration in store.registrations():
             if is_alive(registration.session):
-                self.registrations[registration.session] = registration
+                self.keep(registration)
             else:
                 self.pending.ended.append(registration)
 
@@ -106,18 +109,22 @@ class Ledger:
 
     def register(self, registration: Registration) -> None:
         """Keep and write."""
-        self.registrations[registration.session] = registration
+        self.keep(registration)
         self.pending.registrations.append(registration)
+
+    def keep(self, registration: Registration) -> None:
+        """Keep a live connection."""
+        self.registrations[registration.session] = registration
+        self.sessions[registration.node].add(registration.session)
 
     async def of_node(self, node: NodeName) -> list[Registration]:
         """Return the node's live connections, oldest first; forget those that ended."""
-        mine = sorted(
-            (r for r in self.registrations.values() if r.node == node),
-            key=lambda r: r.registered_at,
-        )
+        known = (self.registrations.get(session) for session in self.sessions.get(node, ()))
+        mine = sorted((r for r in known if r and r.node == node), key=lambda r: r.registered_at)
         for registration in await asyncio.to_thread(ended_of, mine):
             # another caller may have removed it meanwhile
             if self.registrations.pop(registration.session, None) is not None:
+                self.sessions[node].discard(registration.session)
                 self.pending.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
@@ -143,9 +150,9 @@ class Ledger:
             del self.shown[shown.node, shown.port]
             self.put_shown(replace(shown, node=new))
         self.put_flaps(new, self.flaps.pop(old, Flaps()))
-        for session, registration in self.registrations.items():
-            if registration.node == old:
-                self.registrations[session] = replace(registration, node=new)
+        for session in self.sessions.pop(old, set()):
+            if (registration := self.registrations.get(session)) and registration.node == old:
+                self.keep(replace(registration, node=new))
 
     def log_event(
         self,

@@ -355,11 +355,7 @@ class Observer:
                 else Held(owner=Owner.FOREIGN, stranger=f"the connection of node {known.node}")
             )
         inodes = await asyncio.to_thread(sockets_of, session.pid) or frozenset()
-        owned = sorted(
-            port
-            for port in self.shared.owned
-            if any(one.inode in inodes for one in self.holders.by_port.get(port, ()))
-        )
+        owned = sorted(self.holders.table.ports_of(inodes) & self.shared.owned)
         if owned:
             return Held(
                 owner=Owner.FOREIGN,
@@ -387,4 +383,4 @@ class Observer:
         peer = (registration.peer if registration else "") or (
             (known.peer if known else None) or ""
         )
-        return peer or await asyncio.to_thread(self.holders.peer_of, session)
+        return peer or await self.holders.peer_of(session)
