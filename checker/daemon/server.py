@@ -10,6 +10,7 @@ from typing import Any
 
 from checker import __version__
 from checker.daemon.accept import Caller
+from checker.daemon.gate_messages import decode_asked, encode_reply
 from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.sweep import Sweeper
@@ -41,8 +42,6 @@ from checker.wire import (
     Asked,
     Malformed,
     Reply,
-    decode_asked,
-    encode_reply,
     refusal,
 )
 

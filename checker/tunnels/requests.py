@@ -215,6 +215,8 @@ class Requests:
             registered_at=time.time(),
             inodes=inodes,
             client=request.client,
+            moves=request.moves,
+            home=request.home,
         )
         await self.register(node, made, asked.key)
         return Reply(
