@@ -148,6 +148,7 @@ class Reply:
     """One line for stdout, a sentence (or nothing) for stderr, and an exit status."""
 
     answer: str
+    """Empty: print nothing."""
     complaint: str = ""
     exit_status: int = OK
     becomes: tuple[str, ...] = ()

@@ -110,6 +110,8 @@ class GatewayLine:
             yield self.machine_part(health.machine, in_full=in_full)
         daemon, is_alarm = self.daemon()
         yield self.pill(f"daemon {daemon}", is_alarm=is_alarm)
+        if health.draining:
+            yield self.pill("drains", is_alarm=True)
         if health.disk_free_bytes is not None:
             free = bytes_text(health.disk_free_bytes)
             yield self.pill(
