@@ -25,6 +25,7 @@ from bench import (
     traffic,
 )
 from bench.figures import heading, row
+from bench.herd.run import herd
 from bench.links.run import links
 from bench.setting import FULL, QUICK, Scale
 from demo.processes import DemoFailed
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "console": console.console,
     "ssh": ssh_hosts.ssh_hosts,
     "metrics": metrics.metrics,
+    "herd": herd,
 }
 
 

@@ -84,7 +84,7 @@ def bundle(
         Bundle(
             node=member.name,
             gateways=[f"{host or server.listen}:{server.port}"],
-            user=psutil.Process().username(),
+            user=server.user,
             forwards=[f"{member.port}:127.0.0.1:{target}"],
             host_keys=[host_key_line(server.layout.host_key)],
             key=read_key(member.key.read_bytes()),
