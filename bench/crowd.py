@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,6 +43,15 @@ class Mixture:
             f" {self.openssh} with OpenSSH, {self.dropbear} with dropbear"
         )
 
+    @property
+    def kinds(self) -> list[str]:
+        """Return the kind of each node, in the order in which they are started."""
+        return [
+            *["Python client"] * sum(self.python),
+            *["OpenSSH bundle"] * self.openssh,
+            *["dropbear bundle"] * self.dropbear,
+        ]
+
     def possible(self) -> Mixture:
         """Return the mixture without the kinds whose programs are not installed."""
         lacks = {kind: not all(map(shutil.which, names)) for kind, names in NEEDED.items()}
@@ -52,19 +61,19 @@ class Mixture:
         return replace(self, python=(*python, *self.python[1:]), openssh=openssh, dropbear=dropbear)
 
 
-Script = Callable[[Member, str], Path]
-"""Writes a member's bundle for an SSH client of that name."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Crowd:
-    """The processes of many nodes, all of which beat every 10 s."""
+    """The processes of many nodes."""
 
     server: Gateway
     target: int
     """The port of the service that all of them forward."""
     inside: Sequence[str] = ()
     """The words that run a command where the nodes are."""
+    others: Sequence[Gateway] = ()
+    """The gateways that a bundle tries after the first."""
+    beat_s: int = 10
+    """The default of all clients; a bundle waits as long for an answer."""
     python: list[Process] = field(default_factory=list)
     bundles: list[Process] = field(default_factory=list)
 
@@ -80,7 +89,8 @@ class Crowd:
         self.bundles.append(await self.begin([*SHELLS[CLIENTS[kind]], str(script), "run"]))
 
     def script(self, member: Member, client: str) -> Path:
-        return bundle(self.server, member, Settings(client=client), self.target)
+        settings = Settings(client=client, beat=str(self.beat_s))
+        return bundle(self.server, member, settings, self.target, others=self.others)
 
     async def begin(self, argv: Sequence[str], *, stdin: bool = False) -> Process:
         log = self.server.home / "crowd.log"

@@ -15,7 +15,7 @@ from bench.setting import Gateway, until
 from checker.sshd.private import free_port
 from checker.sshd.program import find_sshd
 from checker.sshd.sessions import sessions_below
-from demo.processes import end_all, send, start
+from demo.processes import send, start
 
 
 class OwnSshd:
@@ -71,5 +71,5 @@ class OwnSshd:
         for session in sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(session, signal.SIGKILL)
-        await end_all([self.process])
+        await self.process.wait()
         self.server.clients.remove(self.process)

@@ -126,6 +126,10 @@ class Gateway:
         self.processes.clear()
 
     @property
+    def address(self) -> str:
+        return f"{self.listen}:{self.port}"
+
+    @property
     def known_hosts(self) -> str:
         return f"[{self.listen}]:{self.port} {host_key_line(self.layout.host_key)}\n"
 
@@ -138,9 +142,13 @@ class Gateway:
         members = [
             self.register(parse_name(f"node{port}"), port, target, expect, folder) for port in ports
         ]
-        write_keys(self.layout, gate_command(self.layout))
-        await asyncio.to_thread(Control(layout=self.layout).reload)
+        await self.use_registry()
         return members
+
+    async def use_registry(self) -> None:
+        """Have sshd and the daemon follow the files of the registry."""
+        await asyncio.to_thread(write_keys, self.layout, gate_command(self.layout))
+        await asyncio.to_thread(Control(layout=self.layout).reload)
 
     def register(self, name: NodeName, port: int, target: str, expect: str, folder: Path) -> Member:
         key = asyncssh.generate_private_key("ssh-ed25519")
@@ -155,7 +163,7 @@ class Gateway:
         node = Node(name=name, public_key=public, forwards=(forward,), added_at=int(time.time()))
         (self.layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
         config = Config(tunnel_user=self.user)
-        gateways = [f"{self.listen}:{self.port}"]
+        gateways = [self.address]
         keys = host_keys(self.layout).keys
         write_private(member.config, client_config(config, node, gateways, member.key, keys))
         return member
