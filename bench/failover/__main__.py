@@ -21,12 +21,6 @@ from demo.processes import program, run_quietly
 ALL_BACK_S, MOST_STOPPED_S = 30.0, 5.0
 FEW = 50
 """With fewer nodes the targets mean nothing."""
-DRAIN = "drain"
-
-
-async def has_drain(server: Gateway) -> bool:
-    """Return whether this version has that command."""
-    return f" {DRAIN} " in await run_quietly(program("reversi-checker"), "--help", env=server.env)
 
 
 def moves(there: Scene) -> Moves:
@@ -39,7 +33,10 @@ async def die(there: Scene, kinds: Mapping[int, str], mixture: Mixture) -> Figur
     seen.look()
     began = time.monotonic()
     await there.network.cut(FIRST)
-    await seen.until(lambda: len(seen.came[True]) == len(kinds), "all nodes at the second gateway")
+    there_before = seen.before[True].keys()
+    await seen.until(
+        lambda: seen.all_came(second=True, but=there_before), "all nodes at the second gateway"
+    )
     took_s = {port: at - began for port, at in seen.came[True].items()}
     return Figure(
         what=f"failover, {len(kinds)} nodes: their gateway dies silently, until they are back",
@@ -70,20 +67,19 @@ async def repair(there: Scene, seconds: float) -> Figure:
 
 async def stop(there: Scene, kinds: Mapping[int, str]) -> Figure:
     """Stop the second gateway in an orderly way, and wait until all nodes are at the first."""
-    server, drains = there.second, await has_drain(there.second)
     seen = moves(there)
     seen.look()
     async with asyncio.TaskGroup() as group:
-        group.create_task(drain(server) if drains else server.end())
+        group.create_task(drain(there.second))
+        elsewhere = kinds.keys() - seen.before[True].keys()
         await seen.until(
-            lambda: len(seen.came[False]) == len(kinds), "all nodes at the first gateway"
+            lambda: seen.all_came(second=False, but=elsewhere), "all nodes at the first gateway"
         )
     took_s = gaps(seen, there.ports)
     most_s = at_share(list(took_s.values()), 0.95)
-    how = "`drain`" if drains else "its processes end at once: no `drain` here"
     lasted_s = max(seen.came[False].values()) - min(seen.went[True].values())
     return Figure(
-        what=f"failover, {len(kinds)} nodes: orderly stop ({how}), each node without a tunnel",
+        what=f"failover, {len(kinds)} nodes: orderly stop (`drain`), each node without a tunnel",
         measured=summary(took_s),
         beside=f"{by_kind(took_s, kinds)}; the whole stop took {lasted_s:.1f} s; at most"
         f" {most_in_a_second(seen.came[False].values())} in one second",
@@ -93,7 +89,7 @@ async def stop(there: Scene, kinds: Mapping[int, str]) -> Figure:
 
 
 async def drain(server: Gateway) -> None:
-    argv: Sequence[str] = [program("reversi-checker"), "--home", str(server.home), DRAIN]
+    argv: Sequence[str] = [program("reversi-checker"), "--home", str(server.home), "drain"]
     await run_quietly(*server.inside, *argv, env=server.env)
 
 
@@ -107,8 +103,7 @@ async def failover(user: str, quick: bool, tell: Tell) -> None:
         arrived.look()
         await there.crowd.start(mixture, there.members, plan.each_s)
         await arrived.until(
-            lambda: arrived.network.listeners(second=False).keys() >= kinds.keys(),
-            "all nodes at the first gateway",
+            lambda: arrived.all_came(second=False), "all nodes at the first gateway"
         )
         await asyncio.sleep(plan.steady_s)
         say("the first gateway dies")

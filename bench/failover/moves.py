@@ -40,6 +40,12 @@ class Moves:
                 if port in first and found.get(port) != first[port]:
                     self.went[second].setdefault(port, now)
 
+    def all_came(self, *, second: bool, but: Collection[int] = ()) -> bool:
+        """Return whether each port has a listener there that came since this was made. What a node
+        left behind at a gateway that it could not reach does not count.
+        """
+        return self.came[second].keys() | set(but) >= set(self.ports)
+
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Look until it is so. Raises DemoFailed."""
         end = time.monotonic() + WITHIN_S
@@ -65,7 +71,9 @@ def gaps(moves: Moves, ports: Sequence[int]) -> dict[int, float]:
     first.
     """
     return {
-        port: max(0.0, moves.came[False][port] - moves.went[True].get(port, 0.0)) for port in ports
+        port: max(0.0, moves.came[False][port] - moves.went[True][port])
+        for port in ports
+        if port in moves.came[False] and port in moves.went[True]
     }
 
 

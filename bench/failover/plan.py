@@ -31,7 +31,7 @@ FULL_PLAN = Plan(
 QUICK_PLAN = Plan(
     mixture=Mixture(python=(2,), openssh=1, dropbear=1),
     each_s=0.05,
-    steady_s=0.0,
+    steady_s=3.0,
     repaired_s=1.0,
     beat_s=2,
 )
