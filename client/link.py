@@ -12,7 +12,7 @@ from checker import __version__, wire
 from client import words
 from client.config import Config
 from client.errors import Ended
-from client.login import Dialer, Refusal, printable, reason_of
+from client.login import Dialer, Owner, Refusal, printable, reason_of
 from client.targets import Targets
 from client.traffic import Traffic
 
@@ -22,13 +22,15 @@ CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 """How this client names itself to the gateway."""
 
 
-class Owner(asyncssh.SSHClient):
+class Watcher(Owner):
     """asyncssh's callbacks: a connection was made, and why it was lost."""
 
     def __init__(self, made: Callable[[Traffic], None], lost: Callable[[str], None]) -> None:
+        super().__init__()
         self.made, self.lost = made, lost
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        super().connection_made(conn)
         self.made(Traffic(conn))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,7 +67,7 @@ class GatewayConnection:
         self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post
     ) -> None:
         self.config, self.instance, self.targets, self.post = config, instance, targets, post
-        self.number, self.gateway, self.login_s = order.connection, order.gateway, order.login_s
+        self.number, self.gateway, self.limits = order.connection, order.gateway, order.limits
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.connection: asyncssh.SSHClientConnection | None = None
         self.held: asyncssh.SSHClientProcess[str] | None = None
@@ -75,7 +77,7 @@ class GatewayConnection:
     async def live(self, dialer: Dialer) -> None:
         """Log in, and carry out orders until cancelled."""
         outcome = await dialer.dial(
-            self.gateway, self.login_s, lambda: Owner(self.start, self.lose)
+            self.gateway, self.limits, lambda: Watcher(self.start, self.lose)
         )
         if isinstance(outcome, Refusal):
             self.post(

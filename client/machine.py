@@ -106,6 +106,7 @@ class Machine:
         """Reconnect: a machine that was suspended may wake up on another network."""
         if self.phase is not Phase.WAITING:
             self.leave(reason, abort=True)
+            self.route.begin(self.clock.now_s)
             self.wait(0.0, reason)
         elif not self.patient:
             self.deadline_s = self.clock.now_s
@@ -113,7 +114,7 @@ class Machine:
     def apply(self, event: words.Event) -> None:
         match self.phase, event:
             case Phase.CONNECTING, words.Connected():
-                self.route.pace.logged_in(self.clock.now_s - self.began_s)
+                self.route.logged_in(self.clock.now_s - self.began_s)
                 self.enter(Phase.CLAIMING, words.Claim())
             case Phase.CONNECTING, words.Failed(failure=failure, reason=reason):
                 if failure is words.Failure.SLOW:
@@ -168,9 +169,7 @@ class Machine:
         tunnel.denied = self.ports - tunnel.listening
         tunnel.asking, tunnel.ask_due_s = False, self.clock.now_s + ASK_AGAIN_S
         if not tunnel.listening:
-            reason = f"{self.gateway}: {denial(denied)}"
-            self.leave(reason)
-            self.wait(self.route.backoff_s(), reason)
+            self.fail(f"{self.gateway}: {denial(denied)}", words.Failure.UNREACHABLE)
         elif self.phase is Phase.FORWARDING:
             if tunnel.denied:
                 self.say(f"{denial(denied)}; asking again every {ASK_AGAIN_S:.0f} s")
@@ -232,15 +231,17 @@ class Machine:
         self.wait(wait_s, reason, patient=self.route.is_barred(self.clock.now_s))
 
     def lose(self, reason: str, *, abort: bool = False) -> None:
-        """Reconnect to the same gateway if the tunnel was up; else go on to the next gateway."""
+        """Begin again at home if the tunnel was up; else go on to the next gateway."""
         if self.tunnel.up_since_s is None:
             self.fail(reason, words.Failure.UNREACHABLE, abort=abort)
         else:
             self.leave(reason, abort=abort)
+            self.route.begin(self.clock.now_s)
             self.wait(self.route.backoff_s(), reason)
 
     def obey(self, wait_s: int, reason: str) -> None:
         self.leave(reason)
+        self.route.begin(self.clock.now_s)
         self.wait(min(wait_s, LONGEST_WAIT_S) * self.uniform(1.0, 1.25), reason, patient=True)
 
     def wait(self, wait_s: float, reason: str, *, patient: bool = False) -> None:
@@ -263,9 +264,9 @@ class Machine:
             case Phase.WAITING if self.clock.now_s >= self.deadline_s:
                 self.connection += 1
                 self.phase, self.began_s = Phase.CONNECTING, self.clock.now_s
-                login_s = self.route.pace.login_s
+                limits = self.route.limits(self.clock.now_s)
                 self.actions.append(
-                    words.Connect(connection=self.connection, gateway=self.gateway, login_s=login_s)
+                    words.Connect(connection=self.connection, gateway=self.gateway, limits=limits)
                 )
             case Phase.CLAIMING | Phase.FORWARDING if self.clock.now_s >= self.deadline_s:
                 self.time_out(f"no answer while {self.phase.value}")

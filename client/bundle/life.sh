@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# The tunnel's life: claim, hold and beats, and which gateway to try next, and when.
+# The tunnel's life: claim, hold and beats.
 
 # The instance is a random word. It outlives this process, so that the gateway ends our stale tunnel at once. It does not outlive a boot,
 # and is not copied with the installed files, so that the gateway notices a second device with the same key.
@@ -94,8 +94,8 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused (there was no
-# TCP connection), denied or impostor.
+# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent
+# (there was no TCP connection), busy, denied or impostor.
 live_once() {
     outcome=failed asked_s=0
     # Somebody may have cleaned up the directory.
@@ -120,6 +120,7 @@ hold() {
         case $event in
         number) take_verdict || break ;;
         tick) pass_tick || break ;;
+        late) ! is_stuck || { take_end; break; } ;;
         end)
             take_end
             break
@@ -145,7 +146,7 @@ take_verdict() {
         confirm
         return 0
     fi
-    outcome=up tried=0 error='' logged_error='' up_at=$now_s
+    outcome=up error='' logged_error='' up_at=$now_s
     learn_family
     speed_up
     write_state up
@@ -187,63 +188,6 @@ pass_tick() {
     return 1
 }
 
-next_gateway() {
-    case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
-}
-
-bar() { # SECONDS: avoid this gateway for that long
-    draw "$(($1 / 10))"
-    now
-    barred="$barred $gateway=$((now_s + $1 + drawn))"
-}
-
-# Set gateway to the next one that is not barred. If all are, wait for the first to be free, and return false.
-choose_gateway() {
-    soonest=
-    now
-    for word in $(printf '%s\n' "$circle"); do
-        gateway=${circle%% *}
-        case "$barred " in *" $gateway="*) until=${barred##*" $gateway="} until=${until%% *} ;; *) until=0 ;; esac
-        [ "$until" -gt "$now_s" ] || return 0
-        [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
-        next_gateway
-    done
-    pause "$((soonest - now_s))"
-    return 1
-}
-
-log_error() {
-    [ "$error" = "$logged_error" ] || say "$error"
-    logged_error=$error
-    write_state waiting
-}
-
-go_on() {
-    [ "$outcome" = refused ] || eager=yes
-    case $outcome in
-    up)
-        log_error
-        back_off
-        return
-        ;;
-    wait)
-        log_error
-        draw "$((asked_s / 4))"
-        pause "$((asked_s + drawn))"
-        return
-        ;;
-    denied) bar "$AUTH_WAIT" ;;
-    impostor) bar 60 ;;
-    esac
-    log_error
-    next_gateway
-    tried=$((tried + 1))
-    if [ "$tried" -ge "$gateway_count" ]; then
-        tried=0
-        back_off
-    fi
-}
-
 verb_run() {
     birth "$$"
     my_birth=$born
@@ -252,9 +196,8 @@ verb_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 eager=
-    gateway_count=0
-    for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
+    state='' written='' error='' verdict=none logged_error='' bound=1
+    begin_round
     read_pace
     find_instance
     begin_trial

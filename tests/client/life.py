@@ -69,9 +69,9 @@ class Life:
         return self.now_s - began_s
 
     def start(self) -> None:
-        assert self.handle(words.Tick()) == [
-            words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)
-        ]
+        (action,) = self.handle(words.Tick())
+        assert isinstance(action, words.Connect)
+        assert (action.connection, action.gateway) == (1, self.machine.config.gateways[0])
 
     def claim(self) -> None:
         assert self.handle(words.Connected(connection=self.connection)) == [words.Claim()]

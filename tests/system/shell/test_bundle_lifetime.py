@@ -161,7 +161,7 @@ def test_a_signal_stops_it_even_if_read_hangs_afterwards(
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-@pytest.mark.parametrize("line", ['sleep "$wait_s" &', 'run_client "$@" &', "tick &"])
+@pytest.mark.parametrize("line", ['sleep "$wait_s" &', 'run_client "$@" &', 'tick "$late_s" &'])
 def test_a_signal_during_a_fork_also_ends_the_new_process(box: Box, line: str) -> None:
     text = bundle(box).read_text()
     assert text.count(f"{line}\n") == 1
