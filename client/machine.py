@@ -55,6 +55,8 @@ class Machine:
         self.tunnel = Tunnel()
         self.clock = Clock()
         self.deadline_s = self.due_s = self.began_s = float("-inf")
+        self.claim_at: Address | None = None
+        """Claim at this gateway: this process held there last, or the gateway denied a port."""
         self.patient = False
         """The gateway asked for the current wait, or refused the login: nothing shortens it."""
         self.logged_s: dict[str, float] = {}
@@ -114,14 +116,14 @@ class Machine:
     def apply(self, event: words.Event) -> None:
         match self.phase, event:
             case Phase.CONNECTING, words.Connected():
-                self.route.logged_in(self.clock.now_s - self.began_s)
-                self.enter(Phase.CLAIMING, words.Claim())
+                self.set_up()
             case Phase.CONNECTING, words.Failed(failure=failure, reason=reason):
                 if failure is words.Failure.SLOW:
                     self.route.pace.timed_out()
                 self.fail(f"{self.gateway}: {reason}", failure)
             case Phase.CLAIMING, words.Claimed(wait_s=0):
-                self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
+                left = self.ports - self.tunnel.listening
+                self.enter(Phase.FORWARDING, words.Listen(ports=left))
             case Phase.CLAIMING, words.Claimed(wait_s=wait_s, complaint=complaint):
                 self.obey(
                     wait_s,
@@ -133,9 +135,9 @@ class Machine:
                 words.Listened(listening=listening, denied=denied),
             ):
                 self.learn_forwards(listening, denied)
-            case Phase.HOLDING, words.Answered(wait_s=wait_s):
+            case Phase.HOLDING, words.Answered(wait_s=wait_s, is_sure=is_sure):
                 self.learn(self.tunnel.pulse.answer(self.clock.now_s))
-                self.take_verdict(wait_s)
+                self.take_verdict(wait_s, is_sure=is_sure)
             case Phase.HOLDING, words.Moved():
                 self.learn(self.tunnel.pulse.move(event, self.clock.now_s))
             case ((Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason)):
@@ -147,6 +149,18 @@ class Machine:
         self.phase = phase
         self.deadline_s = self.clock.now_s + self.route.pace.setup_s
         self.actions.append(action)
+
+    def set_up(self) -> None:
+        """Claim if a connection of ours may still hold the ports; else only if one is denied."""
+        self.route.logged_in(self.clock.now_s - self.began_s)
+        if self.gateway == self.claim_at:
+            self.claim()
+        else:
+            self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
+
+    def claim(self) -> None:
+        self.tunnel.claimed, self.claim_at = True, self.gateway
+        self.enter(Phase.CLAIMING, words.Claim())
 
     def learn(self, silence_s: float | None) -> None:
         """Learn from a sign of life, and from the silence before it; None: there was no silence.
@@ -168,18 +182,27 @@ class Machine:
         tunnel.listening |= listening
         tunnel.denied = self.ports - tunnel.listening
         tunnel.asking, tunnel.ask_due_s = False, self.clock.now_s + ASK_AGAIN_S
-        if not tunnel.listening:
+        if tunnel.denied and not tunnel.claimed:
+            self.claim()
+        elif not tunnel.listening:
             self.fail(f"{self.gateway}: {denial(denied)}", words.Failure.UNREACHABLE)
         elif self.phase is Phase.FORWARDING:
             if tunnel.denied:
                 self.say(f"{denial(denied)}; asking again every {ASK_AGAIN_S:.0f} s")
             self.enter(Phase.HOLDING, words.Hold())
+            self.claim_at = self.gateway
             tunnel.first_due_s = self.clock.now_s + FIRST_ANSWER_S
             self.count_beat()
         elif before & listening:
             self.say(f"the gateway listens on {named(before & listening)} now")
 
-    def take_verdict(self, wait_s: int) -> None:
+    def take_verdict(self, wait_s: int, *, is_sure: bool) -> None:
+        if wait_s and not is_sure:
+            # a claim shows which numbers a login prints by itself
+            reason = f"{self.gateway}: it printed {wait_s}, which may not be its answer"
+            self.leave(reason)
+            self.wait(0.0, reason)
+            return
         self.verdict = wait_s
         if wait_s and not self.tunnel.denied:
             self.obey(

@@ -87,6 +87,10 @@ class Answered:
 
     connection: int
     wait_s: int
+    is_sure: bool = True
+    """False: it may be a number that the login printed, as no claim showed yet what a login prints
+    there.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

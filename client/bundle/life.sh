@@ -94,15 +94,23 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent
-# (there was no TCP connection), busy, denied or impostor.
+# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent (there was no
+# TCP connection), busy, taken (no forward), denied or impostor. Claim first if a connection of ours may still hold the ports: this process
+# held here last, the bundle is new, or the client would stay without a forward. Else claim only if the gateway refuses a forward, or if it
+# prints a number that may be text of the login: a claim shows what a login prints.
 live_once() {
-    outcome=failed asked_s=0
     # Somebody may have cleaned up the directory.
     [ -r key ] || make_files "$live"
+    if [ "$claim_at" != "$gateway" ] && [ -z "$trial_until$stays" ]; then
+        skip='' tail=''
+        hold
+        case $outcome in taken | unsure) claim_at=$gateway ;; *) return 0 ;; esac
+    fi
+    outcome=failed asked_s=0
     if ! ask "claim $instance"; then
         take_end
     elif is_count "$answer" && [ "$answer" -eq 0 ]; then
+        claim_at=$gateway
         hold
     else
         outcome=wait asked_s=${answer:-60}
@@ -111,7 +119,8 @@ live_once() {
 }
 
 hold() {
-    owed=1 silent=0 outcome=failed bulky='' heard='' numbers=$skip
+    # If it is not known what a login prints, the first answer may be lost behind it.
+    owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
     forget_strays
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
@@ -133,9 +142,10 @@ hold() {
 
 take_verdict() {
     # A login may print numbers of its own, and each login prints the same count.
-    [ "$skip" -le 0 ] || { skip=$((skip - 1)); return 0; }
+    [ "${skip:-0}" -le 0 ] || { skip=$((skip - 1)); return 0; }
     silent=0 heard=yes tail='' verdict=$value
     if [ "$value" -gt 0 ]; then
+        [ -n "$skip" ] || { outcome=unsure; return 1; }
         outcome=wait asked_s=$value
         error="$gateway: the gateway says that the tunnel does not work and asks to wait $value s"
         return 1
@@ -146,7 +156,7 @@ take_verdict() {
         confirm
         return 0
     fi
-    outcome=up error='' logged_error='' up_at=$now_s
+    outcome=up claim_at=$gateway error='' logged_error='' up_at=$now_s
     learn_family
     speed_up
     write_state up
@@ -196,7 +206,7 @@ verb_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none logged_error='' bound=1
+    state='' written='' error='' verdict=none logged_error='' bound=1 claim_at=''
     begin_round
     read_pace
     find_instance

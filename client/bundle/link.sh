@@ -18,7 +18,10 @@ find_client() {
         case ${CLIENT:-$kind} in "${CLIENT:-$wish}") break ;; esac
     done
     [ -n "$client" ] || fail "no SSH client found: install OpenSSH (ssh) or dropbear (dbclient)"
+    stays=
     [ "$kind" = openssh ] || client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
+    # Without this option the client stays connected if the gateway refuses a forward.
+    case $kind${client_help:-} in openssh* | *ExitOnForwardFailure*) ;; *) stays=yes ;; esac
 }
 
 # Set called, the name of this client for the gateway, which refuses other characters and longer words.
@@ -87,7 +90,7 @@ become_client() { # REQUEST [forwards]
         case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
     else
         case $client_help in *BatchMode*) set -- -o BatchMode=yes "$@" ;; esac
-        case $client_help in *ExitOnForwardFailure*) set -- -o ExitOnForwardFailure=yes "$@" ;; esac
+        [ -n "$stays" ] || set -- -o ExitOnForwardFailure=yes "$@"
         case $client_help in *'-W <'*) set -- -W 1048576 "$@" ;; esac
         case $client_help in *'-K <'*) set -- -K "$alive" "$@" ;; esac
     fi
@@ -191,7 +194,7 @@ next_event() {
     "$ours end "*)
         event=end running=''
         # With another exit status the line came from the gateway's command, and the key was accepted.
-        case $why-$kind-$value in *-openssh-255 | *-dropbear-1) ;; denied* | busy*) why=failed ;; esac
+        case $why-$kind-$value in *-openssh-255 | *-dropbear-1) ;; denied* | busy* | taken*) why=failed ;; esac
         ;;
     *)
         line=${line%"$carriage_return"}
@@ -213,6 +216,7 @@ take_note() { # LINE: keep a line of the client or the gateway in said, and set 
         case $before in *'loading keyfile'*) said="this client cannot use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
+    *'remote port forwarding failed for'* | *'Remote TCP forward request failed'*) why=taken ;;
     *'connect to host'* | *'Connect failed: '*) case $1 in *refused) why=refused ;; *' timed out') why=silent ;; esac ;;
     # OpenSSH before 9.6 names the step. Newer ones and dropbear say the same if it is closed later in the login.
     'Connection closed by '* | 'Connection reset by '* | *'_exchange_identification: '*'onnection '* | *': Remote closed the connection') why=busy ;;

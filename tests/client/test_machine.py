@@ -150,9 +150,48 @@ def test_a_denied_port_is_named_and_asked_for_every_minute(life: Life) -> None:
     assert life.connection == 1
 
 
+def test_a_first_connection_claims_only_if_a_port_is_denied(life: Life) -> None:
+    assert life.handle(words.Connected(connection=1)) == [words.Listen(ports=PORTS)]
+
+    assert life.handle(life.listened(DENIED)) == [words.Claim()]
+    assert life.handle(words.Claimed(connection=1, wait_s=0)) == [words.Listen(ports=DENIED)]
+    granted = words.Listened(connection=1, listening=DENIED, denied=frozenset())
+    assert life.handle(granted) == [words.Hold()]
+    assert life.machine.view().denied == frozenset()
+
+
+def test_it_claims_where_it_held_last_and_nowhere_else(life: Life) -> None:
+    life.come_up()
+    life.lose()
+    life.until_connect()
+    assert life.handle(words.Connected(connection=2)) == [words.Claim()]
+
+    life.lose()
+    assert life.machine.gateway == life.machine.config.gateways[1]
+    life.hold()
+    life.answer(0)
+    life.lose()
+    life.until_connect()
+
+    assert life.machine.gateway == life.machine.config.gateways[0]
+    assert life.handle(words.Connected(connection=4)) == [words.Listen(ports=PORTS)]
+
+
+def test_a_number_that_may_be_text_of_the_login_leads_to_a_claim_at_once(life: Life) -> None:
+    life.come_up()
+
+    leave, connect = life.answer(42, is_sure=False)
+
+    assert leave == LEAVE
+    assert isinstance(connect, words.Connect)
+    assert life.machine.view().verdict_s == 0
+    life.claim()
+
+
 def test_if_all_ports_are_denied_the_next_gateway_is_tried(life: Life) -> None:
     _, second = life.machine.config.gateways
-    life.forward()
+    life.claim()
+    life.handle(words.Claimed(connection=1, wait_s=0))
 
     leave, connect = life.handle(life.listened(PORTS))
 
