@@ -38,6 +38,7 @@ VERBS = {
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",
     "inventory": "inventory",
+    "fleet": "fleet",
     "publish": "publish",
     "unpublish": "publish",
     "init": "install",
