@@ -66,9 +66,11 @@ class Setting:
 
     @property
     def commands(self) -> tuple[list[str], list[str]]:
-        """The command lines of the console and of the DataTable."""
+        """The command lines of the console and of the DataTable, both sorted by node: the rows
+        that are awaited are then on the first page, and one that changes its status stays there.
+        """
         home = str(self.home)
-        return [program("reversi-tui"), "--home", home], [
+        return [program("reversi-tui"), "--home", home, "--sort", "node"], [
             sys.executable,
             "-m",
             "bench.datatable_app",

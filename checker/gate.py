@@ -84,7 +84,8 @@ def main(arguments: list[str]) -> None:
     if b"\0" in text:  # `hold`: the answer is the command line of the beat loop
         words = text.split(b"\0")
         posix.execv(words[0], words)
-    posix.write(1, text + b"\n")
+    if text:  # nothing, if the gateway drains: clients take a number for seconds
+        posix.write(1, text + b"\n")
     posix._exit(int(status))  # noqa: SLF001 - as above
 
 

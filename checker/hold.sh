@@ -41,6 +41,8 @@ known_verdict() {
 
 trap 'rm -f "$beat"' EXIT
 trap 'exit 0' HUP INT TERM PIPE
+# The daemon asks for this when the gateway drains, if the client knows what it means: go to another gateway.
+trap 'exit 75' USR1
 while read -r _; do
     pace
     true >"$beat"

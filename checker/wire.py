@@ -1,4 +1,4 @@
-"""What a node may ask and what it is answered: the grammar, and its form on the daemon's socket.
+"""What a node may ask, and what it is answered.
 
 A login may print text before the forced command runs: `/etc/ssh/sshrc` does, even with PermitUserRC
 off, and so does a shell's start file. Nothing marks the answer, and gateways in the field cannot
@@ -14,6 +14,9 @@ add a mark, so a client finds it as follows. Text that is not an answer must not
   skips lines that are not numbers, then as many numbers as it kept. The rest are answers.
 - Lost or surplus answers must not end the tunnel. If the text changes in between, the client may
   skip an answer or take a number of the text for one, so it never counts beats against answers.
+- A `hold` may end with exit status 75 (TRY_LATER) and print nothing: this gateway drains. A client
+  that ends its CLIENT word with `+moves` then goes to another gateway at once. The others are
+  never told so; they get a printed verdict, because they take each number for seconds.
 - The answer to `enrol` is what follows the last `enrol: `, up to the end of that line. Any other
   answer means: not now, ask again later.
 """
@@ -28,9 +31,13 @@ MAX_REQUEST = 4096
 """Bytes; a longer request is malformed."""
 OK, MALFORMED, NOT_YOURS = 0, 64, 77
 TRY_LATER = 75
-"""Exit status of a request over a limit, or that needs a daemon: EX_TEMPFAIL of sysexits.h."""
+"""Exit status of a request over a limit, or that needs a daemon, and of a `hold` at a gateway that
+drains: EX_TEMPFAIL of sysexits.h.
+"""
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
+MOVES = re.compile(r"(.*)\+moves(?:-([a-z0-9][a-z0-9-]{0,31}))?\Z")
+"""How CLIENT ends if the client can move: `+moves`, and perhaps the id of its home gateway."""
 LONGEST_NAME = 64
 """Characters of the longest name that a device of the original may have."""
 ANY_NODE = "*"
@@ -83,6 +90,10 @@ class Hold:
     instance: str
     client: str = ""
     """Program and version, as the client names itself; empty if it does not."""
+    moves: bool = False
+    """Whether the client takes exit status 75 for: go to another gateway."""
+    home: str = ""
+    """The id of the gateway to which the client belongs; empty if it does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ class Reply:
     """One line for stdout, a sentence (or nothing) for stderr, and an exit status."""
 
     answer: str
+    """Empty: print nothing."""
     complaint: str = ""
     exit_status: int = OK
     becomes: tuple[str, ...] = ()
@@ -168,13 +180,24 @@ def instance_in(verb: str, words: list[str]) -> str:
 
 
 def client_in(words: list[str]) -> str:
-    """Parse the client that a hold names; empty if it names none. Raises Malformed."""
+    """Return the CLIENT word of a hold; empty if there is none. Raises Malformed."""
     if not words or (len(words) == 1 and CLIENT.match(words[0])):
         return "".join(words)
     raise Malformed(
         "hold takes one instance, and at most one word that names the client: 1 to 64 of A-Z a-z"
         " 0-9 . _ / + -"
     )
+
+
+def split_client(word: str) -> tuple[str, bool, str]:
+    """Return the client's name in a CLIENT word, whether it moves, and its home gateway's id."""
+    found = MOVES.match(word)
+    return (found[1], True, found[2] or "") if found else (word, False, "")
+
+
+def client_word(name: str, *, moves: bool, home: str) -> str:
+    """Return the CLIENT word that splits into these again."""
+    return name + ("+moves" if moves else "") + (f"-{home}" if moves and home else "")
 
 
 def parse_request(command: str) -> Request:
@@ -280,7 +303,7 @@ def request_in(words: list[str]) -> Request:
         case ["claim", *rest]:
             return Claim(instance_in("claim", rest))
         case ["hold", *rest]:
-            return Hold(instance_in("hold", rest[:1]), client_in(rest[1:]))
+            return Hold(instance_in("hold", rest[:1]), *split_client(client_in(rest[1:])))
         case ["version"]:
             return Version()
         case [_, port, *_] if port[0].isdigit():
@@ -304,8 +327,8 @@ def render_request(request: Request) -> str:
             return " ".join([node, str(port), *expected.split()])
         case Claim(instance):
             return f"claim {instance}"
-        case Hold(instance, client):
-            return f"hold {instance} {client}".rstrip()
+        case Hold(instance, client, moves, home):
+            return f"hold {instance} {client_word(client, moves=moves, home=home)}".rstrip()
         case Version():
             return "version"
 
@@ -370,28 +393,3 @@ class Asked:
     command: str
     key: str = ""
     """Which of the node's keys was used, as the key's line says; empty for its usual one."""
-
-
-GATE_MARK = b"gate"
-
-
-def decode_asked(message: bytes) -> Asked:
-    """Parse the gate's message: four fields, or five if it names a key, with NULs between them.
-
-    Raises Malformed. `gate.py` writes it.
-    """
-    fields = message.split(b"\0")
-    if len(fields) not in (4, 5) or fields[0] != GATE_MARK or (len(fields) == 5 and not fields[4]):
-        raise Malformed("the gate's message does not have four or five fields")
-    node, peer, command, *key = (field.decode("utf-8", "surrogateescape") for field in fields[1:])
-    return Asked(node=node, peer=peer, command=command, key="".join(key))
-
-
-def encode_reply(reply: Reply) -> bytes:
-    """Three lines: the exit status, the answer, the complaint.
-
-    If the gate is to become another program, its command line replaces the answer, with a NUL
-    between the words: gates of all versions recognise it by the NULs.
-    """
-    answer = "\0".join(reply.becomes) or reply.answer
-    return f"{reply.exit_status}\n{answer}\n{reply.complaint}\n".encode("utf-8", "backslashreplace")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 from checker.model import NodeName, Port
 from checker.rows.cells import target_text
-from checker.rows.claims import forget
+from checker.rows.claims import fill, forget
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.followed import Followed
 from reversi_tui.rows.columns import BY_ID, SortValue
 from reversi_tui.rows.layout import Needs
+from reversi_tui.rows.places import NOWHERE, Places
 from reversi_tui.rows.report import Report
 from reversi_tui.rows.tally import Tally
 from reversi_tui.settings.preferences import Preferences
@@ -24,6 +26,8 @@ PLAIN_PORT, FOLDED_PORT = 5, 8
 """Cells for a port, and for the number of ports of a folded row."""
 LONG_AGO = Moment(now=math.nan, every_s=1.0)
 """A moment at which nothing is stale."""
+READ_AHEAD = 200
+"""Rows whose texts take about a millisecond."""
 
 
 def fold(members: Sequence[Row], moment: Moment) -> Row:
@@ -70,18 +74,32 @@ class View:
         """If not None, only these forwards can be shown."""
         self.moment = moment
         self.by_key: list[Key] = []
+        """All keys in order. The next ones are lists beside it, by place: thousands of look-ups by
+        key would take most of the time of a sort or of a filter's letter.
+        """
+        self.listed: list[Row] = []
+        self.values: list[SortValue] = []
+        """What the rows are sorted by."""
+        self.texts: list[str | None] = []
+        """What a filter's words are searched in; None: not made since the row changed."""
+        self.is_in = bytearray()
+        """1: the filter lets the row through."""
+        self.at: dict[Key, int] = {}
+        """The place of each key in those lists."""
         self.by_node: dict[NodeName, list[Key]] = {}
+        self.several: set[NodeName] = set()
+        """Nodes with more than one row."""
         self.order: list[Key] = []
-        self.places: dict[Key, int] = {}
+        self.places: Mapping[Key, int] = {}
         self.shown: set[Key] = set()
         """Keys of the forwards that the filter lets through, folded or not."""
         self.folds: dict[NodeName, Row] = {}
         """The folded row of each node with several forwards shown; empty if rows are not grouped.
         """
+        self.fold_values: dict[NodeName, SortValue] = {}
         self.unfolded: set[NodeName] = set()
         self.marks: set[Key] = set()
         """Keys of forwards that exist, never of folded rows."""
-        self.values: dict[Key, SortValue] = {}
         self.needed = self.needs = Needs()
         """What the texts need, without and with folds."""
         self.tally = Tally(self.rows)
@@ -98,32 +116,38 @@ class View:
         gone = set() if report.keys is None else self.rows.keys() - report.keys
         for key in gone:
             del self.rows[key]
-            self.values.pop(key, None)
         forget(gone)
-        self.rows.update({row.key: row for row in report.changed})
-        self.tally.take((row.key for row in report.changed), gone, self.moment())
+        changed = {row.key: row for row in report.changed}
+        self.rows.update(changed)
+        self.tally.take(changed, gone, self.moment())
         if report.keys is not None:  # the registry was read: names and targets may be others
             self.needed = measured(self.rows.values(), self.needed)
             self.fold_again(())
-        if gone or len(self.rows) != before:
+        came_or_went = bool(gone) or len(self.rows) != before
+        if came_or_went:
             self.list_keys()
-        moved = self.judge(report.changed) or bool(gone) or len(self.rows) != before
+        moved = self.judge(changed) or came_or_went
         if moved:
             self.arrange()
         return moved
 
     def list_keys(self) -> None:
-        """List the keys again, after some came or went."""
+        """List the keys again, after some came or went. Those that came are judged next."""
+        known, values = self.at, self.values
         self.by_key = sorted(self.rows)
+        self.at = dict(zip(self.by_key, range(len(self.by_key)), strict=True))
+        self.listed = [self.rows[key] for key in self.by_key]
+        self.values = [values[known[key]] if key in known else None for key in self.by_key]
+        self.texts = [None] * len(self.by_key)
+        self.shown &= self.rows.keys()
+        self.is_in = bytearray(key in self.shown for key in self.by_key)
         self.by_node = {}
         for key in self.by_key:
             self.by_node.setdefault(key[0], []).append(key)
-        self.shown &= self.rows.keys()
         self.marks &= self.rows.keys()
+        self.several = {node for node, keys in self.by_node.items() if len(keys) > 1}
         self.unfolded &= self.by_node.keys()
-        self.fold_again(
-            self.folds.keys() | {node for node, keys in self.by_node.items() if len(keys) > 1}
-        )
+        self.fold_all_again()
 
     def is_shown(self, row: Row, moment: Moment) -> bool:
         if self.only is not None and row.key not in self.only:
@@ -135,21 +159,22 @@ class View:
         are looked at only if the filter asks for ages.
         """
         turned = self.count().take_unjudged()
-        if self.filter.asks_time:
-            return self.judge(self.rows.values())
-        return bool(turned) and self.judge([self.rows[key] for key in turned])
+        return self.judge(self.by_key if self.filter.asks_time else turned)
 
-    def judge(self, rows: Iterable[Row]) -> bool:
+    def judge(self, keys: Iterable[Key]) -> bool:
         """Decide again whether these rows are shown, and where; whether anything changed."""
         value_of, moment = BY_ID[self.sort_by].value, self.moment()
         changed = False
         nodes = set()
-        for row in rows:
-            key, value, shown = row.key, value_of(row, moment), self.is_shown(row, moment)
-            changed |= shown is not (key in self.shown) or (shown and self.values.get(key) != value)
-            self.values[key] = value
+        for key in keys:
+            at, row = self.at[key], self.rows[key]
+            value, shown = value_of(row, moment), self.is_shown(row, moment)
+            changed |= shown != self.is_in[at] or (shown and self.values[at] != value)
+            if self.listed[at] is not row:
+                self.listed[at], self.texts[at] = row, None
+            self.values[at], self.is_in[at] = value, shown
             (self.shown.add if shown else self.shown.discard)(key)
-            nodes.add(row.seen.node)
+            nodes.add(key[0])
         return self.fold_again(nodes) or changed if self.grouped else changed
 
     def fold_again(self, nodes: Iterable[NodeName]) -> bool:
@@ -162,32 +187,51 @@ class View:
                 if self.grouped
                 else []
             )
-            key = (node, FOLD)
             if len(members) < 2:
                 changed |= self.folds.pop(node, None) is not None
-                self.values.pop(key, None)
                 continue
             row = fold(members, moment)
             value = value_of(row, moment)
-            changed |= node not in self.folds or self.values.get(key) != value
-            self.folds[node], self.values[key] = row, value
+            changed |= node not in self.folds or self.fold_values[node] != value
+            self.folds[node], self.fold_values[node] = row, value
         # forwards below a fold are indented by a cell
         name = self.needed.node + bool(self.folds)
         port = FOLDED_PORT if self.folds else PLAIN_PORT
         self.needs = replace(self.needed, node=name, port=port)
         return changed
 
+    def fold_all_again(self) -> None:
+        self.fold_again(self.folds.keys() | self.several if self.grouped else set(self.folds))
+
     def arrange(self) -> None:
         """Sort what is shown: ties by node and port, unknown values last; unfolded forwards follow
         their node's row.
         """
-        keys = [key for key in self.by_key if key in self.shown]
         if self.folds:
-            keys = self.with_folds(keys)
-        known = [key for key in keys if self.values[key] is not None]
-        known.sort(key=lambda key: self.values[key] or (), reverse=self.backwards)
-        order = known + [key for key in keys if self.values[key] is None]
-        if self.folds and self.unfolded:
+            self.arrange_folded()
+            return
+        places = self.in_order(list(compress(range(len(self.by_key)), self.is_in)), self.values)
+        self.order = [self.by_key[at] for at in places]
+        found = [NOWHERE] * len(self.by_key)
+        for place, at in enumerate(places):
+            found[at] = place
+        self.places = Places(self.order, self.at, found)
+
+    def in_order(self, places: Sequence[int], values: Sequence[SortValue]) -> list[int]:
+        """The places, sorted by what is there."""
+        known = [at for at in places if values[at] is not None]
+        known.sort(key=values.__getitem__, reverse=self.backwards)  # type: ignore[arg-type]
+        unknown = len(known) < len(places)
+        return known + [at for at in places if values[at] is None] if unknown else known
+
+    def arrange_folded(self) -> None:
+        keys = self.with_folds(list(compress(self.by_key, self.is_in)))
+        values = [
+            self.fold_values[key[0]] if key[1] == FOLD else self.values[self.at[key]]
+            for key in keys
+        ]
+        order = [keys[at] for at in self.in_order(range(len(keys)), values)]
+        if self.unfolded:
             order = [each for key in order for each in (key, *self.under(key))]
         self.order = order
         self.places = {key: place for place, key in enumerate(order)}
@@ -203,10 +247,25 @@ class View:
 
     def judge_all(self) -> None:
         """Decide again which rows are shown; their sort values have not changed."""
-        moment = self.moment()
-        self.shown = {key for key, row in self.rows.items() if self.is_shown(row, moment)}
-        self.fold_again(list(self.by_node))
+        moment, only = self.moment(), self.only
+        places = self.filter.among(self.listed, self.texts, moment)
+        if only is not None:
+            places = [at for at in places if self.by_key[at] in only]
+        if self.faults_only:
+            places = [at for at in places if moment.is_fault(self.listed[at])]
+        self.is_in = bytearray(len(self.by_key))
+        for at in places:
+            self.is_in[at] = 1
+        self.shown = set(compress(self.by_key, self.is_in))
+        self.fold_all_again()
         self.arrange()
+
+    def read_ahead(self) -> Iterator[None]:
+        """Make the texts that the first letter of a filter searches, a few with each step."""
+        for begin in range(0, len(self.texts), READ_AHEAD):
+            part = slice(begin, begin + READ_AHEAD)
+            self.texts[part] = fill(self.texts[part], self.listed[part], self.moment())
+            yield
 
     def set_filter(self, text: str) -> None:
         self.filter_text, self.filter = text, parse_filter(text)
@@ -228,8 +287,7 @@ class View:
         self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
         self.unfolded.clear()
         self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
-        value_of, moment = BY_ID[self.sort_by].value, self.moment()
-        self.values = {key: value_of(row, moment) for key, row in self.rows.items()}
+        self.value_all()
         self.judge_all()
 
     def set_unfolded(self, node: NodeName, unfolded: bool) -> None:
@@ -238,10 +296,19 @@ class View:
 
     def set_sort(self, column: str, *, backwards: bool) -> None:
         self.sort_by, self.backwards = column, backwards
-        value_of, moment = BY_ID[column].value, self.moment()
-        self.values = {key: value_of(row, moment) for key, row in self.rows.items()}
-        self.fold_again(list(self.folds))
+        self.value_all()
+        self.fold_again(set(self.folds))
         self.arrange()
+
+    def value_all(self) -> None:
+        """Take the value of each row in the column that sorts."""
+        column, moment = BY_ID[self.sort_by], self.moment()
+        value_of, value_now = column.sort_value, column.sort_now
+        self.values = (
+            [value_of(row) for row in self.listed]
+            if value_now is None
+            else [value_now(row, moment) for row in self.listed]
+        )
 
     def mark(self, keys: Iterable[Key], *, marked: bool) -> None:
         """Mark these forwards, or unmark them; unknown keys are ignored."""

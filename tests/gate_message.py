@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from checker.wire import GATE_MARK, Asked
+from checker.daemon.gate_messages import GATE_MARK
+from checker.wire import Asked
 
 
 def gate_message(asked: Asked) -> bytes:
-    """The inverse of `checker.wire.decode_asked`."""
+    """The inverse of `checker.daemon.gate_messages.decode_asked`."""
     fields = (asked.node, asked.peer, asked.command, *([asked.key] if asked.key else []))
     return b"\0".join([GATE_MARK, *(field.encode("utf-8", "surrogateescape") for field in fields)])

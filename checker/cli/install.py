@@ -282,7 +282,8 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
             " Match line names"
         )
     unheard = unheard_here(found.choices.gateways, judged.effective)
-    for warning in (*sshd_warnings(judged, user), *(one.sentence for one in unheard)):
+    sentences = (one.sentence for one in unheard)
+    for warning in (*sshd_warnings(judged, user, found.startups), *sentences):
         warn(warning)
 
 

@@ -26,6 +26,8 @@ VERBS = {
     "probe": "acts",
     "kill": "acts",
     "reset": "acts",
+    "drain": "drain",
+    "undrain": "drain",
     "log": "log",
     "report": "report",
     "mute": "mute",

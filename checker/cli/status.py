@@ -18,12 +18,15 @@ from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.applicant_list import waiting
+from checker.control.draining import draining_sentence
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import Forward, Node, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
+from checker.model.drain import Drain
 from checker.output import age, aligned, say, today
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
 from checker.rows.row import NO_PORT, Key
+from checker.state.drain_file import read_drain
 
 HEADINGS = (
     "NODE",
@@ -67,6 +70,8 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(aligned([HEADINGS, *status_rows(shown)]))
         if shown.waiting and not args.node and args.filter is None:
             narrate(f"{waiting_sentence(shown.waiting)}: reversi-checker node pending")
+        if shown.drain is not None:
+            narrate(draining_sentence(shown.drain))
     return ExitCode.OK if is_well(shown, registry, today()) else ExitCode.NOT_UP
 
 
@@ -85,6 +90,8 @@ class Shown:
     nodes: Mapping[NodeName, Node]
     waiting: int
     """How many devices wait to be accepted."""
+    drain: Drain | None
+    """None: the gateway does not drain."""
 
 
 def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
@@ -113,6 +120,7 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         broken=broken,
         nodes=registry.nodes,
         waiting=len(waiting(layout)),
+        drain=read_drain(layout.drain).drain,
     )
 
 
@@ -153,6 +161,7 @@ def status_json(shown: Shown) -> dict[str, Any]:
         "unregistered": unregistered_json(shown.unregistered),
         "broken": [one.as_json() for one in shown.broken],
         "pending": shown.waiting,
+        "draining": None if shown.drain is None else {"at": shown.drain.at, "by": shown.drain.by},
     }
 
 

@@ -42,6 +42,11 @@ class Layout:
         return self.state.with_name("mutes.json")
 
     @property
+    def drain(self) -> Path:
+        """Says that this gateway drains, beside the state file; missing if it does not."""
+        return self.state.with_name("drain.json")
+
+    @property
     def alerts(self) -> Path:
         """Where messages about outages go, beside the gateway's settings."""
         return self.config.with_name("alerts.toml")

@@ -60,7 +60,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"reversi: {reply.complaint}", file=sys.stderr)
     if reply.becomes:
         os.execv(reply.becomes[0], reply.becomes)  # noqa: S606 - the beat loop; the words are ours
-    print(reply.answer, flush=True)
+    if reply.answer:
+        print(reply.answer, flush=True)
     sys.exit(reply.exit_status)
 
 

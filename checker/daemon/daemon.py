@@ -114,7 +114,8 @@ class Daemon:
             comparer = self.gateway.comparer
             comparer.on_news = lambda node: self.sweeper.probe_soon([node])
             lateness = self.gateway.watcher.lateness
-            works = (door.serve, self.sweeper.run, comparer.run, lateness.run)
+            drainer = self.server.drainer
+            works = (door.serve, self.sweeper.run, comparer.run, lateness.run, drainer.run)
             tasks.extend(group.create_task(work()) for work in (*works, *self.beside))
             notify("READY=1")
             ready()
@@ -131,6 +132,7 @@ class Daemon:
         """Do what comes before the first probe."""
         registry = self.gateway.registry
         self.sweeper.use(registry)
+        await self.server.drainer.load()
         self.ledger.log_event(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
         for broken in registry.broken_files:

@@ -10,6 +10,8 @@ from typing import Any
 
 from checker import __version__
 from checker.daemon.accept import Caller
+from checker.daemon.drainer import Drainer
+from checker.daemon.gate_messages import decode_asked, encode_reply
 from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.sweep import Sweeper
@@ -25,6 +27,7 @@ from checker.model import (
     outcome_json,
     printable,
 )
+from checker.model.drain import progress_json
 from checker.model.mute import change_from
 from checker.sshd.sessions import session_above
 from checker.state.mutes import change_mutes, mute_events
@@ -41,12 +44,11 @@ from checker.wire import (
     Asked,
     Malformed,
     Reply,
-    decode_asked,
-    encode_reply,
     refusal,
 )
 
 ACKNOWLEDGED = b".\n"
+DRAIN_VERBS = ("drain", "undrain", "draining")
 SHARED_AT_ONCE = 64
 """Requests with the shared key under way from one address: a whole mesh may be behind it."""
 SHARED_TIMES = 10
@@ -73,6 +75,7 @@ class Server:
         self.enrolling = EnrolRequests(gateway, self.requests.refuse)
         self.requests.enrolling = registry_watch.enrolling = self.enrolling
         self.operations = Operations(gateway)
+        self.drainer = Drainer(gateway, verdicts)
         a_minute = gateway.config.requests_a_minute
         self.limits = Limits(Limit(a_minute=a_minute))
         many = Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * a_minute)
@@ -149,6 +152,8 @@ class Server:
                 return await self.mute(request)
             if verb == "reject":
                 return await self.reject(request)
+            if verb in DRAIN_VERBS:
+                return await self.drain(verb, request)
             return await self.act(request)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             return {"error": f"a malformed request: {error!r}"}
@@ -192,6 +197,21 @@ class Server:
         rejected, unknown = self.enrolling.reject(prints, printable(str(request["operator"])))
         await self.gateway.ledger.flush()
         return {"rejected": rejected, "unknown": unknown}
+
+    async def drain(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Begin or end a drain, or only say how far it is. Raises ValueError, KeyError, TypeError
+        for a malformed request.
+        """
+        operator = printable(str(request["operator"]))
+        try:
+            if verb == "drain":
+                await self.drainer.begin(operator)
+            elif verb == "undrain":
+                await self.drainer.end(operator)
+        except CheckerError as error:
+            return {"error": str(error)}
+        anew = bool(request.get("anew", False))
+        return {"progress": progress_json(await self.drainer.progress(anew=anew))}
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what an operator asked for. Raises ValueError, KeyError, TypeError for a malformed

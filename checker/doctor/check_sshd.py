@@ -10,13 +10,18 @@ from checker.doctor.finding import Finding, finding, first_of
 from checker.install.places import ALLOW
 from checker.install.refusals import NO_SHELL
 from checker.install.steps import UserAccount
-from checker.sshd.lockdown import differences, unknown_to, unwelcome
+from checker.sshd.lockdown import (
+    EARLIER_STARTUPS,
+    differences,
+    max_startups,
+    number,
+    unknown_to,
+    unwelcome,
+)
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
 SOON_DAYS = 30
 """An expiry date that is as near is a fault by now."""
-FLEET = 200
-"""A fleet of at least this many nodes reconnects spread out, by the nodes' own jitter."""
 
 
 def check_sshd(facts: Facts) -> Iterator[Finding]:
@@ -171,17 +176,28 @@ def check_kinds_of_keys(facts: Facts, sshd: SshdFacts) -> Finding:
 
 def check_startups(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
     text, nodes = sshd.effective.get("maxstartups", ""), facts.registry.nodes
-    first = text.split(":")[0]
+    first, _, rest = text.partition(":")
     if not first.isdigit():
         return
-    wanted = min(nodes, FLEET)
+    cores = facts.machine.capacity.cores if facts.machine.capacity else 1
+    ours = max_startups(cores)
+    most = ours.rpartition(":")[2]
+    machine = f"{cores} core{'' if cores == 1 else 's'}"
     yield finding(
         "logins at once",
         f"MaxStartups {text} is enough for {nodes} node{'' if nodes == 1 else 's'}",
         (
-            int(first) < wanted,
+            int(first) < min(nodes, number(ours.partition(":")[0])),
             f"MaxStartups {text} drops logins at random when {nodes} nodes reconnect at once",
-            remedies.raise_startups(max(wanted, FLEET)),
+            remedies.set_startups(ours),
+        ),
+        (
+            text == EARLIER_STARTUPS and number(rest.rpartition(":")[2]) > number(most),
+            (
+                f"MaxStartups {text}, of an earlier release, lets more logins wait than {machine}"
+                f" can serve before their clients give up; {ours} suits this machine"
+            ),
+            remedies.init_or(facts, remedies.start(facts)),
         ),
     )
 

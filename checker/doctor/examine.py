@@ -33,6 +33,7 @@ from checker.registry.enrolments import Enrolments, read_enrolments
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.succession import overdue
+from checker.state.drain_file import read_drain
 from checker.state.errors import StateError, StateMissing, StateNewer
 from checker.state.rows import Sweep
 from checker.state.store import is_sound, open_reader
@@ -53,6 +54,7 @@ def examine(layout: Layout) -> Facts:
     uid = account.uid if account else 0
     tunnels, sweep, state = recorded(layout)
     sshd = sshd_facts(layout, config)
+    found_drain = read_drain(layout.drain)
     recorded_at: list[float] = [node.added_at for node in registry.nodes.values()]
     recorded_at += [sweep.swept_at] if sweep else []
     return Facts(
@@ -80,6 +82,8 @@ def examine(layout: Layout) -> Facts:
         metrics=metrics_facts(layout),
         alerts=alert_facts(layout),
         enrolments=enrolment_facts(layout, now),
+        drain=found_drain.drain,
+        drain_trouble=found_drain.trouble,
     )
 
 

@@ -12,6 +12,7 @@ from checker.doctor.enrolment_facts import EnrolmentFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
+from checker.model.drain import Drain
 from checker.registry.key_files import Stand
 from checker.registry.pins import Pins
 from checker.sshd.includes import Misplaced
@@ -301,6 +302,10 @@ class Facts:
     """None: nobody asked for metrics."""
     alerts: AlertFacts = field(default_factory=AlertFacts)
     enrolments: EnrolmentFacts = field(default_factory=EnrolmentFacts)
+    drain: Drain | None = None
+    """None: the gateway does not drain."""
+    drain_trouble: str = ""
+    """Why the file that says so does not count, as a sentence."""
 
     @property
     def home(self) -> Path | None:

@@ -9,6 +9,7 @@ from checker.doctor import remedies
 from checker.doctor.check_access import check_access
 from checker.doctor.check_alerts import check_alerts
 from checker.doctor.check_daemon import check_daemon
+from checker.doctor.check_drain import check_drain
 from checker.doctor.check_enrolments import check_enrolments
 from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_keys import check_keys
@@ -31,6 +32,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_keys,
     check_readers,
     check_daemon,
+    check_drain,
     check_metrics,
     check_published,
     check_alerts,

@@ -134,11 +134,11 @@ def accept_keys(facts: Facts, option: str, value: str) -> str:
     return configure_sshd("keys", f"Match User {facts.user}", f"{option} {value}", "Match all")
 
 
-def raise_startups(first: int) -> str:
+def set_startups(startups: str) -> str:
     """Change each line that sets it: unlike all other options, the last one counts, up to OpenSSH
     9.2 at least.
     """
-    line = f"s/^[[:space:]]*MaxStartups[[:space:]=].*/MaxStartups {first}:30:1000/I"
+    line = f"s/^[[:space:]]*MaxStartups[[:space:]=].*/MaxStartups {startups}/I"
     return (
         f"sudo sed -i '{line}' /etc/ssh/sshd_config {DROP_IN.parent}/*.conf && sudo systemctl"
         " reload ssh"

@@ -58,7 +58,8 @@ def can_move(found: Found) -> bool:
 def first_drop_in(found: Found) -> bytes:
     """Return the drop-in that is read first."""
     keys_user = KEYS_USER if by_fingerprint(found) else ""
-    return drop_in(found.choices.tunnel_user, found.unknown_options, keys_user=keys_user)
+    user, startups = found.choices.tunnel_user, found.startups
+    return drop_in(user, found.unknown_options, keys_user=keys_user, startups=startups)
 
 
 def key_folders(found: Found) -> Iterator[Folder]:
@@ -115,7 +116,7 @@ def why_file(found: Found) -> str:
 
 def way_back(found: Found, live: Sequence[GoLive]) -> GoLive:
     """Return the step that lets sshd read one key file again."""
-    content = drop_in(found.choices.tunnel_user, found.unknown_options)
+    content = drop_in(found.choices.tunnel_user, found.unknown_options, startups=found.startups)
     file = File(path=DROP_IN, content=content)
     if live:
         return replace(live[0], file=file, rest=None)

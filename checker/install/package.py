@@ -14,13 +14,14 @@ from checker.install.readers import memberships
 from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import ROOT, File, Folder, Found, GoLive, InitPlan, Remove
 from checker.install.tuning import tune
+from checker.sshd.lockdown import ANY_STARTUPS
 
 
 def package(found: Found) -> tuple[InitPlan, tuple[str, ...]]:
     """Plan the files, and return the commands that a package's postinst must run. Raises
     Refused.
     """
-    whole = plan(replace(found, has_systemd=False))
+    whole = plan(replace(found, has_systemd=False, startups=ANY_STARTUPS))
     single = [
         each
         for step in whole.steps

@@ -176,7 +176,7 @@ def contents(found: Found) -> dict[Path, bytes]:
         or reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
         SYSTEM.authorized_keys: b"",
         TMPFILES: tmpfiles(choices.tunnel_user, choices.readers),
-        REST: rest_of_drop_in(choices.tunnel_user),
+        REST: rest_of_drop_in(choices.tunnel_user, found.startups),
         DROP_IN: first_drop_in(found),
     }
     files.update(unit_contents(found))
@@ -229,6 +229,7 @@ def is_good(found: Found, path: Path, wanted: bytes, present: bytes) -> bool:
     is_packaged = (
         path == DROP_IN
         and present == drop_in(found.choices.tunnel_user)
+        and found.written.get(str(path)) != digest(present)
         and not any(key_folders(found))
     )
     return present == wanted or is_packaged

@@ -8,7 +8,14 @@ from pathlib import Path
 from checker.install.places import ALLOW, DROP_IN, DROP_INS, REST
 from checker.install.steps import File, Found, GoLive, InitPlan, digest
 from checker.install.unit_files import KEYS_USER
-from checker.sshd.lockdown import NOT_EVERYWHERE, drop_in, released_drop_in, rest_of_drop_in
+from checker.sshd.lockdown import (
+    ANY_STARTUPS,
+    EARLIER_STARTUPS,
+    NOT_EVERYWHERE,
+    drop_in,
+    released_drop_in,
+    rest_of_drop_in,
+)
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
 
@@ -47,13 +54,15 @@ def is_ours(found: Found, path: Path) -> bool:
     """
     content = found.entries[path].content or b""
     user = found.choices.tunnel_user
+    all_startups = (found.startups, ANY_STARTUPS, EARLIER_STARTUPS)
     known = (
         *(
-            drop_in(user, unknown, keys_user=reads)
+            drop_in(user, unknown, keys_user=reads, startups=startups)
             for unknown in (NOT_EVERYWHERE, found.unknown_options)
             for reads in ("", KEYS_USER)
+            for startups in all_startups
         ),
-        rest_of_drop_in(user),
+        *(rest_of_drop_in(user, startups) for startups in all_startups),
         released_drop_in(user),
         released_drop_in(user, found.unknown_options),
     )

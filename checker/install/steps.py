@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checker.install.left_behind import Logins
 from checker.registry.key_files import Stand
-from checker.sshd.lockdown import NOT_EVERYWHERE
+from checker.sshd.lockdown import ANY_STARTUPS, NOT_EVERYWHERE
 
 TUNNEL_USER = "reversi"
 OPERATORS = "reversi-operators"
@@ -134,6 +134,8 @@ class Found:
     written: Mapping[str, str] = field(default_factory=dict)
     """The digest of each file that an earlier `init` wrote."""
     unknown_options: frozenset[str] = NOT_EVERYWHERE
+    startups: str = ANY_STARTUPS
+    """MaxStartups for this machine."""
     ephemeral: range = range(32768, 61000)
     reserved: frozenset[int] = frozenset()
     has_systemd: bool = False

@@ -44,6 +44,7 @@ from checker.install.unit_files import DAEMON_USER, KEYS_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
 from checker.linux.ephemeral import ephemeral_ports
+from checker.linux.machine import cores
 from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
@@ -52,7 +53,7 @@ from checker.registry.key_files import Stand
 from checker.registry.key_places import faults, in_both, read_places
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
-from checker.sshd.lockdown import NOT_EVERYWHERE
+from checker.sshd.lockdown import NOT_EVERYWHERE, max_startups
 from checker.sshd.program import MAIN, effective
 from checker.sshd.sshrc import SSHRC, spares
 
@@ -283,6 +284,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         accounts=accounts_of(chosen.tunnel_user, DAEMON_USER, KEYS_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         written=load_manifest().files,
+        startups=max_startups(cores()),
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
         reserved=reserved,

@@ -10,3 +10,8 @@ def uptime_s() -> int:
     own.
     """
     return int(Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0])
+
+
+def boot_id() -> str:
+    """Return a word that each boot of this machine has for itself."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -12,12 +12,17 @@ from checker.model import Machine, Usage
 PROCESS_LIMITS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threads-max"))
 
 
+def cores() -> int:
+    """Return how many processors this machine has."""
+    return psutil.cpu_count() or 1
+
+
 def read_machine() -> Machine:
     """Return what this machine has now."""
     memory = psutil.virtual_memory()
     limits = [int(path.read_text(encoding="ascii")) for path in PROCESS_LIMITS if path.exists()]
     return Machine(
-        cores=psutil.cpu_count() or 1,
+        cores=cores(),
         load=os.getloadavg()[0],
         memory=memory.total,
         memory_left=memory.available,

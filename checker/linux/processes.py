@@ -6,8 +6,10 @@ moves when that clock is set. `sockets_of` is by hand, because psutil has no ino
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,3 +122,28 @@ def parent_of(pid: int) -> int | None:
         return int(psutil.Process(pid).ppid())
     except psutil.Error:
         return None
+
+
+def children_of(pid: int) -> tuple[int, ...]:
+    """Return the PIDs of the process's children; none if it has ended."""
+    try:
+        listed = (PROC / str(pid) / "task" / str(pid) / "children").read_text(encoding="ascii")
+        return tuple(map(int, listed.split()))
+    except FileNotFoundError:  # it has ended, or the kernel has no such lists
+        with contextlib.suppress(psutil.Error):
+            return tuple(child.pid for child in psutil.Process(pid).children())
+    except (OSError, ValueError):
+        pass
+    return ()
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether the process has a handler for this signal, which else may end it. Source:
+    proc(5), /proc/pid/status, SigCgt.
+    """
+    try:
+        status = (PROC / str(pid) / "status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    caught = re.search(r"^SigCgt:\t([0-9a-f]+)$", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)

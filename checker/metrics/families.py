@@ -79,6 +79,11 @@ def totals(found: Gathered, forwards: Iterable[Judged]) -> Iterator[Family]:
         samples=[((state,), count) for state, count in node_states(found).items()],
     )
     yield single("reversi_applicants", "Devices that wait to be accepted.", found.applicants)
+    yield single(
+        "reversi_draining",
+        "1 while the gateway tells its nodes to use another gateway, else 0.",
+        float(found.draining),
+    )
     if found.glance.logins_waiting is not None:
         yield single(
             "reversi_logins_waiting",

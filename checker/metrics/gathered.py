@@ -50,6 +50,8 @@ class Gathered:
     """The label for each node's client."""
     applicants: int = 0
     """How many devices wait to be accepted."""
+    draining: bool = False
+    """Whether the gateway tells its nodes to use another one."""
 
     @property
     def every_s(self) -> float:

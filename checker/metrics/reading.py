@@ -19,6 +19,7 @@ from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache
 from checker.registry.snapshot import copied_nodes
+from checker.state.drain_file import read_drain
 from checker.state.errors import StateMissing
 from checker.state.glance import glance
 from checker.state.store import open_reader
@@ -54,6 +55,7 @@ class Reader:
             glance=seen,
             clients=self.clients.follow(seen.clients, registry.nodes, now),
             applicants=len(waiting(self.layout)),
+            draining=read_drain(self.layout.drain).drain is not None,
         )
         if self.filter_text is None:
             return found

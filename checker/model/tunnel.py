@@ -126,6 +126,10 @@ class Registration:
     """The listeners that the session had when it registered."""
     client: str = ""
     """Program and version of the client; empty if it did not say."""
+    moves: bool = False
+    """Whether the client takes exit status 75 of its `hold` for: go to another gateway."""
+    home: str = ""
+    """The id of the gateway to which the client says it belongs; empty if it does not say."""
 
 
 ANSWER_SHOWN = 256

@@ -134,15 +134,17 @@ class Moment:
 
     def word(self, row: Row) -> str:
         """The status in one word, as far as it can be relied on; for a shut row, the reason."""
-        return STALE if not row.is_shut and self.is_stale(row) else row.word
+        if row.barred and row.is_shut:
+            return row.barred
+        return STALE if self.is_stale(row) else row.seen.status.value
 
     def badness(self, row: Row) -> int:
         """Its place when rows are sorted worst first: stale ones before all others, those that are
         out on purpose last.
         """
-        if row.is_shut:
+        if row.barred and row.is_shut:
             return len(WORST_FIRST)
-        return -1 if self.word(row) == STALE else WORST_FIRST[row.seen.status]
+        return -1 if self.is_stale(row) else WORST_FIRST[row.seen.status]
 
     def is_fault(self, row: Row) -> bool:
         """Whether it is not up, or stale; not a node that is barred on purpose."""

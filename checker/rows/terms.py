@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from checker.rows.claims import Claim
+from checker.rows.claims import Claim, Word, fill
 from checker.rows.row import Moment, Row
 
 
@@ -32,6 +33,16 @@ class Term:
     def holds(self, row: Row, moment: Moment) -> bool:
         return self.claim.holds(row, moment) is not self.inverted
 
+    def among(
+        self, places: Iterable[int], rows: Sequence[Row], texts: list[str | None], moment: Moment
+    ) -> list[int]:
+        """Those of the places at which it holds for the row."""
+        claim, inverted = self.claim, self.inverted
+        if isinstance(claim, Word) and not claim.fields:
+            word, values = claim.text, fill(texts, rows, moment)
+            return [at for at in places if (word in values[at]) is not inverted]
+        return [at for at in places if claim.holds(rows[at], moment) is not inverted]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
@@ -55,3 +66,13 @@ class Filter:
             if not term.holds(row, moment):
                 return False
         return True
+
+    def among(self, rows: Sequence[Row], texts: list[str | None], moment: Moment) -> Sequence[int]:
+        """The places of the rows that are shown; none of them is folded. A letter of a filter asks
+        for all rows at once, where a call for each would take most of the time. `texts` are what
+        words are searched in, by place; None: not made yet.
+        """
+        places: Sequence[int] = range(len(rows))
+        for term in self.terms:
+            places = term.among(places, rows, texts, moment)
+        return places

@@ -11,7 +11,8 @@ from checker.config.layout import SYSTEM
 from checker.model import rsa_bits
 from checker.sshd.log_lines import LOG_VERBOSE
 
-MAX_STARTUPS = "200:30:1000"
+EARLIER_STARTUPS = "200:30:1000"
+"""MaxStartups as earlier releases wrote it on every machine."""
 REVERSE_ONLY: Mapping[str, str] = {
     "PasswordAuthentication": "no",
     "AuthenticationMethods": "publickey",
@@ -109,6 +110,19 @@ UNKNOWN = re.compile(
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
+def max_startups(cores: int) -> str:
+    """Return MaxStartups for a machine with so many cores.
+
+    A login takes 26 to 40 ms of one core, and clients wait 10 s for it at least, so more logins
+    than that only make all of them time out: those turned away come again at a random moment.
+    """
+    return f"{100 * cores}:30:{200 * cores}"
+
+
+ANY_STARTUPS = max_startups(2)
+"""For a machine that is not known, as in a package."""
+
+
 def is_plain(path: Path) -> bool:
     """Return whether a path needs no quotes in sshd_config."""
     return re.fullmatch(r"[\w/.,:+@%-]+", str(path)) is not None
@@ -121,31 +135,42 @@ def keys_command(folder: Path) -> str:
     return f"{READS_KEY}{str(folder).replace('%', '%%')}/%f.pub"
 
 
-def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE, *, keys_user: str = "") -> bytes:
+def drop_in(
+    user: str,
+    unknown: Collection[str] = NOT_EVERYWHERE,
+    *,
+    keys_user: str = "",
+    startups: str = ANY_STARTUPS,
+) -> bytes:
     """Return the file for sshd_config.d that is read first, without the options that this sshd does
     not know. `keys_user`: the account that reads the files by fingerprint; empty: nobody does.
+    `startups`: from `max_startups`.
     """
     options = {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}
     by_command = {KEYS_COMMAND: keys_command(SYSTEM.keys), KEYS_COMMAND_USER: keys_user}
-    return text_of(user, {**options, **BESIDE, **(by_command if keys_user else {})}, unknown)
+    return text_of(
+        user, {**options, **BESIDE, **(by_command if keys_user else {})}, unknown, startups
+    )
 
 
-def rest_of_drop_in(user: str) -> bytes:
+def rest_of_drop_in(user: str, startups: str = ANY_STARTUPS) -> bytes:
     """Return the file that is read last: lists to which sshd adds each line that it finds, and
     MaxStartups again.
 
     If an earlier release is installed again, it writes its own whole block: no list may then
     contain an item twice, which that release reports as wrong.
     """
-    return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, ())
+    return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, (), startups)
 
 
 def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
     """Return the only file of earlier releases."""
-    return text_of(user, {**LOCKDOWN, **BEFORE}, unknown)
+    return text_of(user, {**LOCKDOWN, **BEFORE}, unknown, EARLIER_STARTUPS)
 
 
-def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
+def text_of(
+    user: str, options: Mapping[str, str], unknown: Collection[str], startups: str
+) -> bytes:
     """Render the options. `Match all` ends the block, so that what is read after this file is not
     part of it.
     """
@@ -154,7 +179,7 @@ def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> 
         f"    {key} {value}\n" for key, value in options.items() if key.lower() not in without
     )
     return (
-        f"# written by: reversi-checker init\nMaxStartups {MAX_STARTUPS}\nMatch User"
+        f"# written by: reversi-checker init\nMaxStartups {startups}\nMatch User"
         f" {user}\n{block}Match all\n".encode()
     )
 

@@ -18,14 +18,16 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.linux.accounts import is_locked
 from checker.linux.children import end_child, ending_with_us
+from checker.linux.machine import cores
 from checker.model import CheckerError
 from checker.sshd.keygen import rsa_beside
 from checker.sshd.lockdown import (
+    ANY_STARTUPS,
     KEYS_COMMAND,
     KEYS_COMMAND_USER,
-    MAX_STARTUPS,
     REVERSE_ONLY,
     keys_command,
+    max_startups,
 )
 from checker.sshd.program import PRIVILEGE_SEPARATION, find_sshd, lacks_log_verbose
 from checker.sshd.sessions import sessions_below
@@ -94,7 +96,7 @@ def sshd_config(  # noqa: PLR0913 - what differs between two private sshds
         "PermitUserEnvironment": "no",
         "PrintMotd": "no",
         "LoginGraceTime": "120",
-        "MaxStartups": MAX_STARTUPS,
+        "MaxStartups": ANY_STARTUPS,
         **REVERSE_ONLY,
         KEYS_COMMAND: keys_command(layout.keys) if keys_user else "",
         KEYS_COMMAND_USER: keys_user,
@@ -107,10 +109,12 @@ def sshd_config(  # noqa: PLR0913 - what differs between two private sshds
 
 
 def differing(sshd: str, user: str) -> dict[str, str]:
-    """Return what differs here: LogVerbose, if this sshd does not know it, and PAM, if sshd would
-    otherwise take the account for locked (some systems give root a `!`).
+    """Return what differs here: MaxStartups for this machine's cores; LogVerbose, if this sshd does
+    not know it; and PAM, if sshd would otherwise take the account for locked (some systems give
+    root a `!`).
     """
     return {
+        "MaxStartups": max_startups(cores()),
         **({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}),
         **({"UsePAM": "yes"} if is_locked(user) else {}),
     }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
+from checker.model import NodeName
 from checker.model.glance import Glance, Seen
 from checker.state.due import any_due
 from checker.state.rows import sweep_from
 from checker.state.schema import HOURS_SINCE, UNREGISTERED_SINCE, version_of
 from checker.state.store import StateFile
 from checker.state.tally import read_tally
+from checker.wire import split_client
 
 SEEN = (
     "SELECT node, port, status, latency_ms, probed_at, kills, bytes_total, pid, start_ticks, NULL"
@@ -48,11 +51,16 @@ def read(db: sqlite3.Connection) -> Glance:
     plain.row_factory = None  # to make a Row of each takes half as long again
     return Glance(
         seen=list(map(Seen._make, plain.execute(seen))),
-        clients=dict(plain.execute(CLIENTS)) if is_present else {},
+        clients=clients_in(plain.execute(CLIENTS)) if is_present else {},
         unregistered=list(plain.execute(UNREGISTERED)) if version >= UNREGISTERED_SINCE else [],
         tally=read_tally(db),
         **read_sweep(db),
     )
+
+
+def clients_in(rows: Iterable[tuple[NodeName, str]]) -> dict[NodeName, str]:
+    """Return the client of each node's newest connection, without the word on whether it moves."""
+    return {node: split_client(word)[0] for node, word in rows}
 
 
 def read_sweep(db: sqlite3.Connection) -> dict[str, Any]:

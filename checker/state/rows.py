@@ -24,6 +24,7 @@ from checker.model import (
     Watched,
     parse_expect,
 )
+from checker.wire import client_word, split_client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +117,16 @@ def registration_row(registration: Registration) -> dict[str, Any]:
         "peer": registration.peer,
         "registered_at": registration.registered_at,
         "inodes": " ".join(map(str, sorted(registration.inodes))),
-        "client": registration.client,
+        # as the client sent it: an older release, after a rollback, needs no column for the rest
+        "client": client_word(
+            registration.client, moves=registration.moves, home=registration.home
+        ),
     }
 
 
 def registration_from(row: sqlite3.Row) -> Registration:
+    word = row["client"] if "client" in row.keys() else ""  # noqa: SIM118 - as above
+    client, moves, home = split_client(word)
     return Registration(
         node=NodeName(row["node"]),
         instance=row["instance"],
@@ -128,7 +134,9 @@ def registration_from(row: sqlite3.Row) -> Registration:
         peer=row["peer"],
         registered_at=row["registered_at"],
         inodes=frozenset(map(int, row["inodes"].split())),
-        client=row["client"] if "client" in row.keys() else "",  # noqa: SIM118 - as above
+        client=client,
+        moves=moves,
+        home=home,
     )
 
 

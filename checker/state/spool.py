@@ -13,6 +13,7 @@ from typing import Any
 
 from checker.model import Event, NodeName, Port, ProcessId, Registration, printable
 from checker.state.rows import Batch, event_row, kind_from, registration_row
+from checker.wire import split_client
 
 FILE = "left"
 MAX_BYTES = 1 << 20
@@ -116,8 +117,10 @@ def event_in(row: Any) -> Event:
 
 def registration_in(row: Any) -> Registration:
     """Parse a registration. Raises ValueError, KeyError, TypeError, OverflowError."""
+    node = NodeName(printable(str(row["node"])))
+    client, moves, home = split_client(printable(str(row.get("client", ""))))
     return Registration(
-        node=NodeName(printable(str(row["node"]))),
+        node=node,
         instance=printable(str(row["instance"])),
         session=ProcessId(
             pid=whole(row["pid"], 2**31), start_ticks=whole(row["start_ticks"], 2**62)
@@ -125,5 +128,7 @@ def registration_in(row: Any) -> Registration:
         peer=printable(str(row["peer"])),
         registered_at=instant(row["registered_at"]),
         inodes=frozenset(whole(inode, 2**63) for inode in str(row["inodes"]).split()),
-        client=printable(str(row.get("client", ""))),
+        client=client,
+        moves=moves,
+        home=home,
     )

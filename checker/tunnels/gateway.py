@@ -26,6 +26,7 @@ from checker.tunnels.comparer import Comparer
 from checker.tunnels.judge import LIVES, Judgement
 from checker.tunnels.rate_limits import NODE_WAITS_S, Limit, Limits
 from checker.tunnels.rights import Rights
+from checker.tunnels.sent_away import SentAway
 from checker.tunnels.shared_key import INSTANCE, is_over, shared_ports, still_unregistered
 from checker.tunnels.watch import Watcher
 
@@ -61,6 +62,7 @@ class Gateway:
             # the next claim meets another process, which starts counting again
             self.watcher.clones.first_wait_s = config.policy.longest_wait_s
         self.registry = registry
+        self.sent_away = SentAway()
         self.enrolling: Mapping[str, str] = {}
         """The id of each enrolment, by the fingerprint of its key."""
         self.swept_since_s = swept_since_s
@@ -204,18 +206,16 @@ class Gateway:
         judged.
 
         A port that `is_excused` does not count if another forward works: leaving would cost that
-        one and gain nothing.
+        one and gain nothing. While the gateway drains, a node may have to leave all the same.
         """
         seen = [(forward, self.ledger.tunnel(forward)) for forward in node.forwards]
         works = any(tunnel.status in LIVES for _, tunnel in seen)
-        return max(
-            (
-                tunnel.verdict
-                for forward, tunnel in seen
-                if not (works and self.is_excused(forward, tunnel))
-            ),
-            default=0,
+        waits = (
+            tunnel.verdict
+            for forward, tunnel in seen
+            if not (works and self.is_excused(forward, tunnel))
         )
+        return max(self.sent_away.waits.get(node.name, 0), *waits, 0)
 
     def is_excused(self, forward: Forward, tunnel: Tunnel) -> bool:
         """Whether another connection of the node could not mend the forward: another program holds

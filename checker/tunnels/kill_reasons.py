@@ -75,7 +75,17 @@ class Order:
     operator: str
 
 
-Case = Strikes | NoRight | PortClaim | Order
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """The gateway drains, and the connection did not leave by itself."""
+
+    by: str
+    """Who began the drain."""
+    is_older: bool
+    """Whether the connection is older than the drain: those that came back stay."""
+
+
+Case = Strikes | NoRight | PortClaim | Order | Drained
 
 
 def why_kill(case: Case) -> str:
@@ -89,6 +99,8 @@ def why_kill(case: Case) -> str:
             return why_make_way(case)
         case Order(operator=operator):
             return f"asked for by {operator}"
+        case Drained(by=by, is_older=is_older):
+            return f"{by} drains this gateway" if is_older else ""
     assert_never(case)
 
 

@@ -30,6 +30,7 @@ from checker.tunnels.enrol_requests import EnrolRequests, without_daemon
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.peers import peer_address
 from checker.tunnels.rate_limits import HELD_AT_ONCE, Over
+from checker.tunnels.sent_away import DRAINS
 from checker.tunnels.shared_requests import SharedRequests
 from checker.wire import (
     TRY_LATER,
@@ -196,6 +197,8 @@ class Requests:
         """Register the connection as the node's tunnel; the gate becomes its beat loop."""
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
+        if self.gateway.sent_away.refuses(node.name, time.monotonic()):
+            return Reply(answer="", complaint=DRAINS, exit_status=TRY_LATER)
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
             return self.refuse(
@@ -215,6 +218,8 @@ class Requests:
             registered_at=time.time(),
             inodes=inodes,
             client=request.client,
+            moves=request.moves,
+            home=request.home,
         )
         await self.register(node, made, asked.key)
         return Reply(
@@ -225,6 +230,7 @@ class Requests:
     async def register(self, node: Node, made: Registration, key: str) -> None:
         """Register a connection of the node, which came with `key`; older verdicts are void."""
         self.gateway.ledger.register(made)
+        self.gateway.sent_away.waits.pop(node.name, None)
         await self.gateway.rights.handover.note_key(node, key, made.session)
         self.gateway.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:

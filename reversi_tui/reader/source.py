@@ -18,6 +18,7 @@ from checker.model import CheckerError, Event, Machine, Tunnel, seen_at
 from checker.registry.reading import node_path
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
+from checker.state.drain_file import read_drain
 from checker.state.errors import StateCorrupt, StateError, StateMissing
 from checker.state.last_seen import last_seen, was_up
 from checker.state.rows import Sweep
@@ -133,6 +134,7 @@ class Source:
             disk_free_bytes=self.disk_free_bytes,
             machine=self.machine,
             on_ipv6=self.on_ipv6,
+            draining=read_drain(self.layout.drain).drain is not None,
         )
 
     def keys(self) -> frozenset[Key]:

@@ -87,7 +87,7 @@ COLUMNS = (
         importance=1,
         tip="The node; * = not in the registry",
         cutter=cut_middle,
-        sort_value=lambda row: (row.seen.node,),
+        sort_value=lambda row: row.seen.node,
     ),
     Column(
         field=fields.BY_ID["port"],
@@ -96,7 +96,7 @@ COLUMNS = (
         importance=3,
         right=True,
         tip="The port on the gateway",
-        sort_value=lambda row: (row.seen.port,),
+        sort_value=lambda row: row.seen.port,
     ),
     Column(
         field=fields.BY_ID["target"],
@@ -113,8 +113,8 @@ COLUMNS = (
         most=12,
         importance=2,
         tip="The status after the last probe",
-        sort_value=lambda row: (WORST_FIRST[row.seen.status],),
-        sort_now=lambda row, moment: (moment.badness(row),),
+        sort_value=lambda row: WORST_FIRST[row.seen.status],
+        sort_now=lambda row, moment: moment.badness(row),
     ),
     Column(
         field=fields.BY_ID["day"],
@@ -122,7 +122,7 @@ COLUMNS = (
         most=HOURS,
         importance=6,
         tip="The last 24 hours, one cell each",
-        sort_value=lambda row: sort_values.known(overall(row.known.hours)),
+        sort_value=lambda row: overall(row.known.hours),
     ),
     Column(
         field=fields.BY_ID["answer"],
@@ -130,7 +130,9 @@ COLUMNS = (
         most=160,
         importance=5,
         tip="What the last probe found",
-        sort_value=lambda row: sort_values.worded(cells.counted(row.members) or row.seen.detail),
+        sort_value=lambda row: sort_values.worded(
+            cells.counted(row.members) if row.members else row.seen.detail
+        ),
     ),
     Column(
         field=fields.BY_ID["latency"],
@@ -140,7 +142,7 @@ COLUMNS = (
         right=True,
         largest_first=True,
         tip="How long the answer took",
-        sort_value=lambda row: sort_values.known(row.seen.latency_ms),
+        sort_value=lambda row: row.seen.latency_ms,
     ),
     Column(
         field=fields.BY_ID["pid"],
@@ -149,7 +151,7 @@ COLUMNS = (
         importance=9,
         right=True,
         tip="The sshd process that holds the port",
-        sort_value=lambda row: sort_values.known(cells.pid_value(row)),
+        sort_value=cells.pid_value,
     ),
     Column(
         field=fields.BY_ID["peer"],
@@ -167,7 +169,7 @@ COLUMNS = (
         importance=7,
         right=True,
         tip="How long it has had this status",
-        sort_value=lambda row: sort_values.known(row.seen.since),
+        sort_value=lambda row: row.seen.since,
     ),
     Column(
         field=fields.BY_ID["flaps"],
@@ -178,7 +180,7 @@ COLUMNS = (
         largest_first=True,
         wide=True,
         tip="How often the tunnel was lost lately",
-        sort_value=lambda row: (row.known.flaps,),
+        sort_value=lambda row: row.known.flaps,
     ),
     Column(
         field=fields.BY_ID["kills"],
@@ -189,7 +191,7 @@ COLUMNS = (
         largest_first=True,
         wide=True,
         tip="How often its process was killed",
-        sort_value=lambda row: (cells.kills_value(row),),
+        sort_value=cells.kills_value,
     ),
     Column(
         field=fields.BY_ID["bytes"],
@@ -200,7 +202,7 @@ COLUMNS = (
         largest_first=True,
         wide=True,
         tip="Bytes through the present connection",
-        sort_value=lambda row: sort_values.known(cells.bytes_value(row)),
+        sort_value=cells.bytes_value,
     ),
     Column(
         field=fields.BY_ID["client"],
@@ -259,7 +261,7 @@ COLUMNS = (
         right=True,
         wide=True,
         tip="Up in the last 7 days, in percent",
-        sort_value=lambda row: sort_values.known(row.known.week),
+        sort_value=lambda row: row.known.week,
     ),
     Column(
         field=fields.BY_ID["month"],
@@ -269,7 +271,7 @@ COLUMNS = (
         right=True,
         wide=True,
         tip="Up in the last 30 days, in percent",
-        sort_value=lambda row: sort_values.known(row.known.month),
+        sort_value=lambda row: row.known.month,
     ),
     Column(
         field=fields.BY_ID["trend"],
@@ -280,7 +282,7 @@ COLUMNS = (
         wide=True,
         tip="The last 60 latencies as small bars",
         cutter=cut_start,
-        sort_value=lambda row: sort_values.known(row.seen.latency_ms),
+        sort_value=lambda row: row.seen.latency_ms,
     ),
     Column(
         field=fields.BY_ID["rate"],
@@ -292,7 +294,7 @@ COLUMNS = (
         wide=True,
         tip="The last 60 bytes per second as small bars",
         cutter=cut_start,
-        sort_value=lambda row: sort_values.known(rate_value(row)),
+        sort_value=rate_value,
     ),
     Column(
         field=fields.BY_ID["probe"],
@@ -301,7 +303,7 @@ COLUMNS = (
         importance=24,
         wide=True,
         tip="How long ago the last probe was",
-        sort_value=lambda row: sort_values.known(row.seen.probed_at),
+        sort_value=lambda row: row.seen.probed_at,
     ),
 )
 BY_ID = {column.id: column for column in COLUMNS}

@@ -39,6 +39,8 @@ class Health:
     """On the state file's disk; None: unknown."""
     machine: Machine | None = None
     """None: unknown."""
+    draining: bool = False
+    """Whether the gateway tells its nodes to use another one."""
     on_ipv6: frozenset[int] = frozenset()
     """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from checker.rows.cells import target_text
 from checker.rows.row import Row
 
-SortValue = tuple[str | float, ...] | None
-"""None: unknown; sorts last in either direction."""
-
-
-def known(value: float | None) -> SortValue:
-    return None if value is None else (value,)
+SortValue = str | float | None
+"""Of one kind in each column. None: unknown; sorts last in either direction."""
 
 
 def worded(text: str | None) -> SortValue:
-    return (text,) if text else None
+    return text or None
 
 
 def target_value(row: Row) -> SortValue:
-    return None if row.forward is None or row.unregistered or row.members else (target_text(row),)
+    if row.forward is None or row.unregistered or row.members:
+        return None
+    return target_text(row) if row.applicant else str(row.forward.target)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from checker.model import printable
-from checker.rows.claims import lowered
 from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
@@ -27,9 +26,6 @@ from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.table import Selected
-
-READ_AHEAD = 200
-"""Rows whose texts take about a millisecond."""
 
 
 class TableView:
@@ -109,10 +105,7 @@ class TableView:
         """Make the rows' texts before the first letter asks for all of them; a few at a time, so
         that no key waits.
         """
-        rows, moment = tuple(self.view.rows.values()), self.desk.moment()
-        for begin in range(0, len(rows), READ_AHEAD):
-            for row in rows[begin : begin + READ_AHEAD]:
-                lowered(row, moment)
+        for _ in self.view.read_ahead():
             await asyncio.sleep(0)
 
     def open_jump(self) -> None:

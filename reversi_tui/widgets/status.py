@@ -24,8 +24,8 @@ from reversi_tui.widgets.looks import Looks
 LITTLE_DISK_BYTES = 200e6
 LITTLE_ROOM = 10
 """Tunnels that still fit: fewer are an alarm."""
-MANY_LOGINS = 100
-"""Half of the logins that sshd takes before it drops some, with MaxStartups as `init` sets it."""
+MANY_LOGINS = 50
+"""For each core: half of the logins that sshd takes before it drops some, as `init` sets it."""
 GAP = "  "
 
 
@@ -110,6 +110,8 @@ class GatewayLine:
             yield self.machine_part(health.machine, in_full=in_full)
         daemon, is_alarm = self.daemon()
         yield self.pill(f"daemon {daemon}", is_alarm=is_alarm)
+        if health.draining:
+            yield self.pill("drains", is_alarm=True)
         if health.disk_free_bytes is not None:
             free = bytes_text(health.disk_free_bytes)
             yield self.pill(
@@ -118,7 +120,8 @@ class GatewayLine:
             )
         if health.logins_waiting:
             told = f"{health.logins_waiting:,}{' waiting' if in_full else ''}"
-            yield self.pill(f"logins {told}", is_alarm=health.logins_waiting >= MANY_LOGINS)
+            many = MANY_LOGINS * (health.machine.cores if health.machine else 2)
+            yield self.pill(f"logins {told}", is_alarm=health.logins_waiting >= many)
 
     def pill(self, told: str, *, is_alarm: bool, kind: int = WELL) -> Part:
         palette = self.looks.palette

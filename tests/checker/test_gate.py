@@ -19,8 +19,9 @@ import psutil
 import pytest
 
 from checker import gate
+from checker.daemon.gate_messages import decode_asked, encode_reply
 from checker.linux.unix_socket import listen
-from checker.wire import MALFORMED, Asked, Reply, decode_asked, encode_reply, refusal
+from checker.wire import MALFORMED, Asked, Reply, refusal
 
 WITHIN_S = 20.0
 MESSAGE = Asked(node="office", peer="192.0.2.1 5", command="check 20010")

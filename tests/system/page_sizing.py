@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from checker.linux.machine import cores
+from checker.sshd.lockdown import max_startups
 from tests.system.page_server import PageServer
 from tests.system.page_steps import Step
 
@@ -13,7 +15,7 @@ SIZING: tuple[Step[PageServer], ...] = (
     Step(
         "systemctl show --property=TasksMax --property=TasksCurrent ssh.service", says="TasksMax="
     ),
-    Step("sudo sshd -T | grep -i maxstartups", says="200:30:1000"),
+    Step("sudo sshd -T | grep -i maxstartups", says=max_startups(cores())),
     Step("sudo reversi-checker doctor", says="logins at once", ends=(0, 1)),
     Step("journalctl -t sshd -t sshd-session --since today --grep MaxStartups", ends=(0, 1)),
     Step("sudo reversi-client build office --beat 60", says="wrote office.sh"),

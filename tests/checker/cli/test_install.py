@@ -9,15 +9,18 @@ import pytest
 from checker.cli.exit_codes import ExitCode
 from checker.cli.install_warnings import sshd_warnings
 from checker.cli.main import run
-from checker.sshd.lockdown import MAX_STARTUPS
+from checker.sshd.lockdown import ANY_STARTUPS
 from checker.sshd.openings import Judged
 from tests.strategies import public_key
 
-GOOD = {"maxstartups": MAX_STARTUPS}
+GOOD = {"maxstartups": ANY_STARTUPS}
 
 
 def test_settings_as_init_writes_them_need_no_warning() -> None:
-    assert list(sshd_warnings(Judged(effective=GOOD, openings=()), "reversi")) == []
+    for startups in (ANY_STARTUPS, "500:30:1000"):
+        found = Judged(effective={"maxstartups": startups}, openings=())
+
+        assert list(sshd_warnings(found, "reversi", ANY_STARTUPS)) == []
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ def test_settings_as_init_writes_them_need_no_warning() -> None:
     ],
 )
 def test_what_keeps_devices_out_is_one_warning(found: Judged, says: str) -> None:
-    assert list(sshd_warnings(found, "reversi")) == [says]
+    assert list(sshd_warnings(found, "reversi", ANY_STARTUPS)) == [says]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,9 @@ def test_what_keeps_devices_out_is_one_warning(found: Judged, says: str) -> None
     ],
 )
 def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], says: str) -> None:
-    (warning,) = sshd_warnings(Judged(effective={**GOOD, **changed}, openings=()), "reversi")
+    found = Judged(effective={**GOOD, **changed}, openings=())
+
+    (warning,) = sshd_warnings(found, "reversi", ANY_STARTUPS)
 
     assert warning.startswith(says)
 

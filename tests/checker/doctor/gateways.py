@@ -22,7 +22,7 @@ from checker.doctor.findings import findings
 from checker.install.steps import Entry, UserAccount
 from checker.sshd.lockdown import LOCKDOWN
 
-TIGHT = {**{key.lower(): value for key, value in LOCKDOWN.items()}, "maxstartups": "200:30:1000"}
+TIGHT = {**{key.lower(): value for key, value in LOCKDOWN.items()}, "maxstartups": "200:30:400"}
 ENTRY = Entry(mode=0o644, owner="root", group="root", content=b"")
 WELL = Facts(
     layout=SYSTEM,

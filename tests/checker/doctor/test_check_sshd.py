@@ -12,6 +12,7 @@ from checker.doctor.facts import (
 )
 from checker.doctor.findings import findings
 from checker.install.steps import UserAccount
+from checker.model import Machine
 from tests.checker.doctor.gateways import TIGHT, WELL, assert_wrong, changed, sshd, the
 from tests.strategies import public_key, rsa_key
 
@@ -24,6 +25,14 @@ KEYS = (
     ("a", rsa_key(2048)),
 )
 
+FOUR = Machine(
+    cores=4,
+    load=0.1,
+    memory=1 << 33,
+    memory_left=1 << 32,
+    processes=90,
+    most_processes=32768,
+)
 BOTH = ("AllowUsers", "AllowGroups")
 
 
@@ -186,10 +195,17 @@ BOTH = ("AllowUsers", "AllowGroups")
         ),
         pytest.param(
             "logins at once",
-            sshd(maxstartups="10:30:100"),
+            {**sshd(maxstartups="10:30:100"), "machine.capacity": FOUR},
             "drops logins",
-            "MaxStartups 200:30:1000",
+            "MaxStartups 400:30:800",
             id="startups",
+        ),
+        pytest.param(
+            "logins at once",
+            {**sshd(maxstartups="200:30:1000"), "machine.capacity": FOUR},
+            "lets more logins wait than 4 cores can serve",
+            "sudo reversi-checker init",
+            id="startups of an earlier release",
         ),
         pytest.param(
             "penalties",

@@ -20,8 +20,10 @@ from checker.install.steps import (
     digest,
 )
 from checker.sshd.lockdown import (
+    EARLIER_STARTUPS,
     LOCKDOWN,
     drop_in,
+    max_startups,
     released_drop_in,
     rest_of_drop_in,
 )
@@ -68,6 +70,20 @@ def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_for
     (step,) = plan(forced).steps
     assert isinstance(step, GoLive)
     assert [(file.path, file.backup) for file in step.files] == [(DROP_IN, False), (REST, True)]
+
+
+@pytest.mark.parametrize("startups", [EARLIER_STARTUPS, max_startups(2), max_startups(64)])
+def test_init_fits_the_logins_at_once_to_the_machine(startups: str) -> None:
+    there = done(replace(STOCK, startups=startups))
+    now = replace(there, startups=max_startups(16), written={})
+    noted = replace(there, startups=max_startups(16))
+
+    (step,) = plan(noted).steps
+
+    assert isinstance(step, GoLive)
+    assert [file.content.count(b"MaxStartups 1600:30:3200\n") for file in step.files] == [1, 1]
+    assert not any(file.backup for file in step.files)
+    assert bool(plan(now).steps) is (startups != max_startups(64)), "else it is the admin's own"
 
 
 def test_no_list_has_an_item_twice_after_a_rollback() -> None:

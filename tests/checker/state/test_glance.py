@@ -64,6 +64,7 @@ def test_a_node_with_two_connections_has_the_client_of_the_newer(store: StateFil
         older,
         registered_at=2.0,
         client="bundle-0.2.0",
+        moves=True,
         session=replace(SESSION, pid=SESSION.pid - 1),
     )
     store.write(Batch(registrations=[newer, older]))

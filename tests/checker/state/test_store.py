@@ -22,7 +22,8 @@ from checker.model import (
     Tunnel,
     Watched,
 )
-from checker.state.rows import Batch, Sweep
+from checker.state.rows import Batch, Sweep, registration_row
+from checker.state.spool import registration_in
 from checker.state.store import (
     BUSY_MS,
     KEEP_DAYS,
@@ -36,6 +37,7 @@ from tests.strategies import (
     NOW,
     OFFICE,
     PORT,
+    SESSION,
     events,
     flaps,
     names,
@@ -90,6 +92,28 @@ def test_registrations_come_back_oldest_first_until_they_ended(
     assert set(found) == set(written)
     assert [one.registered_at for one in found] == sorted(one.registered_at for one in written)
     assert store.registrations() == ()
+
+
+@pytest.mark.parametrize("home", ["", "gw2"])
+def test_whether_a_client_moves_is_kept_in_the_word_that_it_sent(
+    store: StateFile, home: str
+) -> None:
+    made = Registration(
+        node=OFFICE,
+        instance="box",
+        session=SESSION,
+        peer="",
+        registered_at=NOW,
+        client="reversi/1.0",
+        moves=True,
+        home=home,
+    )
+
+    store.write(Batch(registrations=[made]))
+
+    assert store.registrations() == (made,)
+    assert registration_row(made)["client"] == f"reversi/1.0+moves{'-gw2' if home else ''}"
+    assert registration_in(registration_row(made)) == made
 
 
 @given(st.dictionaries(names, flaps, max_size=5))

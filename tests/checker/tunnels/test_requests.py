@@ -98,6 +98,19 @@ async def test_a_hold_registers_the_connection_and_becomes_its_beat_loop(tmp_pat
     assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
 
 
+async def test_a_hold_tells_whether_its_client_moves_beside_its_name(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        await answer(one, "hold box reversi/1.0+moves-gw2")
+
+        registration = one.gateway.ledger.registrations[one.session]
+    assert (registration.client, registration.moves, registration.home) == (
+        "reversi/1.0",
+        True,
+        "gw2",
+    )
+    assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
+
+
 async def test_a_hold_is_refused_while_another_connection_holds_the_ports(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         other = replace(one.session, start_ticks=one.session.start_ticks - 1)

@@ -71,6 +71,16 @@ def test_a_late_beat_is_told_once_until_the_next_one() -> None:
     assert rhythms.doubt(61 + 1.1 * 41 + 2) == {SESSION}
 
 
+def test_a_connection_in_doubt_does_not_count_as_beating_so_it_is_probed_as_often_as_others() -> (
+    None
+):
+    rhythms = known(0, 10, 20)
+
+    assert rhythms.is_beating(SESSION, 33 - EARLY_S - 0.1)
+    assert rhythms.doubt(33 - EARLY_S) == {SESSION}
+    assert not rhythms.is_beating(SESSION, 33 - EARLY_S)
+
+
 def test_a_connection_whose_beats_ended_is_told_once() -> None:
     rhythms = known(0, 10, 20)
 

@@ -14,7 +14,17 @@ import psutil
 
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
-from checker.model import Flaps, Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.model import (
+    Flaps,
+    Forward,
+    NodeName,
+    Policy,
+    Port,
+    Silent,
+    Status,
+    Target,
+    parse_expect,
+)
 from checker.state.ledger import Ledger
 from checker.tunnels.judge import Judgement, Recheck
 from checker.tunnels.pace import Pace
@@ -93,6 +103,22 @@ async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
 
     assert visits.most == 1
     assert visits.all <= 2, "a probe that was under way serves those who came while it was"
+
+
+async def test_a_probe_that_waits_for_its_turn_has_not_met_silence_yet(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    one.slots = asyncio.Semaphore(0)
+
+    async with silent_listener() as visits:
+        task = asyncio.create_task(one.observe(forward(visits.port)))
+        await asyncio.sleep(1.5)  # longer than the probe itself
+        asked_at = time.monotonic()
+        one.slots.release()
+        seen, _ = await task
+
+    assert isinstance(seen.reply, Silent)
+    assert 0 < seen.silent_s <= time.monotonic() - asked_at
+    assert 0 < seen.probe_s <= seen.silent_s
 
 
 async def test_a_port_of_another_program_is_foreign_even_under_the_tunnel_user(

@@ -228,7 +228,7 @@ def test_text_from_a_device_is_escaped() -> None:
 
 
 def test_latency_sorts_by_number_and_status_worst_first() -> None:
-    assert BY_ID["latency"].sort_value(row()) == (42.0,)
+    assert BY_ID["latency"].sort_value(row()) == 42.0
     assert BY_ID["status"].sort_value(row(Status.HUNG)) < BY_ID["status"].sort_value(row(Status.UP))  # type: ignore[operator]
 
 
