@@ -135,7 +135,7 @@ async def test_a_port_that_an_unknown_connection_holds_is_searched_for_once(tmp_
         assert one.gateway.watcher.holders.owners.searches == 1
 
 
-async def test_a_hold_tells_whether_its_client_moves_beside_its_name(tmp_path: Path) -> None:
+async def test_a_hold_says_whether_its_client_moves_beside_its_name(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         await answer(one, "hold box reversi/1.0+moves-gw2")
 
@@ -146,6 +146,32 @@ async def test_a_hold_tells_whether_its_client_moves_beside_its_name(tmp_path: P
         "gw2",
     )
     assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
+
+
+async def test_a_hold_at_a_gateway_that_drains_must_go_elsewhere_once(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        one.gateway.sent_away.begin()
+
+        first = await answer(one, "hold box reversi/1.0+moves")
+        second = await answer(one, "hold box reversi/1.0+moves")
+
+    assert (first.answer, first.exit_status, first.becomes) == ("", TRY_LATER, ())
+    assert "this gateway drains" in first.complaint
+    assert second.becomes
+    assert not one.events(EventKind.REFUSED)
+
+
+async def test_a_beat_is_answered_with_the_wait_of_a_drain_until_the_next_hold(
+    tmp_path: Path,
+) -> None:
+    with held(tmp_path) as one:
+        one.gateway.sent_away.waits[one.node.name] = 9
+
+        waits = await answer(one, "beat")
+        await answer(one, "hold box")
+        after = await answer(one, "beat")
+
+    assert (waits.answer, after.answer) == ("9", "0")
 
 
 async def test_a_hold_is_refused_while_another_connection_holds_the_ports(tmp_path: Path) -> None:
