@@ -360,6 +360,13 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
     return after.broken.union(same)
 
 
+def differing(before: Registry, after: Registry) -> frozenset[NodeName]:
+    """Return the nodes that came, went, or are not as they were."""
+    old, new = before.indexed.entries, after.indexed.entries
+    changed = (name for name in new if new[name] is not old.get(name))
+    return frozenset((*changed, *(old.keys() - new.keys()), *(before.broken ^ after.broken)))
+
+
 def longest_freed(freed: FreedPorts, ports: Iterable[Port]) -> list[Port]:
     """Return those of the ports that are freed, the longest freed first."""
     return sorted(
