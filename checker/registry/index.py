@@ -12,6 +12,8 @@ checksum, and is as if it were not there. A small registry has no index.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
 import zlib
@@ -51,13 +53,30 @@ def load_index(folder: Path) -> tuple[Rows, int]:
     if not content.startswith(HEAD):
         return {}, 0
     lines = content[len(HEAD) :].split(b"\n")
-    rows: Rows = {}
+    with without_collecting():
+        rows = dict(rows_in(lines))
+    living = {name: row for name, row in rows.items() if row[SIGNS]}
+    return living, len(lines) - 1 - len(living)
+
+
+def rows_in(lines: Iterable[bytes]) -> Iterator[tuple[NodeName, Row]]:
+    """Yield name and row of each line that is whole."""
     for line in lines:
         row = line.split(b"\t")
         if len(row) == COLUMNS and row[0] == checksum(line.partition(b"\t")[2]):
-            rows[NodeName(row[1].decode())] = row
-    living = {name: row for name, row in rows.items() if row[SIGNS]}
-    return living, len(lines) - 1 - len(living)
+            yield NodeName(row[1].decode()), row
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """Look for no garbage during the block, which makes much and none of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def checksum(text: bytes) -> bytes:

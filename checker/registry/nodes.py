@@ -340,11 +340,12 @@ def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]
     have: those that its file marks as added.
     """
     found = set()
-    for node in after.nodes.values():
+    several = (node for node in after.nodes.values() if len(node.forwards) > 1)
+    for node in several:
         old = before.nodes.get(node.name)
         for forward in node.forwards:
             is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
-            if is_new and len(node.forwards) > 1:
+            if is_new:
                 found.add((node.name, forward.port))
     return found
 
