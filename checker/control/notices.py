@@ -61,6 +61,11 @@ def log_changes(
     trouble = Control(layout=layout).changed(changes, renamed)
     if trouble:
         warn(report, [f"done, but the event could not be written: {trouble}"])
+    if layout.fleet.is_dir():
+        from checker.control.sealing import seal_changed  # only a fleet needs it
+
+        names = {name for name, _, _ in changes}
+        seal_changed(layout, names.union(old for old, _ in renamed), report)
 
 
 def log_many(

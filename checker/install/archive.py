@@ -36,6 +36,7 @@ HOME_CONFIG = (
     "haproxy.cfg",
     "nodes",
     "enrolments",
+    "fleet",
 )
 """All that a home has of the settings; the rest of the directory may be anything."""
 MOST_ABOUT = 64 << 20
