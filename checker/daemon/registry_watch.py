@@ -74,7 +74,7 @@ class RegistryWatch:
         self.all_at = math.inf
         """When to compare all key lines, as only some were compared; monotonic."""
         self.index_at = math.inf
-        """When the index is to be renewed; monotonic."""
+        """When to renew the index; monotonic."""
         self.copied: object = None
         """The registry's stamp, when it was last copied."""
         self.copy_at = -math.inf

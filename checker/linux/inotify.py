@@ -21,7 +21,7 @@ AT_ONCE = 65536
 
 
 class DirectoryWatch:
-    """Tells what changed in a directory, until it is closed or the directory is gone."""
+    """Shows what changed in a directory, until it is closed or the directory is gone."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError: also if the system has no inotify, or allows no further watch."""

@@ -33,7 +33,7 @@ FORMAT = 1
 FEWEST = 200
 """With fewer nodes, reading the files is as fast."""
 MOST_DEAD = 1000
-"""Lines that no longer count, before the file is written anew."""
+"""Lines that no longer count, before the whole file is written."""
 HEAD = f"reversi {__version__} {FORMAT}\n".encode()
 Rows = dict[NodeName, Row]
 
@@ -138,7 +138,7 @@ def update_index(folder: Path, nodes: Mapping[NodeName, Node], but: Collection[s
 
 
 def append(folder: Path, basis: Basis, rows: Iterable[Row]) -> bool:
-    """Append these rows. Return False if the file must be written anew. Raises OSError."""
+    """Append these rows. Return False if the whole file must be written. Raises OSError."""
     try:
         handle = os.open(index_path(folder), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -155,7 +155,7 @@ def append(folder: Path, basis: Basis, rows: Iterable[Row]) -> bool:
 
 
 def write_whole(folder: Path, basis: Basis, new: Iterable[Row]) -> None:
-    """Write the index anew: the rows that it has and that count, and the new ones. Whoever may read
+    """Write the whole index: the rows that it has and that count, and the new ones. Whoever may read
     the files may read it. Raises OSError.
     """
     path = index_path(folder)

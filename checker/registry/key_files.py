@@ -25,7 +25,7 @@ HASH = "SHA256:"
 SPLIT = f" {MARK}".encode()
 VOID = b"#- "
 MOST_CHANGES = 40
-"""After so many lines that void others or are void, the list is written anew."""
+"""Most lines that void others or are void, before the whole list is written."""
 
 
 class Stand(StrEnum):

@@ -1,8 +1,8 @@
 """When to look at all files of the registry: one `stat` tells if none of ours changed it.
 
 An edit of ours changes the generation. What somebody edits by hand, what an earlier release writes
-and what a backup brings back shows in the directory's watch (inotify). Where there is none, and for
-what it does not see (a network file system), all files are looked at now and then.
+and what a backup brings back shows in the directory's watch (inotify). Without
+a watch, and for what it does not see (a network file system), all files are looked at now and then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ A_FILE_S = 0.0005
 
 
 class Watch(Protocol):
-    """Tells what changed in a directory."""
+    """Shows what changed in a directory."""
 
     def changed_names(self) -> set[str] | None: ...
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""A directory's watch tells what the kernel saw."""
+"""A directory's watch shows what the kernel saw."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
-def test_what_is_no_directory_cannot_be_watched(tmp_path: Path, name: str) -> None:
+def test_what_is_not_a_directory_cannot_be_watched(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
     before = len([*Path("/proc/self/fd").iterdir()])
 
