@@ -101,8 +101,8 @@ def part_of(
     there: Places,
     names: Collection[NodeName],
 ) -> Part | None:
-    """Return the lines that these nodes, the shared key and enrolments should have; None if all lines
-    must be derived again. Raises ConfigError.
+    """Return the lines that these nodes, the shared key and enrolments should have;
+    None if all lines must be derived again. Raises ConfigError.
     """
     if there.is_spread:
         return None

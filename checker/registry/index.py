@@ -155,8 +155,8 @@ def append(folder: Path, basis: Basis, rows: Iterable[Row]) -> bool:
 
 
 def write_whole(folder: Path, basis: Basis, new: Iterable[Row]) -> None:
-    """Write the whole index: the rows that it has and that count, and the new ones. Whoever may read
-    the files may read it. Raises OSError.
+    """Write the whole index: the rows that it has and that count, and the new ones.
+    Whoever may read the files may read it. Raises OSError.
     """
     path = index_path(folder)
     temporary = path.with_name(f"{path.name}.new")

@@ -1,7 +1,7 @@
 """The nodes of a registry by name, each parsed when it is asked for.
 
 Of 30,000 nodes an edit needs one, and of the others only their names, keys and ports. So a node may
-stand here as a row of the index (`checker.registry.index`), which has those in columns.
+be here as a row of the index (`checker.registry.index`), which has those in columns.
 """
 
 from __future__ import annotations
