@@ -88,7 +88,8 @@ stop() {
 
 take_end() {
     if [ "$outcome" != up ]; then
-        outcome=${why%slow} address='' family=
+        outcome=${why%slow}
+        [ -n "$again" ] || address='' family=
         outcome=${outcome:-failed}
     fi
     error="$gateway: ${said:-the connection ended}"
@@ -120,7 +121,7 @@ live_once() {
 
 hold() {
     # If it is not known what a login prints, the first answer may be lost behind it.
-    owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
+    again='' owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
     forget_strays
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
@@ -137,6 +138,11 @@ hold() {
         esac
     done
     finish
+    [ "$kind-$why" != dropbear-impostor ] || turn_pins
+    if [ -n "$again" ]; then
+        hold
+        return
+    fi
     [ "$outcome-$why" != failed-slow ] || slow_down
 }
 

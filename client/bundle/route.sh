@@ -12,6 +12,7 @@ bar() { # SECONDS: avoid this gateway for that long
 go_to() { # GATEWAY
     [ "$1" != "$gateway" ] || return 0
     gateway=$1 address='' family=''
+    make_files "$PWD"
 }
 
 # Go to the next gateway of this round that is not barred, and set others if one more is left. If none is, wait, begin the next round, and
