@@ -95,7 +95,7 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent (there was no
+# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), drains, failed, refused or silent (there was no
 # TCP connection), busy, taken (no forward), denied or impostor. Claim first if a connection of ours may still hold the ports: this process
 # held here last, the bundle is new, or the client would stay without a forward. Else claim only if the gateway refuses a forward, or if it
 # prints a number that may be text of the login: a claim shows what a login prints.
@@ -133,6 +133,7 @@ hold() {
         late) ! is_stuck || { take_end; break; } ;;
         end)
             take_end
+            [ "$value" != 75 ] || outcome=drains error="$gateway: ${said:-this gateway drains}"
             break
             ;;
         esac

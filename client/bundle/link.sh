@@ -24,11 +24,12 @@ find_client() {
     case $kind${client_help:-} in openssh* | *ExitOnForwardFailure*) ;; *) stays=yes ;; esac
 }
 
-# Set called, the name of this client for the gateway, which refuses other characters and longer words.
+# Set called, the name of this client for the gateway, which refuses other characters and longer words. It ends in +moves, as we know
+# what exit status 75 of hold means.
 name_client() {
     word=${version#*OpenSSH_} word=${word#*ropbear*v}
-    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}
-    [ "${#called}" -le 64 ] || called=bundle
+    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}+moves
+    [ "${#called}" -le 64 ] || called=bundle+moves
 }
 
 split() { # [ID=]HOST:PORT

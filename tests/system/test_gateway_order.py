@@ -104,6 +104,28 @@ def test_the_python_client_refuses_a_gateway_with_the_host_key_of_another(
         assert not home.asked("")
 
 
+def test_the_python_client_goes_to_another_gateway_if_one_drains(
+    tmp_path: Path, port: int, echo: Echo
+) -> None:
+    with (
+        stub_gateway(tmp_path / "home", (port,)) as home,
+        stub_gateway(tmp_path / "guest", (port,)) as guest,
+    ):
+        share_keys(home, guest)
+        addresses = [f"127.0.0.1:{one.port}" for one in (home, guest)]
+        keys = [home.host_key, guest.host_key]
+        client = Client(
+            tmp_path / "node", guest, {port: echo.port}, gateway=addresses, host_key=keys
+        )
+        with running(client):
+            client.says(f"up: 1 forward via {addresses[0]}")
+            (home.home / "drains").touch()
+
+            client.says(f"{addresses[0]}: this gateway drains; next try now")
+            client.says(f"up: 1 forward via {addresses[1]}")
+        assert home.asked("hold")[0][0].endswith("+moves")
+
+
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
 def test_a_bundle_refuses_a_gateway_with_the_host_key_of_another(
     gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit
