@@ -133,7 +133,7 @@ hold() {
         late) ! is_stuck || { take_end; break; } ;;
         end)
             take_end
-            [ "$value" != 75 ] || outcome=drains error="$gateway: ${said:-this gateway drains}"
+            [ "$value" != 75 ] || drains
             break
             ;;
         esac
@@ -145,6 +145,12 @@ hold() {
         return
     fi
     [ "$outcome-$why" != failed-slow ] || slow_down
+}
+
+# The gateway may also close the connection, and the client then says only that.
+drains() {
+    case $said in '' | *'Connection to '*) said="this gateway drains" ;; esac
+    outcome=drains error="$gateway: $said"
 }
 
 take_verdict() {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +126,32 @@ def test_the_python_client_goes_to_another_gateway_if_one_drains(
             client.says(f"{addresses[0]}: this gateway drains; next try now")
             client.says(f"up: 1 forward via {addresses[1]}")
         assert home.asked("hold")[0][0].endswith("+moves")
+
+
+def test_each_client_leaves_a_gateway_that_drains_and_comes_back_if_there_is_no_other(
+    own_gateway: Gateway, boxes: Boxes, tmp_path: Path
+) -> None:
+    gateway = own_gateway
+    gateway.start_sshd()
+    gateway.serve()
+    found = []
+    for kit in (OPENSSH, DROPBEAR):
+        box, device = boxes(kit), gateway.add(gateway.service().target)
+        box.start(built(gateway, device, box, kit, BEAT="20"))
+        found.append((device, await_up(gateway, device, box)))
+    device, log = gateway.add(gateway.service().target), tmp_path / "client.log"
+    words = [sys.executable, "-m", "client", "run", "--config", str(device.config)]
+    with log.open("wb") as file, subprocess.Popen(words, stderr=file) as client:
+        try:
+            found.append((device, gateway.await_up(device)))
+
+            gateway.ok("drain", "--no-wait")
+
+            for device, before in found:
+                gateway.await_up(device, after=before)
+                assert "moves" not in gateway.client(device)
+        finally:
+            client.terminate()
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
