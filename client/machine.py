@@ -266,7 +266,7 @@ class Machine:
             self.wait(self.route.backoff_s(), reason)
 
     def move(self, reason: str) -> None:
-        """Go to another gateway, as this one drains. That is no failure."""
+        """Go to another gateway, as this one drains, without a longer back-off."""
         self.leave(reason)
         self.wait(self.route.drain(self.clock.now_s), reason)
 

@@ -271,19 +271,6 @@ def test_a_proven_tunnel_reconnects_at_once_and_begins_at_home(life: Life, failu
     assert life.machine.gateway == home
 
 
-def test_a_dead_home_delays_the_way_to_the_next_gateway_by_five_seconds(life: Life) -> None:
-    life.come_up()
-    life.live(61)
-    life.lose()
-
-    (connect,) = life.sleep(0.6)
-    assert isinstance(connect, words.Connect)
-    assert connect.limits.connect_s == 5.0
-    assert life.fail(words.Failure.SILENT)[0] == LEAVE
-    assert life.machine.phase is Phase.CONNECTING
-    assert life.machine.gateway == life.machine.config.gateways[1]
-
-
 def test_a_gateway_that_drains_is_left_in_order_and_the_next_one_tried_at_once(life: Life) -> None:
     life.come_up()
 
