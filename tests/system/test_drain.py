@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -26,25 +27,57 @@ def said(connection: Connection) -> bytes:
     return connection.process.stdout.read()
 
 
-def registered(gateway: Gateway, device: Device, *, after: ProcessId) -> Registration | None:
-    """The live connection that the device registered since."""
+def registered(
+    gateway: Gateway, device: Device, *, after: ProcessId | None = None
+) -> Registration | None:
+    """The live connection that the device registered since. If the daemon is late, it learns of it
+    only after some seconds.
+    """
     with closing(gateway.state()) as state:
         found = [one for one in state.registrations() if one.node == device.node]
     return next((one for one in found if one.session != after and is_alive(one.session)), None)
 
 
-def test_each_client_is_told_to_leave_as_it_understands_it_and_may_come_back(
-    own_gateway: Gateway,
-) -> None:
+def is_settled(gateway: Gateway, device: Device, tried: Connection) -> bool:
+    return not tried.lives or registered(gateway, device) is not None
+
+
+def refused(gateway: Gateway, device: Device) -> Connection:
+    """The end of a connection that the daemon refused; one that came while it was late is let in,
+    and tries again.
+    """
+    while True:
+        tried = gateway.connect(device, *MOVES)
+        until(partial(is_settled, gateway, device, tried), "it is refused or let in")
+        if not tried.lives:
+            return tried
+        tried.vanish()
+        until(lambda: not registered(gateway, device), "its session ends")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """A gateway that drains, after all that were connected have left."""
+
+    gateway: Gateway
+    mover: Device
+    """Its client knows how to move."""
+
+
+@pytest.fixture
+def drained(own_gateway: Gateway) -> Drained:
+    """Clients of each kind leave as they understand it."""
     gateway = own_gateway
     gateway.start_sshd()
     gateway.serve()
-    mover, waiter, mute, late = (gateway.add(gateway.service().target) for _ in range(4))
+    mover, waiter, mute = (gateway.add(gateway.service().target) for _ in range(3))
     moving, waiting = gateway.connect(mover, *MOVES), gateway.connect(waiter)
     silent = gateway.connect_unheard(mute)
     assert moving.beat() == waiting.beat() == 0
     for device in (mover, waiter, mute):
         gateway.await_up(device)
+    for device in (mover, waiter):
+        until(partial(registered, gateway, device), "it is registered")
 
     planned = gateway.run("drain", "--dry-run")
     gateway.ok("drain", "--no-wait")
@@ -60,35 +93,37 @@ def test_each_client_is_told_to_leave_as_it_understands_it_and_may_come_back(
     assert 1 <= wait_s <= 15
     assert waiting.ended() != 0, "it does not leave by itself, so it is ended"
     assert silent.ended() != 0
-    until(
-        lambda: gateway.ok("drain").startswith(
-            "draining: 1 moved, 1 told to wait, 1 ended, 0 left"
-        ),
-        "all",
-    )
+    done = "draining: 1 moved, 1 told to wait, 1 ended, 0 left"
+    until(lambda: gateway.ok("drain").startswith(done), "all have left")
+    return Drained(gateway=gateway, mover=mover)
 
-    back = gateway.connect(mover, *MOVES)
-    refused = gateway.connect(late, *MOVES)
+
+def test_whoever_comes_back_to_a_gateway_that_drains_stays_also_over_a_restart(
+    drained: Drained,
+) -> None:
+    gateway, mover = drained.gateway, drained.mover
+    late = gateway.add(gateway.service().target)
+
+    back, gone = gateway.connect(mover, *MOVES), refused(gateway, late)
     assert back.beat() == 0, "it came straight back, so no other gateway took it"
-    assert gateway.client(mover) == "fake-1.0/ssh-9"
-    assert refused.ended() == 75
-    assert said(refused) == b""
-    assert "this gateway drains" in refused.complaint()
+    assert gone.ended() == 75
+    assert said(gone) == b""
+    assert "this gateway drains" in gone.complaint()
     stays = gateway.connect(late, *MOVES)
     assert stays.beat() == 0
+    for device in (mover, late):
+        found = until(partial(registered, gateway, device), "it is registered")
+        assert found.client == "fake-1.0/ssh-9"
 
     gateway.kill_daemon()
     gateway.serve()
     assert back.beat() == stays.beat() == 0, "a restart tells nobody again"
-    shown = gateway.run("status", "--json")
-    assert json.loads(shown.stdout)["draining"]["by"]
     assert "this gateway drains since" in gateway.run("status").stderr
-    assert (
-        f"2 devices are still here, as no other gateway took them: {mover.node}, {late.node}"
-        in (gateway.ok("drain"))
-    )
+    here = f"2 devices are still here, as no other gateway took them: {mover.node}, {late.node}"
+    assert here in gateway.ok("drain")
     gateway.ok("drain", "--again", "--no-wait")
     assert (back.ended(), stays.ended()) == (75, 75)
+
     assert gateway.ok("undrain") == "this gateway takes nodes again\n"
     assert json.loads(gateway.run("status", "--json").stdout)["draining"] is None
     told = [event for event in gateway.events(kind=EventKind.GATEWAY) if event.actor != "daemon"]
