@@ -40,6 +40,7 @@ VERBS = {
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",
     "inventory": "inventory",
+    "fleet": "fleet",
     "publish": "publish",
     "unpublish": "publish",
     "init": "install",

@@ -18,6 +18,7 @@ from checker.cli import (
     node_pending,
     node_pin,
     node_remove,
+    node_sign,
 )
 from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
@@ -70,6 +71,7 @@ def add_to(verbs: Verbs) -> None:
     node_forward.add_to(actions)
     node_pin.add_to(actions)
     node_pending.add_to(actions)
+    node_sign.add_to(actions)
     migrate.add_to(actions)
 
 

@@ -57,6 +57,16 @@ class Layout:
         return self.nodes.with_name("enrolments")
 
     @property
+    def fleet(self) -> Path:
+        """What all gateways of a fleet have: who may sign, entries of nodes, cards of gateways."""
+        return self.config.with_name("fleet")
+
+    @property
+    def inbox(self) -> Path:
+        """Where other gateways and operators leave entries and cards, for root to verify."""
+        return SYSTEM_INBOX if self.home is None else self.home / "fleet-inbox"
+
+    @property
     def keys(self) -> Path:
         """A file for each key, named by its fingerprint, if sshd reads the keys that way."""
         return keys_beside(self.authorized_keys)
@@ -79,6 +89,7 @@ def list_beside(key_file: Path) -> Path:
     return key_file.with_name("keys.list")
 
 
+SYSTEM_INBOX = Path("/var/lib/reversi-fleet/inbox")
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),
     nodes=Path("/etc/reversi/nodes"),

@@ -13,6 +13,7 @@ from typing import Any
 from checker.config.layout import Layout, is_there
 from checker.config.toml_file import (
     ConfigError,
+    flag_in,
     number_in,
     read_toml,
     refuse_unknown,
@@ -29,6 +30,16 @@ from checker.model import (
     parse_ranges,
     parse_target,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSettings:
+    """The table `[fleet]`: this gateway is one of several that share a registry."""
+
+    name: str
+    """This gateway's ID."""
+    signed: bool = True
+    """Whether entries and cards count only if somebody signed them who may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +66,8 @@ class Config:
     publish_on: tuple[str, ...] = ()
     """The addresses that HAProxy binds; empty: all."""
     shared_key: SharedKey = field(default_factory=SharedKey)
+    fleet: FleetSettings | None = None
+    """None: this gateway is on its own."""
 
     def is_closed(self, layout: Layout) -> bool:
         """Whether only root and readers may look; a home is as its owner made it."""
@@ -92,12 +105,14 @@ KEYS = (
     "haproxy_reload",
     "publish_on",
     "shared_key",
+    "fleet",
     *POLICY_KEYS,
     "console",
     "command",
 )
 """The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
+FLEET_KEYS = ("name", "signed")
 
 
 def address_in(path: Path, value: Any) -> str:
@@ -209,6 +224,24 @@ def shared_ports(allotted: PortRanges) -> PortRanges:
     return ports.without({TEMPLATE_PORT}) if TEMPLATE_PORT in allotted else ports
 
 
+def fleet_in(path: Path, table: Any) -> FleetSettings:
+    """Parse the `[fleet]` table. Raises ConfigError."""
+    from checker.model.gateway_id import parse_gateway_id  # only a fleet needs it
+
+    if not isinstance(table, dict):
+        raise ConfigError(path, "fleet must be a table; write [fleet]")
+    refuse_unknown(path, "fleet: ", table, FLEET_KEYS)
+    if "name" not in table:
+        raise ConfigError(path, 'fleet: name is missing; write name = "gw1", this gateway\'s ID')
+    try:
+        name = parse_gateway_id(text_in(path, "fleet: name", table["name"]))
+    except InvalidValue as error:
+        raise ConfigError(path, f"fleet: {error}") from error
+    return FleetSettings(
+        name=name, signed=flag_in(path, "fleet: signed", table.get("signed", True))
+    )
+
+
 def load_config(path: Path) -> Config:
     """Read `reversi.toml`; without one, return the defaults. Raises ConfigError."""
     return config_from(path, config_table(path))
@@ -248,6 +281,7 @@ def config_from(path: Path, table: Mapping[str, Any]) -> Config:
         ),
         publish_on=addresses_in(path, table["publish_on"]) if "publish_on" in table else (),
         shared_key=shared_key_in(path, table.get("shared_key", {}), policy.ports),
+        fleet=fleet_in(path, table["fleet"]) if "fleet" in table else None,
     )
 
 

@@ -77,9 +77,13 @@ def beginning(path: Path, most: int) -> bytes:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read the table of a TOML file. Raises ConfigError."""
+    return table_in(path, beginning(path, MOST_BYTES + 1))
+
+
+def table_in(path: Path, content: bytes) -> dict[str, Any]:
+    """Parse the content of a TOML file; `path` is for the error. Raises ConfigError."""
     import tomllib
 
-    content = beginning(path, MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ConfigError(
             path, f"is larger than {MOST_BYTES >> 20} MiB, so it is not ours; move it away"

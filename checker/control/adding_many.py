@@ -11,7 +11,7 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
-from checker.control.client_files import unused
+from checker.control.client_files import refuse_kept_key, unused
 from checker.control.importing import write_nodes
 from checker.control.notices import Report, known_registry, log_many, warn
 from checker.control.registering import freed_warnings
@@ -86,6 +86,7 @@ def add_table(
     """
     table = read_table(content_of(wish.path))
     config = load_config(layout.config)
+    refuse_kept_key(config, is_kept=wish.keep)
     order = Order(layout=layout, config=config, wish=wish, wanted=table.nodes)
     registry = known_registry(layout, report)
     adding = planned(order, registry, before=table.problems)

@@ -211,6 +211,7 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
             "--public-key gives a key that exists; --key-type and --keep-key are for a key that is"
             " made here"
         )
+    refuse_kept_key(config, is_kept=wish.keep)
     client = wish.client
     gateways = addresses(layout, config, list(wish.gateways)) if client else []
     if wish.public_key:
@@ -228,6 +229,16 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
         key=client.with_name(client.name + ".key") if client else unused(wish.folder, wish.name),
         keep=wish.keep,
     )
+
+
+def refuse_kept_key(config: Config, *, is_kept: bool) -> None:
+    """Raise InvalidValue if a gateway of a fleet is to keep a device's private key: whoever steals
+    the gateway could pose as that device at the others.
+    """
+    if is_kept and config.fleet is not None:
+        raise InvalidValue(
+            "a gateway of a fleet keeps no device's private key; leave --keep-key out"
+        )
 
 
 def unused(folder: Path, name: str, taken: Collection[Path] = ()) -> Path:

@@ -133,7 +133,7 @@ class Server:
         reply = await self.requests.answer(asked, session)
         if reply.becomes:  # a hold: what the last sweep saw was before it
             await self.verdicts.write(NodeName(asked.node))
-            await self.gateway.ledger.flush()  # whose connection it is must outlive us
+            await self.gateway.ledger.flush_changes()  # whose connection it is must outlive us
             self.sweeper.probe_soon([NodeName(asked.node)])
         return reply
 

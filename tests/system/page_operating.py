@@ -332,7 +332,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step(
-        "printf '%s\\n' '*.key' .installed.json nodes/.lock keys keys.list"
+        "printf '%s\\n' '*.key' .installed.json nodes/.lock nodes/.index keys keys.list"
         " | sudo tee /etc/reversi/.gitignore"
     ),
     Step("sudo git -C /etc/reversi add ."),

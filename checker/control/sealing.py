@@ -1,0 +1,250 @@
+"""Sign what was changed in a fleet's registry: the next revision of each node's entry."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.config.layout import Layout
+from checker.config.settings import load_config
+from checker.config.toml_file import ConfigError
+from checker.control.client import operator_name
+from checker.model import CheckerError, InvalidValue, Node, NodeName, Note
+from checker.model.gateway_id import SIGNER_PATTERN, GatewayId, parse_gateway_id
+from checker.registry.changes import present_text
+from checker.registry.entries import MOST_PATHS, Entry, Head, entry_text, is_as_signed
+from checker.registry.entry_files import (
+    entry_path,
+    forget_left_out,
+    left_out_path,
+    read_entry,
+    read_kept,
+    write_signed,
+)
+from checker.registry.lock import locked
+from checker.registry.node_file import read_node
+from checker.registry.reading import node_path
+from checker.signatures import NoKey, SigningKey, allowed_keys, find_key, sign
+
+ALLOWED = "allowed_signers"
+AT_ONCE = 500
+"""Most entries that one process signs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What an operator says about a node's gateways; None: it stays."""
+
+    paths: int | None = None
+    gateways: tuple[GatewayId, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self.paths is not None or self.gateways is not None
+
+    def of(self, head: Head) -> Head:
+        return replace(
+            head,
+            paths=head.paths if self.paths is None else self.paths,
+            gateways=head.gateways if self.gateways is None else self.gateways,
+        )
+
+
+def parse_routing(paths: int | None, gateways: str | None) -> Routing:
+    """Parse what an operator typed: how many tunnels, and IDs with commas between, or `default`.
+    Raises InvalidValue.
+    """
+    if paths is not None and not 1 <= paths <= MOST_PATHS:
+        raise InvalidValue(f"--paths {paths} is out of bounds; write 1 to {MOST_PATHS}")
+    if gateways is None:
+        return Routing(paths=paths)
+    ids = () if gateways == "default" else tuple(map(parse_gateway_id, gateways.split(",")))
+    return Routing(paths=paths, gateways=ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What a gateway has of one name: a node, and the entries that it knows."""
+
+    name: NodeName
+    node: Node | None
+    text: bytes
+    """Of the node's file."""
+    entry: Entry | None
+    left_out: Entry | None
+    """A newer one, which waits because its port or key belongs to another node."""
+
+    @classmethod
+    def read(cls, layout: Layout, name: NodeName) -> Present:
+        """Read the node's own files. Raises ConfigError."""
+        path = node_path(layout, name)
+        is_there = os.path.lexists(path)
+        kept, left_out = read_entry(layout, name), read_kept(left_out_path(layout, name))
+        return cls(
+            name=name,
+            node=read_node(path) if is_there else None,
+            text=present_text(path) if is_there else b"",
+            entry=kept.entry if kept else None,
+            left_out=left_out.entry if left_out else None,
+        )
+
+    @property
+    def wants_signing(self) -> bool:
+        """Whether it is not what was signed last."""
+        if self.entry is None:
+            return self.node is not None
+        return not is_as_signed(self.entry, self.node, self.text)
+
+    @property
+    def is_another(self) -> bool:
+        """Whether the node here is not the one of the entry that waits."""
+        left_out = self.left_out
+        return left_out is not None and not is_as_signed(left_out, self.node, self.text)
+
+    def draft(self, signer: str, routing: Routing) -> Draft:
+        """Return its next revision. Raises InvalidValue."""
+        if self.entry is None and self.left_out is not None and self.is_another:
+            raise InvalidValue(
+                f"another gateway has a node {self.name}, too; first give this one another name:"
+                f" reversi-checker node rename {self.name} NEW"
+            )
+        known = [one.head.rev for one in (self.entry, self.left_out) if one]
+        rev = max(known, default=0) + 1
+        before = self.entry.node if self.entry else None
+        head = Head(
+            name=self.name,
+            rev=rev,
+            begun=self.entry.head.begun if self.entry and before else rev,
+            added_at=self.entry.born if self.entry and self.node is None else 0,
+            changed_at=int(time.time()),
+            changed_by=signer,
+            paths=self.entry.head.paths if self.entry else 1,
+            gateways=self.entry.head.gateways if self.entry else (),
+            more=self.entry.head.more if self.entry else {},
+        )
+        text = entry_text(routing.of(head), self.node, self.text)
+        return Draft(text=text, present=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An entry that nobody signed yet."""
+
+    text: bytes
+    present: Present
+    """From what it was made."""
+
+
+AS_IT_IS = Routing()
+
+
+def signers_file(layout: Layout) -> Path:
+    """Return the file that says who may sign; root writes it by hand."""
+    return layout.fleet / ALLOWED
+
+
+def is_in_fleet(layout: Layout) -> bool:
+    """Return whether this gateway is one of a fleet. Raises ConfigError."""
+    return layout.fleet.is_dir() and load_config(layout.config).fleet is not None
+
+
+def seal_changed(
+    layout: Layout, names: Iterable[NodeName], report: Callable[[Note], object]
+) -> None:
+    """After an edit: in a fleet, sign the entries of these nodes, or report that nobody did. Never
+    raises: the edit itself is done.
+    """
+    names = sorted(set(names))
+    try:
+        done = seal(layout, names) if is_in_fleet(layout) else []
+    except NoKey as error:
+        which = names[0] if len(names) == 1 else "--all"
+        text = (
+            f"changed on this gateway only, and not signed for the others: {error}; then run:"
+            f" reversi-checker node sign {which}"
+        )
+        report(Note(text, is_warning=True))
+    except CheckerError as error:
+        report(Note(f"changed on this gateway only: {error}", is_warning=True))
+    else:
+        if done:
+            report(Note("signed for the fleet; bring it to the others: reversi-checker fleet push"))
+
+
+def seal(
+    layout: Layout,
+    names: Collection[NodeName],
+    *,
+    key_file: Path | None = None,
+    routing: Routing = AS_IT_IS,
+    again: bool = False,
+) -> list[Entry]:
+    """Sign the entries of these nodes that differ from what is signed (with `again`: all), and
+    return them. Raises NoKey, NotSigned, ConfigError, InvalidValue.
+    """
+    wanting = [Present.read(layout, name) for name in to_sign(layout, names, routing, again=again)]
+    if not wanting:
+        return []
+    key = signing_key(layout, key_file)
+    signer = key.signer if key else own_name()
+    done: list[Entry] = []
+    for at in range(0, len(wanting), AT_ONCE):
+        part = [one.draft(signer, routing) for one in wanting[at : at + AT_ONCE]]
+        # outside the lock: a token may wait for a finger
+        signatures = sign([one.text for one in part], key) if key else [b""] * len(part)
+        done += keep(layout, part, signatures)
+    return done
+
+
+def to_sign(
+    layout: Layout, names: Collection[NodeName], routing: Routing, *, again: bool
+) -> list[NodeName]:
+    """Return the nodes whose entry must be signed; with `again`, or if their routing changes, also
+    those that do not differ. Raises ConfigError.
+    """
+    found = (Present.read(layout, name) for name in names)
+    return [one.name for one in found if one.wants_signing or (one.entry and (again or routing))]
+
+
+def signing_key(layout: Layout, file: Path | None) -> SigningKey | None:
+    """Return the key to sign with; None in a fleet that does not sign. Raises NoKey,
+    ConfigError.
+    """
+    fleet = load_config(layout.config).fleet
+    if fleet is None:
+        raise ConfigError(
+            layout.config, "has no [fleet]; begin with: reversi-checker fleet init ID"
+        )
+    if not fleet.signed:
+        return None
+    return find_key(allowed_keys(signers_file(layout)), file, os.environ)
+
+
+def own_name() -> str:
+    """Return the operator's name, for an entry that nobody signs."""
+    name = operator_name()
+    return name if SIGNER_PATTERN.match(name) else "root"
+
+
+def keep(layout: Layout, drafts: Sequence[Draft], signatures: Sequence[bytes]) -> list[Entry]:
+    """Write entries that were signed, unless their nodes changed meanwhile. Raises ConfigError,
+    CheckerError.
+    """
+    done: list[Entry] = []
+    with locked(layout):
+        for draft, signature in zip(drafts, signatures, strict=True):
+            name = draft.present.name
+            if Present.read(layout, name) != draft.present:
+                raise CheckerError(
+                    f"node {name} was changed while it was signed; run: reversi-checker node sign"
+                    f" {name}"
+                )
+            path = entry_path(layout, name)
+            write_signed(path, draft.text, signature)
+            forget_left_out(layout, name)
+            found = read_kept(path)
+            if found is not None:
+                done.append(found.entry)
+    return done

@@ -1,0 +1,85 @@
+"""Where a gateway keeps the cards of the fleet: `fleet/gateways/ID.toml`, and its signature."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.config.layout import Layout
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.fleet.cards import Card, GatewayState, parse_card
+from checker.fleet.sealed import Sealed
+from checker.model import CheckerError, InvalidValue
+from checker.model.gateway_id import GatewayId
+from checker.nearest import did_you_mean
+from checker.registry.entry_files import read_signature
+
+
+class UnknownGateway(CheckerError):
+    """There is no card of that gateway."""
+
+    def __init__(self, text: str, known: tuple[str, ...]) -> None:
+        hint = did_you_mean(text, known) or ";"
+        super().__init__(
+            f"there is no card of a gateway {text[:80]!r}{hint} see: reversi-checker fleet status"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCard:
+    """A card as it lies on the disk."""
+
+    card: Card
+    sealed: Sealed
+
+
+def cards_folder(layout: Layout) -> Path:
+    return layout.fleet / "gateways"
+
+
+def card_path(layout: Layout, id_: GatewayId) -> Path:
+    return cards_folder(layout) / f"{id_}.toml"
+
+
+def read_card(path: Path) -> KeptCard | None:
+    """Read a card; None if there is none. Raises ConfigError."""
+    if not os.path.lexists(path):
+        return None
+    text = beginning(path, MOST_BYTES + 1)
+    try:
+        card = parse_card(text)
+    except InvalidValue as error:
+        raise ConfigError(path, str(error)) from error
+    if card.id != path.stem:
+        raise ConfigError(path, f"is the card of gateway {card.id}; move it away")
+    return KeptCard(card=card, sealed=Sealed(text=text, signature=read_signature(path)))
+
+
+def all_cards(layout: Layout) -> Iterator[KeptCard | ConfigError]:
+    """Yield each card, or why it cannot be read. Raises ConfigError."""
+    for path in toml_files(cards_folder(layout)):
+        try:
+            kept = read_card(path)
+        except ConfigError as error:
+            yield error
+        else:
+            if kept is not None:
+                yield kept
+
+
+def good_cards(layout: Layout) -> list[KeptCard]:
+    """Return the cards that can be read. Raises ConfigError."""
+    return [one for one in all_cards(layout) if isinstance(one, KeptCard)]
+
+
+def card_named(layout: Layout, text: str) -> KeptCard:
+    """Return the card of a gateway that is not removed. Raises UnknownGateway, ConfigError."""
+    known = {
+        one.card.id: one for one in good_cards(layout) if one.card.state is not GatewayState.REMOVED
+    }
+    found = known.get(GatewayId(text))
+    if found is None:
+        raise UnknownGateway(text, tuple(known))
+    return found

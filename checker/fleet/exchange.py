@@ -1,0 +1,369 @@
+"""Bring entries and cards to another gateway over SSH, and take in what was brought."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Timer
+from typing import IO
+
+from checker.config.layout import Layout
+from checker.config.settings import FleetSettings, load_config
+from checker.config.toml_file import ConfigError
+from checker.fleet.apply import apply_inbox
+from checker.fleet.card_files import good_cards
+from checker.fleet.cards import Card, host_alias, known_hosts
+from checker.fleet.inbox import drop
+from checker.fleet.sealed import MOST_BATCH, Sealed, batch, parse_batch
+from checker.model import CheckerError, parse_target, printable
+from checker.registry.entry_files import (
+    WHY,
+    Kept,
+    all_kept,
+    entries_folder,
+    left_out_folder,
+    left_out_path,
+)
+
+FORMAT = "reversi-fleet"
+RECEIVE = "reversi-checker fleet import -"
+"""What a push runs at the other end; a forced command may replace it."""
+MOST_INDEX = 16 << 20
+APPLIED_WITHIN_S = 60.0
+PUSHED_WITHIN_S = 300.0
+POLL_S = 0.1
+SSH_FAILED = 255
+Document = tuple[int, str]
+"""The revision of an entry or card, and the digest of its text."""
+Documents = Mapping[tuple[str, str], tuple[int, Sealed]]
+"""What others may take, by kind and name, with its revision."""
+
+
+class PushFailed(CheckerError):
+    """A gateway could not be reached, or did not understand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What a gateway has: revision and digest of each entry and card."""
+
+    gateway: str
+    nodes: Mapping[str, Document] = field(default_factory=dict)
+    gateways: Mapping[str, Document] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Revision and reason of each entry that waits."""
+
+    def as_line(self) -> str:
+        table = {
+            FORMAT: 1,
+            "gateway": self.gateway,
+            "nodes": self.nodes,
+            "gateways": self.gateways,
+            "left_out": self.left_out,
+        }
+        return json.dumps(table, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How to reach the others."""
+
+    login: str = ""
+    """The account there; empty: as ssh's configuration says."""
+    ssh: tuple[str, ...] = ("ssh",)
+    receive: str = RECEIVE
+    is_dry: bool = False
+    """Whether only to ask what the other one lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What a push brought about."""
+
+    sent: int
+    taken: int
+    left_out: Mapping[str, str]
+    """Why each of ours waits there."""
+    newer: tuple[str, ...]
+    """What is newer there than here."""
+
+
+def digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def signed_entries(layout: Layout, *, is_signing: bool) -> Iterator[Kept]:
+    """Yield the entries that others may take. Raises ConfigError."""
+    for kept in all_kept(entries_folder(layout)):
+        if isinstance(kept, Kept) and (kept.signature or not is_signing):
+            yield kept
+
+
+def documents(layout: Layout) -> dict[tuple[str, str], tuple[int, Sealed]]:
+    """Return all that others may take, by kind and name, with its revision. Raises ConfigError."""
+    fleet = fleet_of(layout)
+    found = {
+        ("gateways", str(one.card.id)): (one.card.rev, one.sealed)
+        for one in good_cards(layout)
+        if one.sealed.signature or not fleet.signed
+    }
+    for kept in signed_entries(layout, is_signing=fleet.signed):
+        sealed = Sealed(text=kept.entry.text, signature=kept.signature)
+        found["nodes", kept.entry.name] = (kept.entry.head.rev, sealed)
+    return found
+
+
+def fleet_of(layout: Layout) -> FleetSettings:
+    """Return the settings of the fleet. Raises ConfigError."""
+    fleet = load_config(layout.config).fleet
+    if fleet is None:
+        raise ConfigError(
+            layout.config, "has no [fleet]; begin with: reversi-checker fleet init ID"
+        )
+    return fleet
+
+
+def index_of(layout: Layout) -> Index:
+    """Return what this gateway has. Raises ConfigError."""
+    found = documents(layout)
+    kinds: dict[str, dict[str, Document]] = {"nodes": {}, "gateways": {}}
+    for (kind, name), (rev, sealed) in found.items():
+        kinds[kind][name] = (rev, digest(sealed.text))
+    return Index(
+        gateway=fleet_of(layout).name,
+        nodes=kinds["nodes"],
+        gateways=kinds["gateways"],
+        left_out=dict(left_out(layout)),
+    )
+
+
+def left_out(layout: Layout) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Yield each entry that waits, with its revision and the reason. Raises ConfigError."""
+    for kept in all_kept(left_out_folder(layout)):
+        if isinstance(kept, Kept):
+            path = left_out_path(layout, kept.entry.name).with_suffix(WHY)
+            why = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+            yield kept.entry.name, (kept.entry.head.rev, why.strip())
+
+
+def parse_index(line: bytes) -> Index:
+    """Parse what another gateway says. Raises PushFailed."""
+    try:
+        table = json.loads(line)
+        if table[FORMAT] != 1:
+            raise ValueError
+        return Index(
+            gateway=str(table["gateway"]),
+            nodes={str(name): (int(one[0]), str(one[1])) for name, one in table["nodes"].items()},
+            gateways={
+                str(name): (int(one[0]), str(one[1])) for name, one in table["gateways"].items()
+            },
+            left_out={
+                str(name): (int(one[0]), str(one[1])) for name, one in table["left_out"].items()
+            },
+        )
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        raise PushFailed(f"it does not answer as a gateway of a fleet: {printable(line)}") from None
+
+
+def lacking(ours: Documents, there: Index) -> list[tuple[str, Sealed]]:
+    """Return what another gateway lacks, or has in another version of the same revision, each with
+    its name.
+    """
+    found = []
+    for (kind, name), (rev, sealed) in ours.items():
+        known = there.nodes if kind == "nodes" else there.gateways
+        had, said = known.get(name, (0, ""))
+        waits = there.left_out.get(name, (0, ""))[0] if kind == "nodes" else 0
+        is_other = rev == had and said != digest(sealed.text)
+        if rev > max(had, waits) or is_other:
+            found.append((name, sealed))
+    return found
+
+
+def newer_there(ours: Documents, there: Index) -> tuple[str, ...]:
+    nothing = (0, Sealed(text=b""))
+    return tuple(
+        name
+        for kind, known in (("nodes", there.nodes), ("gateways", there.gateways))
+        for name, (rev, _) in known.items()
+        if rev > ours.get((kind, name), nothing)[0]
+    )
+
+
+def push(layout: Layout, card: Card, way: Way) -> Pushed:
+    """Bring a gateway what it lacks. Raises PushFailed, ConfigError."""
+    if not card.host_keys or not card.addresses:
+        raise PushFailed(f"the card of {card.id} names no address, or no host key to know it by")
+    ours = documents(layout)
+    with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
+        pins = Path(folder) / "known_hosts"
+        pins.write_text(known_hosts(card), encoding="ascii")
+        troubles = []
+        for address in card.addresses:
+            try:
+                words = ssh_words(card, address, way, pins)
+                return converse(words, card, ours, is_dry=way.is_dry)
+            except PushFailed as error:
+                troubles.append(f"{address}: {error}")
+    raise PushFailed("; ".join(troubles))
+
+
+def ssh_words(card: Card, address: str, way: Way, pins: Path) -> list[str]:
+    """Return the command that reaches a gateway, and knows it only by the host keys of its card."""
+    target = parse_target(address)
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": "10",
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
+        "HostKeyAlias": host_alias(card.id),
+        "UserKnownHostsFile": str(pins),
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "ClearAllForwardings": "yes",
+        "ControlPath": "none",
+    }
+    words = [*way.ssh, "-T"]
+    for key, value in options.items():
+        words += ["-o", f"{key}={value}"]
+    login = ["-l", way.login] if way.login else []
+    return [*words, *login, "-p", str(target.port), "--", target.host, way.receive]
+
+
+def converse(
+    words: list[str],
+    card: Card,
+    ours: Documents,
+    *,
+    is_dry: bool = False,
+) -> Pushed:
+    """Hear what the other has, send what it lacks, and hear what it took. Raises PushFailed."""
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+            )
+        except OSError as error:
+            raise PushFailed(f"{words[0]} cannot be run ({error.strerror})") from error
+        hung = Timer(PUSHED_WITHIN_S, process.kill)
+        hung.start()
+        with process:
+            try:
+                return talk(process, said, card, ours, is_dry=is_dry)
+            finally:
+                hung.cancel()
+                process.kill()
+
+
+def talk(
+    process: subprocess.Popen[bytes],
+    said: IO[bytes],
+    card: Card,
+    ours: Documents,
+    *,
+    is_dry: bool,
+) -> Pushed:
+    """Have the conversation of a push. Raises PushFailed."""
+    assert process.stdin is not None
+    there = heard(process, said)
+    if there.gateway != card.id:
+        raise PushFailed(f"the gateway there calls itself {printable(there.gateway)}")
+    sending = lacking(ours, there)
+    try:
+        if not is_dry:
+            process.stdin.write(batch(sealed for _, sealed in sending))
+        process.stdin.close()
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        raise PushFailed(why_silent(process.wait(), said)) from None
+    return outcome(sending, ours, there, heard(process, said))
+
+
+def heard(process: subprocess.Popen[bytes], said: IO[bytes]) -> Index:
+    """Read what the other one has. Raises PushFailed."""
+    assert process.stdout is not None
+    line = process.stdout.readline(MOST_INDEX)
+    if not line:
+        raise PushFailed(why_silent(process.wait(), said))
+    return parse_index(line)
+
+
+def why_silent(status: int, said: IO[bytes]) -> str:
+    """Say why no answer came: the last line on standard error."""
+    said.seek(0)
+    lines = said.read(1 << 16).decode("utf-8", "replace").strip().splitlines()
+    if lines:
+        return printable(lines[-1].removeprefix("reversi-checker: error: "), 300)
+    return "ssh failed" if status == SSH_FAILED else f"the command there ended with {status}"
+
+
+def outcome(
+    sending: list[tuple[str, Sealed]],
+    ours: Documents,
+    before: Index,
+    after: Index,
+) -> Pushed:
+    had = {*before.nodes.items(), *before.gateways.items()}
+    has = {*after.nodes.items(), *after.gateways.items()}
+    taken = has - had
+    names = {name for _, name in ours}
+    return Pushed(
+        sent=len(sending),
+        taken=len(taken),
+        left_out={name: why for name, (_, why) in after.left_out.items() if name in names},
+        newer=newer_there(ours, after),
+    )
+
+
+def receive(layout: Layout, given: IO[bytes], answer: Callable[[str], None]) -> None:
+    """Say what this gateway has, read a batch, leave it for root, and say what it has then. Raises
+    ConfigError, InvalidValue.
+    """
+    answer(index_of(layout).as_line())
+    content = given.read(MOST_BATCH + 1)
+    if parse_batch(content):
+        path = drop(layout, content)
+        if layout.home is not None:
+            apply_inbox(layout)
+        else:
+            wait_until_taken(path)
+    answer(index_of(layout).as_line())
+
+
+def wait_until_taken(path: Path) -> None:
+    """Wait until root's service took the batch out of the inbox. Raises CheckerError."""
+    deadline = time.monotonic() + APPLIED_WITHIN_S
+    while path.exists():
+        if time.monotonic() > deadline:
+            raise CheckerError(
+                "the entries lie in the inbox, and nothing takes them out; there, see: systemctl"
+                " status reversi-fleet-apply.path"
+            )
+        time.sleep(POLL_S)
+
+
+def shell_words(text: str) -> tuple[str, ...]:
+    """Split the command for `--ssh`. Raises PushFailed."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise PushFailed(f"--ssh {text[:80]!r} is not a command: {error}") from error
+    if not words:
+        raise PushFailed("--ssh needs a command, as in --ssh 'ssh -J jump.example.org'")
+    return words
+
+
+def standard_input() -> IO[bytes]:
+    return sys.stdin.buffer

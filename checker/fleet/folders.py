@@ -1,0 +1,78 @@
+"""The registry of a fleet as plain files in a folder: for git, a medium, or another gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from checker.config.files import make_folder, write_changed
+from checker.config.layout import Layout
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.control.sealing import AS_IT_IS, Present
+from checker.fleet.exchange import documents
+from checker.fleet.sealed import Sealed, from_one_text
+from checker.registry.entry_files import read_signature, signature_path
+from checker.registry.reading import read_registry
+
+KINDS = ("gateways", "nodes")
+UNSIGNED = "unsigned"
+"""In an export: drafts of what nobody signed yet."""
+NOBODY = "nobody"
+
+
+def export(layout: Layout, folder: Path) -> tuple[int, int]:
+    """Write all entries and cards, and drafts of what nobody signed; return how many of each.
+    Raises ConfigError.
+    """
+    found = documents(layout)
+    for kind in (*KINDS, UNSIGNED):
+        make_folder(folder / kind)
+    for (kind, name), (_, sealed) in found.items():
+        put(folder / kind / f"{name}.toml", sealed)
+    drafts = list(unsigned(layout))
+    for name, text in drafts:
+        put(folder / UNSIGNED / f"{name}.toml", Sealed(text=text))
+    return len(found), len(drafts)
+
+
+def put(path: Path, sealed: Sealed) -> None:
+    write_changed(path, sealed.text, mode=0o644)
+    if sealed.signature:
+        write_changed(signature_path(path), sealed.signature, mode=0o644)
+
+
+def unsigned(layout: Layout) -> Iterator[tuple[str, bytes]]:
+    """Yield the next revision of each node that differs from what was signed. Raises
+    ConfigError.
+    """
+    for name in read_registry(layout.nodes).nodes:
+        present = Present.read(layout, name)
+        if present.wants_signing:
+            yield name, present.draft(NOBODY, AS_IT_IS).text
+
+
+def read_folder(folder: Path) -> tuple[list[Sealed], list[str]]:
+    """Read what an export wrote, and say what cannot be read. Raises ConfigError."""
+    if not any((folder / kind).is_dir() for kind in KINDS):
+        raise ConfigError(
+            folder,
+            "is not an export of a fleet: it has neither nodes/ nor gateways/; see: fleet export",
+        )
+    found: list[Sealed] = []
+    troubles: list[str] = []
+    for path in (path for kind in (*KINDS, UNSIGNED) for path in toml_files(folder / kind)):
+        try:
+            found.append(read_sealed(path))
+        except ConfigError as error:
+            troubles.append(str(error))
+    return found, troubles
+
+
+def read_sealed(path: Path) -> Sealed:
+    """Read an entry or a card with its signature, which is behind the text or in a file beside it.
+    Raises ConfigError, also for a link.
+    """
+    if path.is_symlink():
+        raise ConfigError(path, "is a link; give the file itself")
+    sealed = from_one_text(beginning(path, MOST_BYTES + 1))
+    return sealed if sealed.signature else Sealed(text=sealed.text, signature=read_signature(path))

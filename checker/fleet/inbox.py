@@ -1,0 +1,133 @@
+"""The inbox: what operators and other gateways leave for root, one file for each batch.
+
+Whoever may write there may be anybody: so no link is followed, no name is believed, and what is too
+large is thrown away unread.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checker.config.files import make_folder
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.fleet.sealed import MOST_BATCH, Sealed, parse_batch
+from checker.model import CheckerError, InvalidValue, printable
+
+AT_ONCE = 50
+"""Most batches that are taken out in one run."""
+STALE_AFTER_S = 3600
+"""A batch that takes longer to write is never finished."""
+
+
+@dataclass(kw_only=True)
+class Taken:
+    """What was in the inbox."""
+
+    names: list[str] = field(default_factory=list)
+    sealed: list[Sealed] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+
+def drop(layout: Layout, content: bytes) -> Path:
+    """Leave a batch in the inbox. Raises ConfigError."""
+    if layout.home is not None:
+        make_folder(layout.inbox)
+    name = f"batch-{time.time_ns()}-{os.getpid()}"
+    part, path = layout.inbox / f".{name}.part", layout.inbox / name
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(layout.inbox, why_not(error)) from error
+    return path
+
+
+def why_not(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "is missing; run: sudo reversi-checker init"
+    return (
+        f"cannot be written ({error.strerror}); only root, and members of operators_group in a"
+        " fleet that signs, may bring entries"
+    )
+
+
+def opened(layout: Layout) -> int | None:
+    """Open the inbox, which must be no link; None if there is none."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(layout.inbox, flags)
+    except OSError:
+        return None
+
+
+def read_inbox(layout: Layout, now: float) -> Taken:
+    """Read the batches in the inbox."""
+    taken = Taken()
+    place = opened(layout)
+    if place is None:
+        return taken
+    try:
+        names = sorted(os.listdir(place))  # noqa: PTH208 - of a descriptor
+        for name in [one for one in names if not is_being_written(one, place, now)][:AT_ONCE]:
+            taken.names.append(name)
+            try:
+                taken.sealed += parse_batch(content_of(name, place))
+            except (CheckerError, OSError) as error:
+                said = error.strerror if isinstance(error, OSError) else error
+                taken.troubles.append(f"{printable(name)} in the inbox was thrown away: {said}")
+    finally:
+        os.close(place)
+    return taken
+
+
+def throw_away(layout: Layout, names: Iterable[str]) -> None:
+    """Remove these from the inbox, whatever they are."""
+    place = opened(layout)
+    if place is None:
+        return
+    try:
+        for name in names:
+            try:
+                os.unlink(name, dir_fd=place)
+            except OSError:
+                shutil.rmtree(name, ignore_errors=True, dir_fd=place)
+    finally:
+        os.close(place)
+
+
+def is_being_written(name: str, place: int, now: float) -> bool:
+    """Return whether somebody still writes this file."""
+    if not name.startswith("."):
+        return False
+    try:
+        found = os.stat(name, dir_fd=place, follow_symlinks=False)
+    except OSError:
+        return True  # it has its name by now
+    return stat.S_ISREG(found.st_mode) and now - found.st_mtime < STALE_AFTER_S
+
+
+def content_of(name: str, place: int) -> bytes:
+    """Read a batch. Raises InvalidValue, OSError."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(name, flags, dir_fd=place)
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidValue("it is not a regular file")
+        if found.st_size > MOST_BATCH:
+            raise InvalidValue(f"it is larger than {MOST_BATCH >> 20} MiB")
+        return file.read(MOST_BATCH)

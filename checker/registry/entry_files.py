@@ -1,0 +1,137 @@
+"""Where a gateway keeps the signed entries: `fleet/nodes/NAME.toml`, with the signature beside it.
+
+An older release reads none of it. What could not be taken yet, because its port or key belongs to
+another node, waits in `fleet/left-out/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.config.files import make_readable_folder, write_atomically, write_changed
+from checker.config.layout import Layout
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.model import InvalidValue, NodeName
+from checker.registry.entries import TOMBSTONE_KEPT_S, Entry, parse_entry
+
+SIGNATURE = ".sig"
+MOST_SIGNATURE = 1 << 14
+WHY = ".why"
+"""Beside an entry that was left out: the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An entry as it lies on the disk."""
+
+    entry: Entry
+    signature: bytes
+    """Empty: nobody signed it."""
+
+
+def entries_folder(layout: Layout) -> Path:
+    return layout.fleet / "nodes"
+
+
+def left_out_folder(layout: Layout) -> Path:
+    return layout.fleet / "left-out"
+
+
+def entry_path(layout: Layout, name: NodeName) -> Path:
+    return entries_folder(layout) / f"{name}.toml"
+
+
+def left_out_path(layout: Layout, name: NodeName) -> Path:
+    return left_out_folder(layout) / f"{name}.toml"
+
+
+def signature_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}{SIGNATURE}")
+
+
+def read_kept(path: Path) -> Kept | None:
+    """Read an entry; None if there is none. Raises ConfigError."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        entry = parse_entry(beginning(path, MOST_BYTES + 1))
+    except InvalidValue as error:
+        raise ConfigError(path, str(error)) from error
+    if entry.name != path.stem:
+        raise ConfigError(path, f"is the entry of node {entry.name}; move it away")
+    return Kept(entry=entry, signature=read_signature(path))
+
+
+def read_signature(path: Path) -> bytes:
+    """Read the signature beside a file; empty if there is none. Raises ConfigError."""
+    place = signature_path(path)
+    return beginning(place, MOST_SIGNATURE) if place.exists() else b""
+
+
+def read_entry(layout: Layout, name: NodeName) -> Kept | None:
+    """Read the entry of a node; None if there is none. Raises ConfigError."""
+    return read_kept(entry_path(layout, name))
+
+
+def all_kept(folder: Path) -> Iterator[Kept | ConfigError]:
+    """Yield each entry of a folder by name, or why it cannot be read. Raises ConfigError."""
+    for path in toml_files(folder):
+        try:
+            kept = read_kept(path)
+        except ConfigError as error:
+            yield error
+        else:
+            if kept is not None:
+                yield kept
+
+
+def write_signed(path: Path, text: bytes, signature: bytes) -> None:
+    """Write a text and its signature. The old signature goes first: beside another text it would
+    look like a forgery. Raises ConfigError.
+    """
+    try:
+        make_readable_folder(path.parent)
+        place = signature_path(path)
+        if path.exists() and path.read_bytes() != text:
+            place.unlink(missing_ok=True)
+        write_changed(path, text, mode=0o644)
+        if signature:
+            write_atomically(place, signature, mode=0o644)
+        else:
+            place.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(path, f"cannot be written ({error.strerror})") from error
+
+
+def forget(path: Path) -> None:
+    """Remove a text and its signature."""
+    signature_path(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def forget_left_out(layout: Layout, name: NodeName) -> None:
+    """Forget the entry that waits, as a newer one counts."""
+    path = left_out_path(layout, name)
+    forget(path)
+    path.with_suffix(WHY).unlink(missing_ok=True)
+
+
+def forget_old_tombstones(layout: Layout, now: float) -> None:
+    """Forget nodes that were removed long ago, by our clock and by that of whoever did it. Raises
+    ConfigError.
+    """
+    for path in toml_files(entries_folder(layout)):
+        with contextlib.suppress(OSError, ConfigError):
+            if now - path.stat().st_mtime <= TOMBSTONE_KEPT_S:
+                continue
+            kept = read_kept(path)
+            if (
+                kept
+                and kept.entry.node is None
+                and now - kept.entry.head.changed_at > TOMBSTONE_KEPT_S
+            ):
+                forget(path)

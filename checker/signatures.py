@@ -1,0 +1,193 @@
+"""Sign texts, and verify signatures, as `ssh-keygen -Y` does: the keys are those for logging in.
+
+Source: ssh-keygen(1), ALLOWED SIGNERS; PROTOCOL.sshsig of OpenSSH.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
+from checker.model import CheckerError, InvalidValue, fingerprint, parse_public_key
+from checker.model.gateway_id import SIGNER_PATTERN
+from checker.model.public_key import KEY_TYPES
+
+REGISTRY = "reversi-registry"
+"""The namespace of entries and cards: a signature for another purpose does not count."""
+WITHIN_S = 120
+"""A key on a token waits until it is touched."""
+VERIFIED_WITHIN_S = 30
+AGENT = "SSH_AUTH_SOCK"
+KEY_FILE = "REVERSI_SIGNING_KEY"
+"""An environment variable: the file of the key to sign with."""
+
+
+class NoKey(CheckerError):
+    """There is no key at hand with which we may sign."""
+
+
+class NotSigned(CheckerError):
+    """ssh-keygen did not sign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedKey:
+    """A key that may sign, and whose it is."""
+
+    signer: str
+    key: str
+    """`TYPE BASE64`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A key that can sign now."""
+
+    signer: str
+    file: Path | None
+    """The private key, or a public one whose private part an agent has; None: `key` says it."""
+    key: str = ""
+
+
+def allowed_keys(path: Path) -> tuple[AllowedKey, ...]:
+    """Return the keys in allowed_signers that one person has, to find ours among them; ssh-keygen
+    itself decides whether a signature counts. Raises ConfigError.
+    """
+    text = beginning(path, MOST_BYTES).decode("utf-8", "replace") if path.exists() else ""
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return tuple(filter(None, map(allowed_key, lines)))
+
+
+def allowed_key(line: str) -> AllowedKey | None:
+    """Parse a line; None if it names nobody, a pattern, or an authority for certificates."""
+    names, _, rest = line.strip().partition(" ")
+    signer = next(filter(SIGNER_PATTERN.match, names.split(",")), None)
+    try:
+        words = shlex.split(rest, comments=False)
+        at = next(number for number, word in enumerate(words) if word in KEY_TYPES)
+        key = parse_public_key(" ".join(words[at : at + 2]))
+    except (ValueError, StopIteration, InvalidValue):
+        return None
+    if signer is None or "cert-authority" in words[:at]:
+        return None
+    return AllowedKey(signer=signer, key=key)
+
+
+def find_key(
+    allowed: Sequence[AllowedKey], file: Path | None, environ: Mapping[str, str]
+) -> SigningKey:
+    """Return the key to sign with: of this file, else of the file that the environment names, else
+    the first one in the agent that is allowed. Raises NoKey, ConfigError.
+    """
+    given = file or (Path(environ[KEY_FILE]) if environ.get(KEY_FILE) else None)
+    if given is not None:
+        return key_in_file(allowed, given)
+    if not environ.get(AGENT):
+        raise NoKey(
+            f"no key to sign with: name its file with --key, or bring your agent ({AGENT}; with"
+            f" sudo: --preserve-env={AGENT})"
+        )
+    keys = keys_in_agent()
+    for key in keys:
+        signer = signer_of(allowed, key)
+        if signer:
+            return SigningKey(signer=signer, file=None, key=key)
+    raise NoKey(f"none of the {len(keys)} keys in your agent is in allowed_signers")
+
+
+def key_in_file(allowed: Sequence[AllowedKey], file: Path) -> SigningKey:
+    """Raises NoKey, ConfigError."""
+    public = file if file.suffix == ".pub" else file.with_name(f"{file.name}.pub")
+    try:
+        key = parse_public_key(beginning(public, MOST_BYTES).decode("utf-8", "replace"))
+    except InvalidValue as error:
+        raise ConfigError(public, str(error)) from error
+    signer = signer_of(allowed, key)
+    if signer is None:
+        raise NoKey(f"the key {file} ({fingerprint(key)}) is not in allowed_signers")
+    return SigningKey(signer=signer, file=file)
+
+
+def signer_of(allowed: Sequence[AllowedKey], key: str) -> str | None:
+    return next((one.signer for one in allowed if one.key == key), None)
+
+
+def keys_in_agent() -> list[str]:
+    """Return the keys that the agent has; none if it does not answer."""
+    done = run(["ssh-add", "-L"], b"")
+    found = []
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        try:
+            found.append(parse_public_key(line))
+        except InvalidValue:
+            continue  # a certificate, or what the agent says if it has no key
+    return found
+
+
+def sign(texts: Sequence[bytes], key: SigningKey, namespace: str = REGISTRY) -> list[bytes]:
+    """Return an armoured signature of each text; all by one process, so a token or a passphrase is
+    asked for as seldom as ssh-keygen lets us. Raises NotSigned.
+    """
+    if not texts:
+        return []
+    with tempfile.TemporaryDirectory(prefix="reversi-") as name:
+        folder = Path(name)
+        file = key.file
+        if file is None:
+            file = folder / "key.pub"
+            file.write_text(f"{key.key}\n", encoding="ascii")
+        paths = [folder / f"{number}" for number in range(len(texts))]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_bytes(text)
+        words = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(file), "-n", namespace]
+        done = run([*words, *map(str, paths)], b"", may_ask=True)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise NotSigned(f"nothing was signed: {said[-1] if said else 'ssh-keygen failed'}")
+        return [path.with_name(f"{path.name}.sig").read_bytes() for path in paths]
+
+
+def is_signed_by(
+    text: bytes,
+    signature: bytes,
+    signer: str,
+    allowed: Path,
+    namespace: str = REGISTRY,
+) -> bool:
+    """Return whether this signer, by the file of allowed signers, signed the text for this
+    purpose.
+    """
+    if not signature or not SIGNER_PATTERN.match(signer):
+        return False
+    with tempfile.NamedTemporaryFile(prefix="reversi-") as file:
+        file.write(signature)
+        file.flush()
+        words = ("-n", namespace, "-I", signer, "-f", str(allowed), "-s", file.name)
+        done = run(["ssh-keygen", "-Y", "verify", "-q", *words], text)
+    return done.returncode == 0
+
+
+def run(
+    words: list[str], given: bytes, *, may_ask: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program of OpenSSH; `may_ask`: it may ask for a passphrase at the terminal."""
+    environ = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            words,
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=WITHIN_S if may_ask else VERIFIED_WITHIN_S,
+            env=environ,
+        )
+    except FileNotFoundError as error:
+        raise CheckerError(
+            f"{words[0]} is not installed; as root, run: apt-get install openssh-client"
+        ) from error

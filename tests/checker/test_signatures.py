@@ -1,0 +1,128 @@
+"""Signatures, as ssh-keygen makes and verifies them, with keys in files and in an agent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checker.config.toml_file import ConfigError
+from checker.signatures import (
+    AGENT,
+    KEY_FILE,
+    AllowedKey,
+    NoKey,
+    NotSigned,
+    SigningKey,
+    allowed_keys,
+    find_key,
+    is_signed_by,
+    sign,
+)
+from tests.fleet.homes import Signer, signer
+from tests.programs import require
+from tests.strategies import public_key
+
+TEXT = b"rev = 7\n"
+
+
+@pytest.fixture
+def anna(tmp_path: Path) -> Signer:
+    return signer(tmp_path, "anna")
+
+
+@pytest.fixture
+def allowed(tmp_path: Path, anna: Signer) -> Path:
+    path = tmp_path / "allowed_signers"
+    path.write_text(anna.line, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[str]:
+    """An agent without a key."""
+    require("ssh-agent", "ssh-add")
+    place = str(tmp_path / "agent")
+    with subprocess.Popen(
+        ["ssh-agent", "-D", "-a", place], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield place
+        process.terminate()
+
+
+def test_each_text_gets_a_signature_of_its_own(anna: Signer, allowed: Path) -> None:
+    texts = [TEXT, b"other\n", b""]
+
+    found = sign(texts, SigningKey(signer="anna", file=anna.key))
+
+    assert [is_signed_by(*pair, "anna", allowed) for pair in zip(texts, found, strict=True)] == [
+        True
+    ] * 3
+    assert not is_signed_by(TEXT, found[1], "anna", allowed)
+    assert not is_signed_by(TEXT, found[0], "ben", allowed)
+    assert not is_signed_by(TEXT, found[0], "anna", allowed, "another-purpose")
+    assert not is_signed_by(TEXT, b"", "anna", allowed)
+    assert not is_signed_by(TEXT, found[0], "anna", allowed.with_name("missing"))
+
+
+def test_a_key_in_the_agent_signs(
+    anna: Signer, allowed: Path, agent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(AGENT, agent)
+    other = signer(tmp_path, "other")
+    for one in (other, anna):
+        subprocess.run(["ssh-add", "-q", str(one.key)], check=True)
+
+    key = find_key(allowed_keys(allowed), None, os.environ)
+
+    assert (key.signer, key.file) == ("anna", None)
+    assert is_signed_by(TEXT, sign([TEXT], key)[0], "anna", allowed)
+
+
+def test_without_a_key_at_hand_there_is_none(
+    allowed: Path, agent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = allowed_keys(allowed)
+    with pytest.raises(NoKey, match="no key to sign with: name its file with --key"):
+        find_key(known, None, {})
+    monkeypatch.setenv(AGENT, agent)
+    with pytest.raises(NoKey, match="none of the 0 keys in your agent"):
+        find_key(known, None, {AGENT: agent})
+    other = signer(tmp_path, "other")
+    with pytest.raises(NoKey, match="is not in allowed_signers"):
+        find_key(known, other.key, {})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        find_key(known, tmp_path / "missing", {})
+
+
+def test_a_key_file_comes_first_then_that_of_the_environment(anna: Signer, allowed: Path) -> None:
+    known = allowed_keys(allowed)
+
+    assert find_key(known, anna.key, {KEY_FILE: "/nowhere"}).file == anna.key
+    assert find_key(known, None, {KEY_FILE: str(anna.key), AGENT: "/nowhere"}).file == anna.key
+
+
+def test_a_key_that_cannot_sign_is_said(anna: Signer) -> None:
+    public = anna.key.with_name("anna.pub")
+    anna.key.unlink()
+
+    with pytest.raises(NotSigned, match="nothing was signed"):
+        sign([TEXT], SigningKey(signer="anna", file=public))
+
+
+def test_of_allowed_signers_only_lines_of_one_person_are_ours_to_choose(tmp_path: Path) -> None:
+    path = tmp_path / "allowed_signers"
+    key, other = public_key(1), public_key(2)
+    path.write_text(
+        f"# by hand\n\n*@example.org {key}\nboss cert-authority {key}\nbroken ssh-ed25519 x\n"
+        f'*,ben valid-before="20300101" {other} ben at home\n',
+        encoding="utf-8",
+    )
+
+    assert allowed_keys(path) == (AllowedKey(signer="ben", key=other),)
+    assert allowed_keys(tmp_path / "missing") == ()
