@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +17,12 @@ from checker.linux.processes import is_alive
 from checker.model import EventKind, ProcessId, Registration
 from tests.client.bundle.samples import as_released
 from tests.system.clients import Connection, Device
-from tests.system.devices import DROPBEAR, OPENSSH, Boxes, await_up, built
+from tests.system.devices import DROPBEAR, OPENSSH, Boxes, built
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
+ENTRY = "import sys; from client.cli import main; sys.exit(main())"
 MOVES = ("hold", "first", "fake-1.0/ssh-9+moves")
 
 
@@ -131,22 +136,41 @@ def test_whoever_comes_back_to_a_gateway_that_drains_stays_also_over_a_restart(
     assert [event.text for event in told] == [begins, begins, "this gateway no longer drains"]
 
 
-def test_released_bundles_come_back_and_stay_up(own_gateway: Gateway, boxes: Boxes) -> None:
+@contextmanager
+def python_client(device: Device) -> Iterator[None]:
+    """The Python client, which beats every second."""
+    text = device.config.read_text(encoding="utf-8")
+    device.config.write_text(f"check_every_s = 1\n{text}", encoding="utf-8")
+    words = [sys.executable, "-c", ENTRY, "run", "--config", str(device.config)]
+    with subprocess.Popen(words, cwd=Path.cwd(), stderr=subprocess.DEVNULL) as client:
+        yield
+        client.terminate()
+
+
+def test_clients_of_each_release_come_back_and_stay_up(own_gateway: Gateway, boxes: Boxes) -> None:
     gateway = own_gateway
     gateway.up()
-    devices = []
-    for kit in (OPENSSH, DROPBEAR):
-        device, box = gateway.add(gateway.service().target), boxes(kit)
-        file = built(gateway, device, box, kit)
+    target = gateway.service().target
+    devices = {name: gateway.add(target) for name in ("openssh", "dropbear", "python")}
+    running = {name: boxes(kit) for name, kit in (("openssh", OPENSSH), ("dropbear", DROPBEAR))}
+    for (name, box), kit in zip(running.items(), (OPENSSH, DROPBEAR), strict=True):
+        file = built(gateway, devices[name], box, kit)
         box.start(box.write(as_released(file.read_text()), "released.sh"))
-        devices.append((device, box, await_up(gateway, device, box)))
 
-    gateway.ok("drain", "--no-wait")
+    with python_client(devices["python"]):
+        before = {name: gateway.await_up(device) for name, device in devices.items()}
+        for device in devices.values():
+            until(partial(registered, gateway, device), "it is registered")
 
-    for device, _, before in devices:
-        held = until(partial(registered, gateway, device, after=before), "it is back", within_s=90)
-        assert held.client.startswith("bundle-0.1.0/")
-    gateway.ok("undrain")
-    for device, box, _ in devices:
-        assert box.await_state("up", device.node)["verdict"] == "0"
-        assert box.stop() == 0
+        gateway.ok("drain", "--no-wait")
+
+        for name, device in devices.items():
+            held = until(
+                partial(registered, gateway, device, after=before[name]), "it is back", within_s=90
+            )
+            assert held.client.startswith("reversi-" if name == "python" else "bundle-0.1.0/")
+        gateway.ok("undrain")
+        for name, box in running.items():
+            assert box.await_state("up", devices[name].node)["verdict"] == "0"
+            assert box.stop() == 0
+        gateway.await_up(devices["python"])
