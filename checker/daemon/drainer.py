@@ -278,6 +278,7 @@ class Drainer:
         )
         return DrainProgress(
             drain=self.drain,
+            done=self.is_done,
             moved=self.round.gone[Way.MOVE],
             waiting=self.round.gone[Way.WAIT],
             ended=self.round.gone[Way.END],

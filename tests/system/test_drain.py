@@ -99,7 +99,7 @@ def drained(own_gateway: Gateway) -> Drained:
     assert waiting.ended() != 0, "it does not leave by itself, so it is ended"
     assert silent.ended() != 0
     done = "draining: 1 moved, 1 told to wait, 1 ended, 0 left"
-    until(lambda: gateway.ok("drain").startswith(done), "all have left")
+    assert gateway.ok("drain").startswith(done)
     return Drained(gateway=gateway, mover=mover)
 
 
