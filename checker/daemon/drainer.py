@@ -24,14 +24,14 @@ from checker.sshd.kill import Freed, end_session
 from checker.state import beats
 from checker.state.drain_file import read_drain, write_drain
 from checker.tunnels.beat_loops import beat_loop, tell_to_move
-from checker.tunnels.departures import Departure, Sight, Way, is_older, must_end
+from checker.tunnels.departures import LEAVES_WITHIN_S, Departure, Sight, Way, is_older, must_end
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.kill_reasons import Drained, why_kill
 
 TICK_S = 0.25
 TOLD_AT_ONCE = 5
 """At each tick: 20 a second."""
-LOOK_AGAIN_S = 15.0
+LOOK_AGAIN_S = 5.0
 LONGEST_WAIT_S = 15
 """Each client that cannot move is told to wait for 1 s to this long."""
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -110,12 +110,33 @@ class Drainer:
         """Drain whenever that is asked for, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
+                if self.drain is not None:
+                    for session, node in self.overstaying():
+                        group.create_task(self.end_refused(session, node, self.drain))
                 if self.drain is None or self.is_done:
                     await self.rest()
                     continue
                 for departure in await self.step(self.drain, self.round):
                     group.create_task(self.see_off(departure, self.drain, self.round))
                 await asyncio.sleep(TICK_S)
+
+    def overstaying(self) -> list[tuple[ProcessId, NodeName]]:
+        """Take out the connections that were refused and had time to leave."""
+        refused, now = self.gateway.sent_away.refused, time.monotonic()
+        due = [
+            (session, node) for session, (node, at) in refused.items() if now - at > LEAVES_WITHIN_S
+        ]
+        for session, _ in due:
+            del refused[session]
+        return due
+
+    async def end_refused(self, session: ProcessId, node: NodeName, drain: Drain) -> None:
+        """End a connection that stays though its `hold` was refused."""
+        try:
+            if await asyncio.to_thread(is_alive, session):
+                await self.ended(node, session, drain, was_refused=True)
+        except (CheckerError, OSError) as error:
+            self.ledger.complain(f"cannot send {node} away: {error}")
 
     async def rest(self) -> None:
         """Wait for a drain; during one, look again now and then: a connection that no daemon took
@@ -208,7 +229,7 @@ class Drainer:
         session = departure.session
         is_ended = False
         try:
-            is_ended = await self.ended(departure, drain)
+            is_ended = await self.ended(departure.node, session, drain)
         except (CheckerError, OSError) as error:
             self.ledger.complain(f"cannot send {departure.node} away: {error}")
         now.told.pop(session, None)
@@ -218,11 +239,12 @@ class Drainer:
         else:
             now.failed.add(session)
 
-    async def ended(self, departure: Departure, drain: Drain) -> bool:
+    async def ended(
+        self, node: NodeName, session: ProcessId, drain: Drain, *, was_refused: bool = False
+    ) -> bool:
         """End the connection's session as any kill does; return whether it has ended."""
-        session = departure.session
-        older = is_older(session, drain, self.boot, TICKS_PER_S)
-        why = why_kill(Drained(by=drain.by, is_older=older))
+        must_leave = was_refused or is_older(session, drain, self.boot, TICKS_PER_S)
+        why = why_kill(Drained(by=drain.by, must_leave=must_leave))
         if not why or self.drain is not drain:
             return False
         forward = self.forward_of(session)
@@ -234,10 +256,10 @@ class Drainer:
             return False
         ending = await end_session(session, Port(0), self.watcher.uid, frozenset())
         if not isinstance(ending, Freed):
-            self.ledger.complain(f"{departure.node} could not be sent away: {ending.reason}")
+            self.ledger.complain(f"{node} could not be sent away: {ending.reason}")
             return False
         text = f"killed sshd process {session.pid}, which held no port; {why}"
-        self.ledger.log_event(EventKind.KILL, text, node=departure.node, actor=drain.by)
+        self.ledger.log_event(EventKind.KILL, text, node=node, actor=drain.by)
         return True
 
     def forward_of(self, session: ProcessId) -> Forward | None:
