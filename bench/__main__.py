@@ -24,8 +24,11 @@ from bench import (
     throughput,
     traffic,
 )
+from bench.failover.run import failover
 from bench.figures import heading, row
+from bench.herd.run import herd
 from bench.links.run import links
+from bench.scale.run import many
 from bench.setting import FULL, QUICK, Scale
 from demo.processes import DemoFailed
 
@@ -44,6 +47,9 @@ BENCHMARKS = {
     "console": console.console,
     "ssh": ssh_hosts.ssh_hosts,
     "metrics": metrics.metrics,
+    "scale": many,
+    "herd": herd,
+    "failover": failover,
 }
 
 

@@ -71,22 +71,32 @@ class Cost:
     logins_an_hour: float
 
 
-def bundle(
-    server: Gateway, member: Member, settings: Settings, target: int, *, host: str = ""
+def bundle(  # noqa: PLR0913 - what differs between two bundles
+    server: Gateway,
+    member: Member,
+    settings: Settings,
+    target: int,
+    *,
+    host: str = "",
+    others: Sequence[Gateway] = (),
 ) -> Path:
     """Write the member's bundle, with a root directory of its own.
 
-    `host` is where its device reaches the gateway, if that is another address.
+    `host` is where its device reaches the gateway, if that is another address. `others`: the
+    gateways that it tries after this one.
     """
     root = server.home / f"root-{member.name}"
     root.mkdir()
     text = render(
         Bundle(
             node=member.name,
-            gateways=[f"{host or server.listen}:{server.port}"],
-            user=psutil.Process().username(),
+            gateways=[
+                f"{host or server.listen}:{server.port}",
+                *(other.address for other in others),
+            ],
+            user=server.user,
             forwards=[f"{member.port}:127.0.0.1:{target}"],
-            host_keys=[host_key_line(server.layout.host_key)],
+            host_keys=[host_key_line(one.layout.host_key) for one in (server, *others)],
             key=read_key(member.key.read_bytes()),
             node_add="",
             settings=dataclasses.replace(settings, root=str(root)),

@@ -85,10 +85,16 @@ class Member:
 class Gateway:
     """A running gateway."""
 
-    def __init__(self, home: Path, listen: str) -> None:
+    def __init__(
+        self, home: Path, listen: str, *, user: str = "", inside: Sequence[str] = ()
+    ) -> None:
         self.home = home
         self.layout = home_layout(home)
         self.listen = listen
+        self.user = user or psutil.Process().username()
+        """Whom the nodes log in as."""
+        self.inside = tuple(inside)
+        """The words that run a command where this gateway is."""
         self.env = environment(home)
         self.port = 0
         self.processes: list[Process] = []
@@ -99,7 +105,7 @@ class Gateway:
         """Start the gateway, and wait until it is ready. Raises DemoFailed."""
         log = self.home / "gateway.log"
         process = await start(
-            [program("reversi-checker"), "--home", str(self.home), *verb],
+            [*self.inside, program("reversi-checker"), "--home", str(self.home), *verb],
             log=log,
             env=self.env,
             stdout=PIPE,
@@ -114,6 +120,15 @@ class Gateway:
         self.port = int(address[1]) if address else 0
         self.daemon = psutil.Process(process.pid)
 
+    async def end(self) -> None:
+        """End the gateway's processes, but no client."""
+        await end_all(self.processes)
+        self.processes.clear()
+
+    @property
+    def address(self) -> str:
+        return f"{self.listen}:{self.port}"
+
     @property
     def known_hosts(self) -> str:
         return f"[{self.listen}]:{self.port} {host_key_line(self.layout.host_key)}\n"
@@ -127,9 +142,13 @@ class Gateway:
         members = [
             self.register(parse_name(f"node{port}"), port, target, expect, folder) for port in ports
         ]
-        write_keys(self.layout, gate_command(self.layout))
-        await asyncio.to_thread(Control(layout=self.layout).reload)
+        await self.use_registry()
         return members
+
+    async def use_registry(self) -> None:
+        """Have sshd and the daemon follow the files of the registry."""
+        await asyncio.to_thread(write_keys, self.layout, gate_command(self.layout))
+        await asyncio.to_thread(Control(layout=self.layout).reload)
 
     def register(self, name: NodeName, port: int, target: str, expect: str, folder: Path) -> Member:
         key = asyncssh.generate_private_key("ssh-ed25519")
@@ -143,8 +162,8 @@ class Gateway:
         public = " ".join(key.export_public_key().decode().split()[:2])
         node = Node(name=name, public_key=public, forwards=(forward,), added_at=int(time.time()))
         (self.layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
-        config = Config(tunnel_user=psutil.Process().username())
-        gateways = [f"{self.listen}:{self.port}"]
+        config = Config(tunnel_user=self.user)
+        gateways = [self.address]
         keys = host_keys(self.layout).keys
         write_private(member.config, client_config(config, node, gateways, member.key, keys))
         return member
@@ -154,7 +173,7 @@ class Gateway:
         return await asyncssh.connect(
             self.listen,
             self.port,
-            username=psutil.Process().username(),
+            username=self.user,
             client_keys=[str(key)],
             config=[],
             agent_path=None,
@@ -187,7 +206,7 @@ class Gateway:
             "-o",
             "ExitOnForwardFailure=yes",
             *options,
-            f"{psutil.Process().username()}@{self.listen}",
+            f"{self.user}@{self.listen}",
         ]
 
     async def run_client(self, member: Member) -> Process:
@@ -205,11 +224,23 @@ def write_private(path: Path, content: bytes) -> None:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    *, toml: str = "", listen: str = "127.0.0.1", verb: Sequence[str] = ()
+    *,
+    toml: str = "",
+    listen: str = "127.0.0.1",
+    verb: Sequence[str] = (),
+    user: str = "",
+    inside: Sequence[str] = (),
 ) -> AsyncIterator[Gateway]:
-    """Run a gateway with this `reversi.toml`; end it and its clients after the block."""
+    """Run a gateway with this `reversi.toml`; end it and its clients after the block.
+
+    `user`: whom its nodes log in as; empty: this user. `inside`: the words that run a command where
+    the gateway is to be.
+    """
     with temporary_home() as home:
-        made = Gateway(home, listen)
+        made = Gateway(home, listen, user=user, inside=inside)
+        if user:
+            home.chmod(0o755)
+            toml = f'tunnel_user = "{user}"\n{toml}'
         made.layout.config.write_text(toml, encoding="utf-8")
         async with ended_after(made.processes):
             try:

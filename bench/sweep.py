@@ -10,8 +10,6 @@ import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 
-import psutil
-
 from bench.cpu import memory_of, own_cpu_s, tree_cpu_s
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, until
@@ -46,7 +44,7 @@ async def tunnels(server: Gateway, members: Sequence[Member], target: int) -> As
             {
                 "host": server.listen,
                 "port": server.port,
-                "user": psutil.Process().username(),
+                "user": server.user,
                 "known_hosts": server.known_hosts,
                 "target": target,
                 "members": [[str(member.key), member.port] for member in members],

@@ -12,7 +12,7 @@ from checker import wire
 from client.config import Address, Config
 from client.errors import Ended, GatewayUnreachable
 from client.link import ask
-from client.login import Dialer, Refusal, login_options, reason_of
+from client.login import Dialer, Owner, Refusal, login_options, reason_of
 from client.pace import Pace
 from client.words import Failure
 
@@ -44,7 +44,7 @@ class Verdict:
 
 async def check(config: Config) -> Verdict:
     """Ask the first gateway that accepts a login. Raises ConfigError, GatewayUnreachable."""
-    dialer = Dialer(login_options(config), config.connect_timeout_s)
+    dialer = Dialer(login_options(config))
     reasons = []
     for gateway in config.gateways:
         outcome = await check_at(
@@ -61,13 +61,13 @@ async def check_at(gateway: Address, dialer: Dialer, pace: Pace) -> int | str:
 
     After a login that timed out, try again with a longer limit, up to the longest.
     """
-    connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
+    connection = await dialer.dial(gateway, pace.limits, Owner)
     while isinstance(connection, Refusal):
         before_s = pace.login_s
         pace.timed_out()
         if connection.failure is not Failure.SLOW or pace.login_s == before_s:
             return connection.reason
-        connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
+        connection = await dialer.dial(gateway, pace.limits, Owner)
     limit_s = max(CHECK_DEADLINE_S, pace.login_s)
     try:
         async with asyncio.timeout(limit_s):

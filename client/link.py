@@ -10,9 +10,9 @@ import asyncssh
 
 from checker import __version__, wire
 from client import words
-from client.config import Config
+from client.config import Address, Config
 from client.errors import Ended
-from client.login import Dialer, Refusal, printable, reason_of
+from client.login import Dialer, Owner, Refusal, printable, reason_of
 from client.targets import Targets
 from client.traffic import Traffic
 
@@ -22,13 +22,15 @@ CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 """How this client names itself to the gateway."""
 
 
-class Owner(asyncssh.SSHClient):
+class Watcher(Owner):
     """asyncssh's callbacks: a connection was made, and why it was lost."""
 
     def __init__(self, made: Callable[[Traffic], None], lost: Callable[[str], None]) -> None:
+        super().__init__()
         self.made, self.lost = made, lost
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        super().connection_made(conn)
         self.made(Traffic(conn))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,21 +63,19 @@ async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -
 class GatewayConnection:
     """One connection: its login, its requests and its tunnel."""
 
-    def __init__(
-        self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post
-    ) -> None:
-        self.config, self.instance, self.targets, self.post = config, instance, targets, post
-        self.number, self.gateway, self.login_s = order.connection, order.gateway, order.login_s
+    def __init__(self, link: Link, order: words.Connect) -> None:
+        self.config, self.instance, self.targets = link.config, link.instance, link.targets
+        self.post, self.login_texts = link.post, link.login_texts
+        self.number, self.gateway, self.limits = order.connection, order.gateway, order.limits
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.connection: asyncssh.SSHClientConnection | None = None
         self.held: asyncssh.SSHClientProcess[str] | None = None
         self.traffic: Traffic | None = None
-        self.login_text = wire.LoginText()
 
     async def live(self, dialer: Dialer) -> None:
         """Log in, and carry out orders until cancelled."""
         outcome = await dialer.dial(
-            self.gateway, self.login_s, lambda: Owner(self.start, self.lose)
+            self.gateway, self.limits, lambda: Watcher(self.start, self.lose)
         )
         if isinstance(outcome, Refusal):
             self.post(
@@ -126,7 +126,7 @@ class GatewayConnection:
             match order:
                 case words.Claim():
                     answer = await ask(connection, wire.Claim(self.instance))
-                    self.login_text = answer.login_text
+                    self.login_texts[self.gateway] = answer.login_text
                     self.post(
                         words.Claimed(
                             connection=self.number,
@@ -179,11 +179,12 @@ class GatewayConnection:
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()
-        answers = wire.Answers(self.login_text)
+        is_sure = self.gateway in self.login_texts
+        answers = wire.Answers(self.login_texts.get(self.gateway, wire.LoginText()))
         while line := await held.stdout.readline():
             wait_s = answers.take(line)
             if wait_s is not None:
-                self.post(words.Answered(connection=self.number, wait_s=wait_s))
+                self.post(words.Answered(connection=self.number, wait_s=wait_s, is_sure=is_sure))
         complaint = printable(await held.stderr.read())
         raise Ended(f"the gateway ended hold{f': {complaint}' if complaint else ''}")
 
@@ -205,11 +206,13 @@ class Link:
             targets,
             post,
         )
+        self.login_texts: dict[Address, wire.LoginText] = {}
+        """What a login prints at each gateway; a claim shows it."""
         self.current: GatewayConnection | None = None
         self.task: asyncio.Task[None] | None = None
 
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
-        self.current = GatewayConnection(self.config, order, self.instance, self.targets, self.post)
+        self.current = GatewayConnection(self, order)
         self.task = group.create_task(
             self.current.live(self.dialer), name=f"connection {order.connection}"
         )

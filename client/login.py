@@ -7,12 +7,13 @@ resolved for each login.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import asyncssh
@@ -20,6 +21,7 @@ import asyncssh
 from client.addresses import Memory, race
 from client.config import Address, Config, read_private_key
 from client.errors import ConfigError
+from client.pace import Limits
 from client.words import Failure
 
 HEAD_START_PART = 5
@@ -155,46 +157,63 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
     )
 
 
+class Owner(asyncssh.SSHClient):
+    """asyncssh's callbacks for one connection."""
+
+    def __init__(self) -> None:
+        self.connection: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.connection = conn
+
+    @property
+    def has_banner(self) -> bool:
+        """Whether the gateway has sent its SSH banner."""
+        return self.connection is not None and bool(
+            self.connection.get_extra_info("server_version")
+        )
+
+
 class Dialer:
     """Open connections to the gateways, with time limits, and remember which addresses work."""
 
-    def __init__(self, options: asyncssh.SSHClientConnectionOptions, connect_s: float) -> None:
-        self.options, self.connect_s = options, connect_s
+    def __init__(self, options: asyncssh.SSHClientConnectionOptions) -> None:
+        self.options = options
         self.memory = Memory()
 
     async def dial(
-        self, gateway: Address, login_s: float, owner: Callable[[], asyncssh.SSHClient]
+        self, gateway: Address, limits: Limits, owner: Callable[[], Owner]
     ) -> asyncssh.SSHClientConnection | Refusal:
         """Return a connection to one of the gateway's addresses, or why there is none."""
         try:
-            async with asyncio.timeout(self.connect_s):
+            async with asyncio.timeout(limits.connect_s):
                 left = self.memory.order(await resolve(gateway))
         except TimeoutError:
             return Refusal(
                 failure=Failure.UNREACHABLE,
-                reason=f"{gateway.host} was not resolved within {self.connect_s:g} s",
+                reason=f"{gateway.host} was not resolved within {limits.connect_s:g} s",
             )
         except OSError as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
         while True:
             try:
-                async with asyncio.timeout(self.connect_s):
+                async with asyncio.timeout(limits.connect_s):
                     number, channel = await race(
                         left,
                         gateway.port,
-                        min(login_s / HEAD_START_PART, self.connect_s / (len(left) + 1)),
+                        min(limits.login_s / HEAD_START_PART, limits.connect_s / (len(left) + 1)),
                     )
             except TimeoutError as error:
                 # the system's own time-out has a number
-                ours = f"no connection within {self.connect_s:g} s"
+                ours = f"no connection within {limits.connect_s:g} s"
                 reason = reason_of(error) if error.errno else ours
-                return Refusal(failure=Failure.REFUSED, reason=reason)
+                return Refusal(failure=Failure.SILENT, reason=reason)
             except ConnectionRefusedError as error:
                 return Refusal(failure=Failure.REFUSED, reason=reason_of(error))
             except OSError as error:
                 return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
             outcome = await self.log_in(
-                Address(host=number, port=gateway.port), channel, login_s, owner
+                Address(host=number, port=gateway.port), channel, limits, owner()
             )
             if not isinstance(outcome, Refusal):
                 self.memory.worked(number)
@@ -205,25 +224,27 @@ class Dialer:
                 return outcome
 
     async def log_in(
-        self,
-        number: Address,
-        channel: socket.socket,
-        login_s: float,
-        owner: Callable[[], asyncssh.SSHClient],
+        self, number: Address, channel: socket.socket, limits: Limits, owner: Owner
     ) -> asyncssh.SSHClientConnection | Refusal:
         """Log in over an open TCP connection."""
         try:
-            async with asyncio.timeout(login_s):
-                return await asyncssh.connect(
-                    number.host,
-                    number.port,
-                    sock=channel,
-                    options=self.options,
-                    config=None,
-                    client_factory=owner,
-                )
+            async with asyncio.timeout(limits.login_s) as limit:
+                with early_end(limit, owner, limits):
+                    return await asyncssh.connect(
+                        number.host,
+                        number.port,
+                        sock=channel,
+                        options=self.options,
+                        config=None,
+                        client_factory=lambda: owner,
+                    )
         except TimeoutError:
-            return Refusal(failure=Failure.SLOW, reason=f"no login within {login_s:g} s")
+            reason = (
+                f"no login within {limits.login_s:g} s"
+                if owner.has_banner
+                else f"no SSH banner within {limits.banner_s:g} s"
+            )
+            return Refusal(failure=Failure.SLOW, reason=reason)
         except asyncssh.HostKeyNotVerifiable:
             reason = (
                 "the host key does not match the pinned one; if the gateway's key was replaced, put"
@@ -234,5 +255,29 @@ class Dialer:
             return Refusal(
                 failure=Failure.DENIED, reason="the gateway does not accept this node's key"
             )
+        except (asyncssh.ConnectionLost, ConnectionError) as error:
+            if owner.has_banner:
+                return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
+            reason = "the gateway is busy: it closed the connection before its SSH banner"
+            return Refusal(failure=Failure.BUSY, reason=reason)
         except (asyncssh.Error, OSError) as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
+
+
+@contextlib.contextmanager
+def early_end(limit: asyncio.Timeout, owner: Owner, limits: Limits) -> Iterator[None]:
+    """Let the login time out early if no banner came in time."""
+    if limits.banner_s >= limits.login_s:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if not owner.has_banner:
+            limit.reschedule(loop.time())
+
+    timer = loop.call_later(limits.banner_s, look)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -55,6 +55,8 @@ class Machine:
         self.tunnel = Tunnel()
         self.clock = Clock()
         self.deadline_s = self.due_s = self.began_s = float("-inf")
+        self.claim_at: Address | None = None
+        """Claim at this gateway: this process held there last, or the gateway denied a port."""
         self.patient = False
         """The gateway asked for the current wait, or refused the login: nothing shortens it."""
         self.logged_s: dict[str, float] = {}
@@ -106,6 +108,7 @@ class Machine:
         """Reconnect: a machine that was suspended may wake up on another network."""
         if self.phase is not Phase.WAITING:
             self.leave(reason, abort=True)
+            self.route.begin(self.clock.now_s)
             self.wait(0.0, reason)
         elif not self.patient:
             self.deadline_s = self.clock.now_s
@@ -113,14 +116,14 @@ class Machine:
     def apply(self, event: words.Event) -> None:
         match self.phase, event:
             case Phase.CONNECTING, words.Connected():
-                self.route.pace.logged_in(self.clock.now_s - self.began_s)
-                self.enter(Phase.CLAIMING, words.Claim())
+                self.set_up()
             case Phase.CONNECTING, words.Failed(failure=failure, reason=reason):
                 if failure is words.Failure.SLOW:
                     self.route.pace.timed_out()
                 self.fail(f"{self.gateway}: {reason}", failure)
             case Phase.CLAIMING, words.Claimed(wait_s=0):
-                self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
+                left = self.ports - self.tunnel.listening
+                self.enter(Phase.FORWARDING, words.Listen(ports=left))
             case Phase.CLAIMING, words.Claimed(wait_s=wait_s, complaint=complaint):
                 self.obey(
                     wait_s,
@@ -132,9 +135,9 @@ class Machine:
                 words.Listened(listening=listening, denied=denied),
             ):
                 self.learn_forwards(listening, denied)
-            case Phase.HOLDING, words.Answered(wait_s=wait_s):
+            case Phase.HOLDING, words.Answered(wait_s=wait_s, is_sure=is_sure):
                 self.learn(self.tunnel.pulse.answer(self.clock.now_s))
-                self.take_verdict(wait_s)
+                self.take_verdict(wait_s, is_sure=is_sure)
             case Phase.HOLDING, words.Moved():
                 self.learn(self.tunnel.pulse.move(event, self.clock.now_s))
             case ((Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason)):
@@ -146,6 +149,18 @@ class Machine:
         self.phase = phase
         self.deadline_s = self.clock.now_s + self.route.pace.setup_s
         self.actions.append(action)
+
+    def set_up(self) -> None:
+        """Claim if a connection of ours may still hold the ports; else only if one is denied."""
+        self.route.logged_in(self.clock.now_s - self.began_s)
+        if self.gateway == self.claim_at:
+            self.claim()
+        else:
+            self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
+
+    def claim(self) -> None:
+        self.tunnel.claimed, self.claim_at = True, self.gateway
+        self.enter(Phase.CLAIMING, words.Claim())
 
     def learn(self, silence_s: float | None) -> None:
         """Learn from a sign of life, and from the silence before it; None: there was no silence.
@@ -167,20 +182,27 @@ class Machine:
         tunnel.listening |= listening
         tunnel.denied = self.ports - tunnel.listening
         tunnel.asking, tunnel.ask_due_s = False, self.clock.now_s + ASK_AGAIN_S
-        if not tunnel.listening:
-            reason = f"{self.gateway}: {denial(denied)}"
-            self.leave(reason)
-            self.wait(self.route.backoff_s(), reason)
+        if tunnel.denied and not tunnel.claimed:
+            self.claim()
+        elif not tunnel.listening:
+            self.fail(f"{self.gateway}: {denial(denied)}", words.Failure.UNREACHABLE)
         elif self.phase is Phase.FORWARDING:
             if tunnel.denied:
                 self.say(f"{denial(denied)}; asking again every {ASK_AGAIN_S:.0f} s")
             self.enter(Phase.HOLDING, words.Hold())
+            self.claim_at = self.gateway
             tunnel.first_due_s = self.clock.now_s + FIRST_ANSWER_S
             self.count_beat()
         elif before & listening:
             self.say(f"the gateway listens on {named(before & listening)} now")
 
-    def take_verdict(self, wait_s: int) -> None:
+    def take_verdict(self, wait_s: int, *, is_sure: bool) -> None:
+        if wait_s and not is_sure:
+            # a claim shows which numbers a login prints by itself
+            reason = f"{self.gateway}: it printed {wait_s}, which may not be its answer"
+            self.leave(reason)
+            self.wait(0.0, reason)
+            return
         self.verdict = wait_s
         if wait_s and not self.tunnel.denied:
             self.obey(
@@ -232,15 +254,17 @@ class Machine:
         self.wait(wait_s, reason, patient=self.route.is_barred(self.clock.now_s))
 
     def lose(self, reason: str, *, abort: bool = False) -> None:
-        """Reconnect to the same gateway if the tunnel was up; else go on to the next gateway."""
+        """Begin again at home if the tunnel was up; else go on to the next gateway."""
         if self.tunnel.up_since_s is None:
             self.fail(reason, words.Failure.UNREACHABLE, abort=abort)
         else:
             self.leave(reason, abort=abort)
+            self.route.begin(self.clock.now_s)
             self.wait(self.route.backoff_s(), reason)
 
     def obey(self, wait_s: int, reason: str) -> None:
         self.leave(reason)
+        self.route.begin(self.clock.now_s)
         self.wait(min(wait_s, LONGEST_WAIT_S) * self.uniform(1.0, 1.25), reason, patient=True)
 
     def wait(self, wait_s: float, reason: str, *, patient: bool = False) -> None:
@@ -263,9 +287,9 @@ class Machine:
             case Phase.WAITING if self.clock.now_s >= self.deadline_s:
                 self.connection += 1
                 self.phase, self.began_s = Phase.CONNECTING, self.clock.now_s
-                login_s = self.route.pace.login_s
+                limits = self.route.limits(self.clock.now_s)
                 self.actions.append(
-                    words.Connect(connection=self.connection, gateway=self.gateway, login_s=login_s)
+                    words.Connect(connection=self.connection, gateway=self.gateway, limits=limits)
                 )
             case Phase.CLAIMING | Phase.FORWARDING if self.clock.now_s >= self.deadline_s:
                 self.time_out(f"no answer while {self.phase.value}")

@@ -5,6 +5,8 @@ A limit grows after a time-out, and shrinks again after quick logins.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 LOGIN_CAP_S = 60.0
 SETUP_S = 30.0
 """For claim, forwards and the first answer on a usual link: the gateway may have to probe and kill
@@ -24,12 +26,26 @@ FORGET = 0.99
 """Each shorter silence reduces the longest one by this factor: to a half after 70 beats."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The time limits of one attempt to log in."""
+
+    connect_s: float
+    """For name resolution, and again for the TCP connection."""
+    banner_s: float
+    """From the TCP connection to the gateway's SSH banner."""
+    login_s: float
+    """From the TCP connection to the end of the login."""
+
+
 class Pace:
     """The time limits for one gateway, kept from one connection to the next."""
 
     def __init__(self, login_s: float, answer_s: float) -> None:
         self.base_login_s, self.base_answer_s = login_s, answer_s
         self.doublings = 0
+        self.took_s = 0.0
+        """How long the last login took, with name resolution; 0: there was none."""
         self.silence_s = 0.0
         """The longest recent silence of a live connection after a beat."""
 
@@ -37,6 +53,10 @@ class Pace:
     def login_s(self) -> float:
         """The time limit of a login over an open TCP connection."""
         return self.grown(self.base_login_s, LOGIN_CAP_S)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(connect_s=self.base_login_s, banner_s=self.login_s, login_s=self.login_s)
 
     @property
     def setup_s(self) -> float:
@@ -63,6 +83,7 @@ class Pace:
         self.doublings = max(self.doublings - 1, 0)
         while self.login_s < 1.5 * took_s and self.doublings < MOST_DOUBLINGS:
             self.doublings += 1
+        self.took_s = took_s
         self.learn(took_s / LOGIN_TRIPS)
 
     def learn(self, silence_s: float) -> None:

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from client.config import Address
-from client.pace import Pace
+from client.pace import Limits, Pace
 from client.words import Failure
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
+ROUND_CAP_S = 15.0
+"""The longest wait after a round of several gateways."""
 REFUSED_CAP_S = 60.0
 """The longest wait while all gateways refuse connections: a firewall that limits the connections of
 an address also counts those that it refuses.
 """
+BUSY_CAP_S = 60.0
+"""The longest wait after MOST_BUSY busy gateways in a row."""
+MOST_BUSY = 3
 BARRED_S = {
     Failure.UNREACHABLE: 0.0,
     Failure.REFUSED: 0.0,
+    Failure.SILENT: 0.0,
+    Failure.BUSY: 0.0,
     Failure.SLOW: 0.0,
     Failure.DENIED: 300.0,
     Failure.IMPOSTOR: 60.0,
 }
 """How long to avoid a gateway after a failure: sshd penalizes repeated failed logins."""
+REACHED = frozenset({Failure.SLOW, Failure.DENIED, Failure.IMPOSTOR})
+"""Failures of a gateway that is not busy: it goes on with a login."""
 
 
 class Route:
-    """The gateways, tried in rounds: no wait within a round, and a wait after it."""
+    """The gateways, tried in rounds: no wait within a round, and a wait after it.
+
+    Each round begins at home, the first gateway.
+    """
 
     def __init__(
         self,
@@ -38,6 +51,8 @@ class Route:
         self.tried: set[int] = set()
         self.all_refused = True
         """Whether every gateway tried in this round refused the connection."""
+        self.busy = 0
+        """How often in a row a gateway was busy; one that cannot be reached does not count."""
         self.barred_until_s = [float("-inf")] * len(gateways)
 
     @property
@@ -49,52 +64,90 @@ class Route:
         """The time limits for the current gateway."""
         return self.paces[self.at]
 
-    def backoff_s(self, *, refused: bool = False) -> float:
+    def limits(self, now_s: float) -> Limits:
+        """Return the time limits of the next attempt.
+
+        If another gateway is left in this round, go on to it after half the usual time (5 s)
+        without a connection or a banner; after more if a last login took more: the link is slow.
+        """
+        limits = self.pace.limits
+        if not self.free(now_s, but=self.at):
+            return limits
+        slowest_s = max(pace.took_s for pace in self.paces)
+        short_s = min(limits.connect_s, max(limits.connect_s / 2, slowest_s))
+        return replace(limits, connect_s=short_s, banner_s=min(short_s, limits.login_s))
+
+    def free(self, now_s: float, *, but: int | None = None) -> list[int]:
+        """Return the gateways that are neither tried in this round nor barred, in order."""
+        return [
+            index
+            for index in range(len(self.gateways))
+            if index not in self.tried and index != but and self.barred_until_s[index] <= now_s
+        ]
+
+    def backoff_s(self) -> float:
         """Return the next wait, with full jitter: from 0 to a bound that doubles each time.
 
-        `refused`: nothing but refusals. At their bound wait at least half of it: with shorter waits
-        six devices behind one address kept `ufw limit` closed for 19 minutes, instead of six.
+        After nothing but refusals the bound is higher, and at it the wait is at least half of it:
+        with shorter waits six devices behind one address kept `ufw limit` closed for 19 minutes,
+        instead of six.
         """
         bound_s = BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16)
         self.attempt += 1
-        if not refused:
-            return self.uniform(0.0, min(bound_s, BACKOFF_CAP_S))
-        if bound_s < REFUSED_CAP_S:
-            return self.uniform(0.0, bound_s)
-        return self.uniform(REFUSED_CAP_S / 2, REFUSED_CAP_S)
+        if self.tried and self.all_refused:
+            least_s = 0.0 if bound_s < REFUSED_CAP_S else REFUSED_CAP_S / 2
+            return self.uniform(least_s, min(bound_s, REFUSED_CAP_S))
+        cap_s = BACKOFF_CAP_S if len(self.gateways) == 1 else ROUND_CAP_S
+        return self.uniform(0.0, min(bound_s, BUSY_CAP_S if self.busy >= MOST_BUSY else cap_s))
 
     def fail(self, failure: Failure, now_s: float) -> float:
         """Go on to the next gateway; return the seconds to wait before trying it."""
         self.tried.add(self.at)
-        self.all_refused &= failure is Failure.REFUSED
+        self.all_refused &= self.is_refusal(failure)
+        if failure is Failure.BUSY:
+            self.busy += 1
+        elif failure in REACHED:
+            self.busy = 0
         if BARRED_S[failure]:
             self.barred_until_s[self.at] = now_s + BARRED_S[failure] * self.uniform(1.0, 1.1)
-        if self.turn(now_s):
+        left = self.free(now_s)
+        if left:
+            self.at = left[0]
             return 0.0
-        wait_s = self.backoff_s(refused=self.all_refused)
-        self.worked()
-        self.turn(now_s)
+        wait_s = self.backoff_s()
+        self.begin(now_s)
         return max(wait_s, self.barred_until_s[self.at] - now_s)
+
+    def is_refusal(self, failure: Failure) -> bool:
+        """Return whether a firewall of the gateway may be the reason.
+
+        Of several gateways all are silent if the device's own link is dead.
+        """
+        return failure is Failure.REFUSED or (failure is Failure.SILENT and len(self.gateways) == 1)
 
     def is_barred(self, now_s: float) -> bool:
         """Return whether the current gateway must not be tried yet."""
         return self.barred_until_s[self.at] > now_s
 
-    def turn(self, now_s: float) -> bool:
-        """Select the next gateway that is neither tried nor barred, and return True.
-
-        If the gateways that are left are all barred, select the one whose bar ends first, and
-        return False. If none is left, only return False.
+    def begin(self, now_s: float) -> None:
+        """Begin a round at the first gateway that is not barred; if all are, at the one whose bar
+        ends first.
         """
-        count = len(self.gateways)
-        others = [(self.at + step) % count for step in range(1, count + 1)]
-        left = [index for index in others if index not in self.tried]
-        free = [index for index in left if self.barred_until_s[index] <= now_s]
-        if left:
-            self.at = free[0] if free else min(left, key=lambda index: self.barred_until_s[index])
-        return bool(free)
+        self.tried.clear()
+        self.all_refused = True
+        free = self.free(now_s)
+        self.at = (
+            free[0]
+            if free
+            else min(range(len(self.gateways)), key=lambda index: self.barred_until_s[index])
+        )
+
+    def logged_in(self, took_s: float) -> None:
+        """Note that the current gateway accepted a login."""
+        self.busy = 0
+        self.pace.logged_in(took_s)
 
     def worked(self) -> None:
-        """Start a new round: a tunnel is up, or all gateways were tried."""
+        """Note that a tunnel is up."""
         self.tried.clear()
         self.all_refused = True

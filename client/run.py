@@ -43,7 +43,7 @@ class Runner:
 
     async def run(self) -> signal.Signals | None:
         """Run until a signal, and return that signal. Raises ConfigError."""
-        dialer = Dialer(login_options(self.config), self.config.connect_timeout_s)
+        dialer = Dialer(login_options(self.config))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, number)

@@ -19,6 +19,8 @@ class Tunnel:
     pulse: Pulse = field(default_factory=Pulse)
     listening: frozenset[int] = frozenset()
     denied: frozenset[int] = frozenset()
+    claimed: bool = False
+    """Whether this connection ran `claim`."""
     asking: bool = False
     ask_due_s: float = 0.0
     beat_due_s: float = 0.0

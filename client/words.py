@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from client.config import Address
+from client.pace import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +21,13 @@ class Failure(enum.Enum):
     """Why a login failed."""
 
     UNREACHABLE = "unreachable"
-    """Any other reason, also a gateway that accepts the connection and closes it."""
+    """Any other reason."""
     REFUSED = "refused"
-    """The TCP connection was refused, or timed out."""
+    """The TCP connection was refused."""
+    SILENT = "silent"
+    """The TCP connection timed out."""
+    BUSY = "busy"
+    """The gateway accepted the TCP connection, and closed it before its SSH banner."""
     DENIED = "denied"
     """The gateway does not accept this node's key."""
     SLOW = "slow"
@@ -82,6 +87,10 @@ class Answered:
 
     connection: int
     wait_s: int
+    is_sure: bool = True
+    """False: it may be a number that the login printed, as no claim showed yet what a login prints
+    there.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +125,7 @@ class Connect:
 
     connection: int
     gateway: Address
-    login_s: float
-    """The time limit of the login, without name resolution and TCP connect."""
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,11 +46,12 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-async def start(
+async def start(  # noqa: PLR0913 - what differs between two processes
     argv: Sequence[str],
     *,
     log: Path,
     env: Mapping[str, str],
+    stdin: int = DEVNULL,
     stdout: int = DEVNULL,
     dies_by: signal.Signals = signal.SIGTERM,
 ) -> Process:
@@ -61,7 +62,7 @@ async def start(
     with log.open("ab") as stderr:
         return await asyncio.create_subprocess_exec(
             *tied(argv, dies_by),
-            stdin=DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             env=env,

@@ -57,7 +57,7 @@ def add_to(verbs: Verbs) -> None:
         "undrain",
         "take nodes again after a drain",
         "sudo reversi-checker undrain",
-        ending="Devices that moved stay where they are until they connect anew.",
+        ending="Devices that moved stay where they are until they connect again.",
     )
     add_json(ending)
     ending.set_defaults(command=cmd_undrain)
@@ -65,7 +65,7 @@ def add_to(verbs: Verbs) -> None:
 
 def cmd_drain(args: argparse.Namespace, layout: Layout) -> ExitCode:
     refuse_missing(layout)
-    progress = drain_progress(layout, anew=args.again)
+    progress = drain_progress(layout, again=args.again)
     if args.dry_run:
         would(plan_lines(progress.leavers))
         return ExitCode.OK

@@ -143,7 +143,8 @@ def apply(
     """Change the node as `edit` says, inside the block of `during`, and end the tunnels that lose
     their right; whether anything was done. Raises CheckerError.
     """
-    change = with_reason(planned(layout, registry_of(layout).node(args.name), edit), why)
+    registry = registry_of(layout)
+    change = with_reason(planned(layout, registry.node(args.name), edit, registry), why)
     if not change.clauses:
         say(f"{change.before.name}: nothing to change")
         return False

@@ -81,7 +81,7 @@ def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say i
     keys = key_files(replace(wish, name=name), layout, config)
     after = rekeyed(present, keys.public, now=False)
     if is_dry:
-        refuse_conflict(layout, name, after)
+        refuse_conflict(layout, name, after, registry)
         keys.refuse_existing(name)
         return after, keys, list(keys.places)
     if layout.home is not None:

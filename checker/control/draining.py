@@ -25,11 +25,11 @@ def end_drain(layout: Layout) -> DrainProgress:
     return progress_of(layout, {"verb": "undrain"})
 
 
-def drain_progress(layout: Layout, *, anew: bool = False) -> DrainProgress:
-    """How far the drain is; without one, or `anew`: whom it would end. Raises DaemonAbsent,
+def drain_progress(layout: Layout, *, again: bool = False) -> DrainProgress:
+    """How far the drain is; without one, or `again`: whom it would end. Raises DaemonAbsent,
     NotAllowed.
     """
-    return progress_of(layout, {"verb": "draining", "anew": anew})
+    return progress_of(layout, {"verb": "draining", "again": again})
 
 
 def progress_of(layout: Layout, request: dict[str, Any]) -> DrainProgress:

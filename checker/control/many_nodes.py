@@ -98,6 +98,7 @@ def carry_out_all(
             [one.after for one in as_planned],
             gate_command(layout),
             meanwhile=lambda: end_tunnels(layout, aims, report),
+            registry=registry,
         )
     failures += [
         Failure(name=one.before.name, why=str(ChangedMeanwhile(one.before.name)))

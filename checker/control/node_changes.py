@@ -57,13 +57,19 @@ class NodeChange:
         )
 
 
-def planned(layout: Layout, before: Node, edit: Edit) -> NodeChange:
-    """What the edit would do to the node. Raises what the edit and `refuse_conflict` raise."""
+def planned(
+    layout: Layout, before: Node, edit: Edit, registry: Registry | None = None
+) -> NodeChange:
+    """What the edit would do to the node of this registry; None: as it is now. Raises what the edit
+    and `refuse_conflict` raise.
+    """
     after = edit(before)
     aims = tuple(
         Aim(node=before.name, port=forward.port) for forward in revoked(before, after, today())
     )
-    refuse_conflict(layout, before.name, after)
+    if registry is None or registry.broken:
+        registry = read_registry(layout.nodes)  # what is known of broken files is no right
+    refuse_conflict(layout, before.name, after, registry)
     return NodeChange(
         before=before,
         after=after,
@@ -133,11 +139,13 @@ def carry_out(
             after,
             gate_command(layout),
             meanwhile=lambda: end_tunnels(layout, plan.aims, report),
+            registry=registry,
         )
     new_ports = sorted(set(after.ports).difference(before.ports))
     warn(report, [registry.freed[port].sentence for port in new_ports if port in registry.freed])
     renamed = [(before.name, after.name)] if before.name != after.name else []
-    notify(layout, after.name, plan.clauses, report, renamed=renamed)
+    known = registry.with_node(after)
+    notify(layout, after.name, plan.clauses, report, renamed=renamed, known=known)
     warn_of_heirs(layout, registry, report)
 
 

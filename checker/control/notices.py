@@ -33,17 +33,20 @@ def known_registry(layout: Layout, report: Report) -> Registry:
     return registry
 
 
-def notify(
+def notify(  # noqa: PLR0913 - what was changed, who hears it, and what is known
     layout: Layout,
     name: NodeName,
     clauses: Sequence[Clause],
     report: Report,
     *,
     renamed: Sequence[tuple[NodeName, NodeName]] = (),
+    known: Registry | None = None,
 ) -> None:
-    """Inform daemon, event log and HAProxy about a change that is done; a failure is a warning."""
+    """Inform daemon, event log and HAProxy about a change that is done; a failure is a warning.
+    `known`: as for `tell_haproxy`.
+    """
     log_changes(layout, [(name, port, text) for port, text in clauses], report, renamed)
-    about_proxy = tell_haproxy(layout)
+    about_proxy = tell_haproxy(layout, known)
     if about_proxy is not None:
         report(about_proxy)
 
@@ -83,6 +86,8 @@ def warn_of_heirs(layout: Layout, before: Registry, report: Report) -> None:
     """Warn about each file that is valid from now on, since no other node has its name, ports or
     key any longer: it may be a forgotten copy.
     """
+    if not before.broken_files:
+        return
     after = read_registry(layout.nodes)
     heirs = [
         one.path

@@ -46,13 +46,13 @@ def register(
         registry = read_registry(layout.nodes)
         node = node_for(wanted, registry, config, keys.public)
         with keys.handed_over(node) as written:
-            add(layout, node, gate_command(layout))
+            add(layout, node, gate_command(layout), registry=registry)
     advise(wanted, node, registry, config, report)
     changes = [
         (forward.port, f"added: to {forward.target}, expecting {forward.expect}")
         for forward in node.forwards
     ]
-    notify(layout, node.name, changes, report)
+    notify(layout, node.name, changes, report, known=registry)
     return node, written
 
 
@@ -64,7 +64,7 @@ def rehearse(
     """
     registry = read_registry(layout.nodes)
     node = node_for(wanted, registry, config, keys.public)
-    refuse_conflict(layout, node.name, node)
+    refuse_conflict(layout, node.name, node, registry)
     keys.refuse_existing(node.name)
     advise(wanted, node, registry, config, report)
     return node, list(keys.places)
@@ -98,7 +98,7 @@ def node_for(wanted: Wanted, registry: Registry, config: Config, public_key: str
         tags=wanted.tags,
         note=wanted.note,
     )
-    trouble = conflict(node, list(registry.nodes.values()))
+    trouble = conflict(node, registry.rivals(node, NodeName("")))
     if trouble is not None:
         raise trouble
     return node

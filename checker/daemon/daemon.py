@@ -84,7 +84,8 @@ class Daemon:
         """What is done again and again, and the seconds in between."""
         signs = self.gateway.watcher.signs
         return (
-            (self.ledger.flush, FLUSH_EVERY_S),
+            (self.ledger.flush_changes, FLUSH_EVERY_S),
+            (self.ledger.flush_ages, self.config.policy.probe_every_s / 2),
             (self.ledger.check_store, STORE_EVERY_S),
             (self.registry_watch.update, REGISTRY_EVERY_S),
             (self.registry_watch.copy, REGISTRY_EVERY_S),

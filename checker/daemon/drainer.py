@@ -248,10 +248,10 @@ class Drainer:
             found = await connections(self.ledger)
         return [one for one in found if is_older(one.session, drain, self.boot, TICKS_PER_S)]
 
-    async def progress(self, *, anew: bool = False) -> DrainProgress:
-        """Return how far the drain is; without one, or `anew`: whom it would end."""
+    async def progress(self, *, again: bool = False) -> DrainProgress:
+        """Return how far the drain is; without one, or `again`: whom it would end."""
         found = await connections(self.ledger)
-        leaving = found if anew or self.drain is None else await self.leaving(found)
+        leaving = found if again or self.drain is None else await self.leaving(found)
         beating = await asyncio.to_thread(beats.all_beats, self.spool)
         open_now = await asyncio.to_thread(open_through, ports(self.ledger))
         return DrainProgress(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable
 
 from checker.model import Forward, NodeName, Port
@@ -17,6 +18,7 @@ class Schedule:
         self.every_s = every_s
         self.due: list[tuple[float, Port]] = []
         self.forwards: dict[Port, Forward] = {}
+        self.ports: defaultdict[NodeName, list[Port]] = defaultdict(list)
         self.at: dict[Port, float] = {}
         self.running: set[Port] = set()
         self.off_place: set[Port] = set()
@@ -37,6 +39,9 @@ class Schedule:
             if port not in self.at:
                 self.put(port, now + spread_s * phase(forward))
         self.forwards = wanted
+        self.ports.clear()
+        for port, forward in wanted.items():
+            self.ports[forward.node].append(port)
 
     def put(self, port: Port, at: float) -> None:
         """Probe this port at that time instead of the one that it had."""
@@ -45,8 +50,8 @@ class Schedule:
 
     def soon(self, node: NodeName, at: float) -> None:
         """Probe the node's forwards at that time at the latest."""
-        for port, forward in self.forwards.items():
-            if forward.node == node and self.at.get(port, at) >= at:
+        for port in self.ports.get(node, ()):
+            if self.at.get(port, at) >= at:
                 self.put(port, at)
 
     def at_once(self, ports: Iterable[Port], now: float) -> None:

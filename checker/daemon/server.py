@@ -133,7 +133,7 @@ class Server:
         reply = await self.requests.answer(asked, session)
         if reply.becomes:  # a hold: what the last sweep saw was before it
             await self.verdicts.write(NodeName(asked.node))
-            await self.gateway.ledger.flush()  # whose connection it is must outlive us
+            await self.gateway.ledger.flush_changes()  # whose connection it is must outlive us
             self.sweeper.probe_soon([NodeName(asked.node)])
         return reply
 
@@ -210,8 +210,8 @@ class Server:
                 await self.drainer.end(operator)
         except CheckerError as error:
             return {"error": str(error)}
-        anew = bool(request.get("anew", False))
-        return {"progress": progress_json(await self.drainer.progress(anew=anew))}
+        again = bool(request.get("again", False))
+        return {"progress": progress_json(await self.drainer.progress(again=again))}
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what an operator asked for. Raises ValueError, KeyError, TypeError for a malformed

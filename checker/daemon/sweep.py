@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, Forward, NodeName
+from checker.model import CheckerError, Forward, NodeName, Port, Status
 from checker.registry.nodes import Registry
 from checker.tunnels.due import next_probe_s
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.judge import Kill
+from checker.tunnels.observe import NOT_THERE
 
+LIST_FRESH_S = 2.0
+"""The list of listeners may be as old as this where nobody listened before; what listens since is
+probed at once when it is read.
+"""
+AT_A_TIME = 100
+"""Forwards that are judged by the list before other work has its turn."""
 SOON_S = 0.3
 """After a node connected, or lost its connection, until it is probed."""
 
@@ -29,16 +36,21 @@ class Sweeper:
         self.wake = asyncio.Event()
         self.paces: dict[NodeName, float] = {}
         gateway.ledger.sightings.on_news = self.use_unregistered
+        gateway.watcher.holders.table.on_new = self.probe_new
 
     async def run(self) -> None:
         """Probe until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 now = time.monotonic()
+                down = []
                 for forward in self.schedule.ripe(now):
-                    group.create_task(
-                        self.probe(forward), name=f"probe {forward.node} {forward.port}"
-                    )
+                    if self.gateway.ledger.tunnel(forward).status is Status.DOWN:
+                        down.append(forward)
+                    else:
+                        self.begin(group, forward)
+                if down:
+                    group.create_task(self.look(group, down), name="look for listeners")
                 next_at = self.schedule.next_at(now)
                 self.wake.clear()
                 try:
@@ -46,6 +58,30 @@ class Sweeper:
                         await self.wake.wait()
                 except TimeoutError:
                     continue
+
+    def begin(self, group: asyncio.TaskGroup, forward: Forward) -> None:
+        """Begin to probe."""
+        group.create_task(self.probe(forward), name=f"probe {forward.node} {forward.port}")
+
+    async def look(self, group: asyncio.TaskGroup, down: Sequence[Forward]) -> None:
+        """Judge those on whose ports still nobody listens by one list, without a connection, and
+        begin to probe the others.
+        """
+        since = time.monotonic() - LIST_FRESH_S
+        try:
+            await self.gateway.watcher.holders.table.all(newer_than=since)
+        except OSError as error:
+            self.gateway.ledger.complain(f"cannot list what listens: {error}")
+        for number, forward in enumerate(down, start=1):
+            judgement = self.gateway.still_down(forward, newer_than=since)
+            if judgement is None:
+                self.begin(group, forward)
+            else:
+                self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
+                await self.verdicts.write(forward.node)
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        self.wake.set()
 
     async def probe(self, forward: Forward) -> None:
         """Probe and judge one forward."""
@@ -66,6 +102,14 @@ class Sweeper:
             self.probe_soon([forward.node])  # its other forwards, and perhaps it is back
         self.wake.set()
         await self.verdicts.write(forward.node)
+
+    def probe_new(self, ports: frozenset[Port]) -> None:
+        """Probe at once the forwards that were not there, and have a listener by now."""
+        found = [self.schedule.forwards[port] for port in ports & self.schedule.forwards.keys()]
+        gone = [one.port for one in found if self.gateway.ledger.tunnel(one).status in NOT_THERE]
+        if gone:
+            self.schedule.at_once(gone, time.monotonic())
+            self.wake.set()
 
     def probe_soon(self, nodes: Iterable[NodeName]) -> None:
         """Probe these nodes' forwards next."""

@@ -125,7 +125,8 @@ def published_forwards(registry: Registry) -> tuple[Forward, ...]:
 
 def published_ports(registry: Registry) -> tuple[Port, ...]:
     """Return the public ports that HAProxy should serve."""
-    return tuple(sorted(by_port(published_forwards(registry))))
+    enabled = (node for node in registry.published if node.enabled)
+    return tuple(sorted(by_port([forward for node in enabled for forward in node.forwards])))
 
 
 def binds_of(registry: Registry, proxy: Proxy) -> dict[Port, tuple[str, ...]]:
@@ -225,14 +226,15 @@ def change(layout: Layout, proxy: Proxy, node: Node) -> str:
     return said
 
 
-def tell_haproxy(layout: Layout) -> Note | None:
-    """Bring HAProxy in line after a change to nodes; return a note for the admin.
+def tell_haproxy(layout: Layout, known: Registry | None = None) -> Note | None:
+    """Bring HAProxy in line after a change to nodes; return a note for the admin. `known`: the
+    registry as read for the change, with what is published after it.
 
     Never raises: the change itself is kept whatever HAProxy says.
     """
     try:
         if is_empty(present_file(proxy_file(layout))) and not published_ports(
-            read_registry(layout.nodes)
+            known or read_registry(layout.nodes)
         ):
             return None  # most gateways: not worth a question to sshd
         proxy = proxy_of(layout, load_config(layout.config))

@@ -23,7 +23,7 @@ CONFIG, SSH, STATE = (
 HOST_KEY = re.compile(r"[A-Za-z0-9_.-]{0,80}_key(-cert)?(\.pub)?")
 STATE_FILES = ("state.db", "last-good.json")
 OF_THIS_MACHINE = frozenset(
-    {".installed.json", "nodes/.lock", "keys", "keys.list", ".keys-unfinished"}
+    {".installed.json", "nodes/.lock", "nodes/.index", "keys", "keys.list", ".keys-unfinished"}
 )
 """Below the settings' directory: never in an archive. The first lists what `init` made here; the
 keys by fingerprint are in the archive's key file, which every release and every sshd can read.

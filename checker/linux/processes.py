@@ -100,6 +100,14 @@ def sockets_of(pid: int) -> frozenset[int] | None:
     return frozenset(inodes)
 
 
+def sockets_held_by(process: ProcessId) -> frozenset[int]:
+    """Return the inodes of the sockets that this very process has open; none if we may not look, or
+    it is gone.
+    """
+    found = sockets_of(process.pid)
+    return found if found and is_alive(process) else frozenset()
+
+
 def processes_of(uid: int) -> tuple[ProcessId, ...]:
     """Return all processes of the user."""
     processes = map(read_process, psutil.pids())

@@ -7,6 +7,7 @@ tunnels; this takes 2.4. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import socket
@@ -25,6 +26,12 @@ NLM_F_REQUEST_DUMP = 0x301
 TCP_ESTABLISHED_STATE = 1 << 1
 TCP_LISTEN_STATE = 1 << 10
 INET_DIAG_INFO = 2
+INET_DIAG_REQ_BYTECODE = 1
+AT_LEAST, AT_MOST = 2, 3
+"""INET_DIAG_BC_S_GE and INET_DIAG_BC_S_LE compare the local port with the next operation's number.
+"""
+OPERATION = struct.Struct("=BBH")
+"""inet_diag_bc_op: code, and how far to go on from here if it holds, or does not."""
 HEADER = struct.Struct("=IHHII")
 REQUEST = struct.Struct("=BBBBI48x")
 """inet_diag_req_v2: family, protocol, extensions, padding, states. A dump does not use the socket
@@ -51,12 +58,13 @@ class ProcFormatError(CheckerError):
     """A table under /proc is not as proc(5) describes it."""
 
 
-def listening(family: int) -> Iterator[Listener]:
-    """Yield the listening TCP sockets of one address family in this network namespace. Raises
-    OSError if the kernel refuses.
+def listening(family: int, port: Port | None = None) -> Iterator[Listener]:
+    """Yield the listening TCP sockets of one address family in this network namespace; with `port`,
+    only those on it. Raises OSError if the kernel refuses.
     """
-    for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0):
-        yield listener_in(family, answer, at)
+    wanted = b"" if port is None else only(port)
+    for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0, wanted):
+        yield listener_in(family, answer[at : at + MESSAGE_BYTES])
 
 
 def flows() -> dict[str, Flow]:
@@ -85,14 +93,29 @@ def connected() -> dict[int, tuple[Port, str]]:
     return found
 
 
-def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int, int]]:
+def only(port: Port) -> bytes:
+    """Return the attribute that has the kernel leave out sockets on other local ports."""
+    size = OPERATION.size
+    refuse = 4 * size + 4  # beyond the end
+    program = (
+        OPERATION.pack(AT_LEAST, 2 * size, refuse)
+        + OPERATION.pack(0, 0, port)
+        + OPERATION.pack(AT_MOST, 2 * size, refuse - 2 * size)
+        + OPERATION.pack(0, 0, port)
+    )
+    return struct.pack("=HH", 4 + len(program), INET_DIAG_REQ_BYTECODE) + program
+
+
+def dump(
+    family: int, states: int, extensions: int, attributes: bytes = b""
+) -> Iterator[tuple[bytes, int, int]]:
     """Yield an answer of the kernel for each socket, and where in it the inet_diag_msg begins and
     its attributes end. Raises OSError.
     """
     with socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
     ) as kernel:
-        request = REQUEST.pack(family, socket.IPPROTO_TCP, extensions, 0, states)
+        request = REQUEST.pack(family, socket.IPPROTO_TCP, extensions, 0, states) + attributes
         kernel.send(
             HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
             + request
@@ -111,9 +134,10 @@ def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int
                 at += (length + 3) & ~3
 
 
-def listener_in(family: int, answer: bytes, at: int) -> Listener:
-    """Parse one inet_diag_msg."""
-    port, address, uid, inode = MESSAGE.unpack_from(answer, at)
+@functools.lru_cache(maxsize=1 << 15)
+def listener_in(family: int, message: bytes) -> Listener:
+    """Parse one inet_diag_msg; most are as they were at the last reading."""
+    port, address, uid, inode = MESSAGE.unpack_from(message)
     text = socket.inet_ntop(family, address[: 4 if family == socket.AF_INET else 16])
     return Listener(address=text, port=Port(int.from_bytes(port, "big")), uid=uid, inode=inode)
 
@@ -230,3 +254,15 @@ def read_listeners() -> dict[Port, tuple[Listener, ...]]:
     for listener in found:
         by_port[listener.port] = (*by_port.get(listener.port, ()), listener)
     return by_port
+
+
+def read_listeners_on(port: Port) -> tuple[Listener, ...]:
+    """Return the TCP listeners on this port; the kernel leaves out all others."""
+    try:
+        return tuple(
+            listener
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for listener in listening(family, port)
+        )
+    except OSError:
+        return read_listeners().get(port, ())

@@ -283,7 +283,9 @@ def register(
     for one in desk.enrolments_after.values():
         write_enrolment(layout, one)
     try:
-        failed = change_all(layout, [node for _, node in desk.taken], command)
+        failed = change_all(
+            layout, [node for _, node in desk.taken], command, registry=desk.registry
+        )
     except BaseException:
         lost_nodes = [pair for pair in desk.taken if not node_path(layout, pair[1].name).exists()]
         give_back(layout, desk, {one.fingerprint for one, _ in lost_nodes})

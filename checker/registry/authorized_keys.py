@@ -18,14 +18,21 @@ from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
 from checker.model import ENROLS, MOST_PORTS, Node, NodeName, Port, SharedKey
 from checker.registry.enrolments import read_enrolments
-from checker.registry.freed_ports import freed_after, freed_path, freed_toml, owners_of_vanished
+from checker.registry.freed_ports import (
+    freed_after,
+    freed_path,
+    freed_toml,
+    owners_of,
+    vanished_lines,
+)
+from checker.registry.index import forget, update_index
 from checker.registry.kept_rights import shared_ports_of
 from checker.registry.key_files import Stand
 from checker.registry.key_lines import GateCommand, enrolment_line, merge, shared_lines
 from checker.registry.key_places import Places, move, read_places, write_places
 from checker.registry.lock import is_ours, locked, undisturbed
 from checker.registry.node_file import ports_named
-from checker.registry.nodes import Registry
+from checker.registry.nodes import Exchange, Registry
 from checker.registry.reading import node_path, read_registry
 
 log = logging.getLogger(__name__)
@@ -152,17 +159,32 @@ def write_keys(
     *,
     without: Collection[str] = (),
     also: Sequence[Node] = (),
+    registry: Registry | None = None,
 ) -> None:
-    """Make the keys that sshd accepts match the registry. Raises ConfigError."""
-    registry = read_registry(layout.nodes)
+    """Make the keys that sshd accepts match the registry, under `locked`. `registry`: as read under
+    the same lock. Raises ConfigError.
+    """
+    registry = registry or read_registry(layout.nodes)
     there = read_places(layout.authorized_keys)
+    exchange = Exchange(registry=registry, without=without, also=also)
     wanted = keys_after(layout, there.present, registry, command, without=without, also=also)
+    forget(layout.nodes, registry.nodes, exchange.names)
     write_places(there, wanted)
-    before = owners_of_vanished(there.present, wanted)
-    gone = [node for name, node in registry.nodes.items() if name in without]
+    vanished = vanished_lines(there.present, wanted)
+    note_vanished(layout, exchange, vanished)
+    update_index(layout.nodes, registry.nodes, exchange.names | registry.broken)
+
+
+def note_vanished(layout: Layout, exchange: Exchange, vanished: bytes) -> None:
+    """Record the ports of key lines that vanished, and of nodes that went, as far as nobody has
+    them after the change.
+    """
+    registry = exchange.registry
+    before = owners_of(vanished)
+    gone = [registry.nodes[NodeName(one)] for one in exchange.without if one in registry.nodes]
     before |= {port: node.name for node in gone for port in node.ports}
-    before |= ports_in_files(layout, registry.broken.intersection(without))
-    note_freed(layout, registry, before, without=without, also=also)
+    before |= ports_in_files(layout, registry.broken.intersection(exchange.without))
+    note_freed(layout, exchange, before)
 
 
 def move_keys(layout: Layout, command: GateCommand, stand: Stand, why: str = "") -> None:
@@ -179,19 +201,12 @@ def ports_in_files(layout: Layout, broken: Iterable[NodeName]) -> dict[Port, Nod
     return {port: name for name in broken for port in ports_named(node_path(layout, name))}
 
 
-def note_freed(
-    layout: Layout,
-    registry: Registry,
-    before: Mapping[Port, NodeName],
-    *,
-    without: Collection[str],
-    also: Sequence[Node],
-) -> None:
+def note_freed(layout: Layout, exchange: Exchange, before: Mapping[Port, NodeName]) -> None:
     """Record which of these ports belong to nobody after a change. If that fails, log it, and go on
     with the change.
     """
-    in_use = {port for node in nodes_after(registry, without, also) for port in node.ports}
-    in_use |= ports_in_files(layout, registry.broken.difference(without)).keys()
+    registry = exchange.registry
+    in_use = {*exchange.after.ports(), *ports_in_files(layout, exchange.broken)}
     freed = freed_after(registry.freed, before, in_use, time.time())
     if registry.freed_trouble or freed == registry.freed:
         return

@@ -15,12 +15,13 @@ from checker.config.settings import load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.model import InvalidValue, Node, NodeName, Port
 from checker.registry.authorized_keys import write_keys
+from checker.registry.changed_keys import write_changed_keys
 from checker.registry.edits import with_rights_since, without_old_key, without_old_port
 from checker.registry.enrolments import refuse_enrolling_key
 from checker.registry.host_key_value import why_not_shared
 from checker.registry.key_lines import GateCommand
 from checker.registry.node_file import node_toml
-from checker.registry.nodes import NameTaken, SharedKeyTaken, UnknownNode, conflict
+from checker.registry.nodes import NameTaken, Registry, SharedKeyTaken, UnknownNode, conflict
 from checker.registry.pin_files import pins_path
 from checker.registry.publications import unbindable
 from checker.registry.reading import node_path, read_registry
@@ -35,13 +36,15 @@ def kept_key_path(layout: Layout, name: NodeName) -> Path:
     return layout.nodes / f"{name}.key"
 
 
-def add(layout: Layout, node: Node, command: GateCommand) -> None:
-    """Register a node, under `locked`; all of it or nothing. Raises NameTaken, PortTaken,
-    PortTwice, KeyTaken, ConfigError.
+def add(
+    layout: Layout, node: Node, command: GateCommand, *, registry: Registry | None = None
+) -> None:
+    """Register a node, under `locked`; all of it or nothing. `registry`: as read under the same
+    lock. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError.
     """
     if os.path.lexists(node_path(layout, node.name)):
         raise NameTaken(node.name)
-    change(layout, node.name, node, command)
+    change(layout, node.name, node, command, registry=registry)
 
 
 def remove(
@@ -59,26 +62,27 @@ def remove(
     change(layout, name, None, command, meanwhile=meanwhile)
 
 
-def change(
+def change(  # noqa: PLR0913 - what is changed, what happens meanwhile, and what is known
     layout: Layout,
     name: NodeName,
     after: Node | None,
     command: GateCommand,
     *,
     meanwhile: Callable[[], None] = lambda: None,
+    registry: Registry | None = None,
 ) -> None:
     """Replace the node of that name with `after`, under `locked`; all of it or nothing.
+    `registry`: as read under the same lock.
 
     Write the key file first. Then call `meanwhile`, which ends connections that are no longer
     allowed: now they cannot come back. Then write the node's own file. Raises NameTaken, PortTaken,
     PortTwice, KeyTaken, ConfigError, and what `meanwhile` raises.
     """
+    registry = registry or read_registry(layout.nodes)
     if after is not None:
-        refuse_conflict(layout, name, after)
-        after = with_rights_since(
-            read_registry(layout.nodes).nodes.get(name), after, int(time.time())
-        )
-    write_keys(layout, command, without={name}, also=(after,) if after else ())
+        refuse_conflict(layout, name, after, registry)
+        after = with_rights_since(registry.nodes.get(name), after, int(time.time()))
+    write_changed_keys(layout, command, registry, without={name}, also=(after,) if after else ())
     try:
         meanwhile()
         write_node(layout, name, after)
@@ -98,13 +102,13 @@ def use_new_key(
     registry.refuse_broken(name)
     before = registry.node(name)
     after = without_old_key(before) if port is None else without_old_port(before, port)
-    change(layout, name, after, command)
+    change(layout, name, after, command, registry=registry)
     return after
 
 
-def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
-    """Check that `after` may take that node's place. Raises what `conflict` and `unbindable` find,
-    NameTaken, SharedKeyTaken, KeyEnrols, FileBroken, InvalidValue.
+def refuse_conflict(layout: Layout, name: NodeName, after: Node, registry: Registry) -> None:
+    """Check that `after` may take that node's place in the registry. Raises what `conflict` and
+    `unbindable` find, NameTaken, SharedKeyTaken, KeyEnrols, FileBroken, InvalidValue.
     """
     if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
@@ -113,9 +117,8 @@ def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
     refuse_enrolling_key(layout, after.public_keys)
     if why := why_not_shared(after):
         raise InvalidValue(why)
-    registry = read_registry(layout.nodes)
     registry.refuse_broken(name)
-    others = [node for node in registry.nodes.values() if node.name != name]
+    others = registry.rivals(after, name)
     trouble = conflict(after, others) or unbindable(after, others)
     if trouble is not None:
         raise trouble

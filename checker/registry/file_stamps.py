@@ -14,6 +14,8 @@ coarse.
 """
 TO_ALL = 0o005
 """Mode bits of a folder that everyone may list and enter."""
+NONE = b"0 0 0"
+"""The sign of a file that is gone by now, or a link to nowhere."""
 Signs = list[list[Any]]
 """For each file of the registry: its name, inode, ctime in nanoseconds, and size."""
 
@@ -32,26 +34,37 @@ def signs(folder: Path) -> tuple[Signs, bool]:
     """Return what changes when any file of the registry does, and whether everyone may read all of
     them. Raises OSError.
     """
-    found: Signs = []
+    found, public = marks(folder)
+    return [[name, *map(int, mark.split(b" "))] for name, mark in found.items()], public
+
+
+def marks(folder: Path) -> tuple[dict[str, bytes], bool]:
+    """Return the same as `signs`: by name, each sign as one text. Raises OSError."""
+    found: dict[str, bytes] = {}
     public = all(place.stat().st_mode & TO_ALL == TO_ALL for place in (folder, folder.parent))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith((".toml", SUFFIX)) and not entry.name.startswith("."):
-                stat = stat_of(entry.path)
-                found.append(
-                    [entry.name, stat.st_ino, stat.st_ctime_ns, stat.st_size]
-                    if stat
-                    else [entry.name, 0, 0, 0]
-                )
-                public &= stat is not None and bool(stat.st_mode & 0o004)
-    found.sort()
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in sorted(os.listdir(handle)):  # noqa: PTH208 - as fast as possible
+            if name.endswith((".toml", SUFFIX)) and name[0] != ".":
+                stat = stat_of(name, handle)
+                if stat is None:
+                    found[name] = NONE
+                    public = False
+                    continue
+                found[name] = b"%d %d %d" % (stat.st_ino, stat.st_ctime_ns, stat.st_size)
+                public &= stat.st_mode & 0o004 != 0
+    finally:
+        os.close(handle)
     return found, public
 
 
-def stat_of(path: str) -> os.stat_result | None:
-    """Return None for a file that is gone by now, or a link to nowhere."""
+def stat_of(path: str, folder: int | None = None) -> os.stat_result | None:
+    """Return None for a file that is gone by now, or a link to nowhere. `folder`: the descriptor of
+    the directory that the path begins in.
+    """
     try:
-        return os.stat(path)  # noqa: PTH116 - a path as text: this is done for each of thousands of files
+        # as text, and from an open directory: this is done for each of thousands of files
+        return os.stat(path, dir_fd=folder)
     except OSError:
         return None
 

@@ -78,11 +78,16 @@ def freed_toml(freed: Iterable[FreedPort]) -> bytes:
     return (HEADING + "".join(lines)).encode()
 
 
-def owners_of_vanished(present: bytes, wanted: bytes) -> dict[Port, NodeName]:
-    """Return the ports of key lines that disappear, and the owner of each."""
+def vanished_lines(present: bytes, wanted: bytes) -> bytes:
+    """Return the lines of a key file that disappear."""
     kept = set(wanted.split(b"\n"))
-    vanished = key_lines(b"\n".join(line for line in present.split(b"\n") if line not in kept))
-    return {port: name for name, lines in vanished.items() for line in lines for port in line.ports}
+    return b"\n".join(line for line in present.split(b"\n") if line not in kept)
+
+
+def owners_of(lines: bytes) -> dict[Port, NodeName]:
+    """Return the ports of key lines, and the owner of each."""
+    found = key_lines(lines)
+    return {port: name for name, lines in found.items() for line in lines for port in line.ports}
 
 
 def freed_after(

@@ -15,8 +15,10 @@ from pathlib import Path
 from checker.config.files import present_file, sync_folder, write_atomically
 from checker.config.layout import Layout, keys_beside, list_beside
 from checker.config.toml_file import ConfigError
+from checker.registry.changed_lines import LineChange, changed_key_files, journal_of
 from checker.registry.key_files import (
     HASH,
+    MOST_CHANGES,
     KeyList,
     Stand,
     changed_files,
@@ -26,6 +28,7 @@ from checker.registry.key_files import (
     ours_in,
     owners_in,
     parse_list,
+    same_lines,
 )
 from checker.registry.key_folder import differences, put_files, reconcile, remove_folder
 
@@ -65,14 +68,27 @@ class Places:
         is_ended = not file or file.endswith(b"\n")
         return file + (b"" if is_ended else b"\n") + lines_of_others(self.listed.lines, file)
 
+    @property
+    def is_spread(self) -> bool:
+        """Whether more than one place must be looked at to know what is there: our lines are in
+        both places, or a change was interrupted.
+        """
+        return self.is_by_fingerprint and (self.is_unfinished or self.is_in_file)
+
+    @property
+    def lines(self) -> bytes:
+        """The content of the one place of our lines, unless they are spread."""
+        return self.listed.lines if self.is_by_fingerprint else self.file
+
     def file_for(self, wanted: bytes) -> bytes:
         """Return what `authorized_keys` must say for these lines."""
         return wanted if self.is_in_file else others_in(wanted)
 
     def lag(self, wanted: bytes) -> bool:
         """Return whether anything must be written so that sshd accepts exactly these lines."""
-        return self.file != self.file_for(wanted) or (
-            self.is_by_fingerprint and (self.is_unfinished or self.listed.lines != ours_in(wanted))
+        return not same_lines(self.file, self.file_for(wanted)) or (
+            self.is_by_fingerprint
+            and (self.is_unfinished or not same_lines(self.listed.lines, ours_in(wanted)))
         )
 
 
@@ -112,6 +128,40 @@ def write_places(there: Places, wanted: bytes) -> None:
         finish(there.key_file)
 
 
+def write_part(there: Places, change: LineChange) -> None:
+    """Change the lines of some owners where they are; not if they are spread. Raises
+    ConfigError.
+    """
+    if not there.is_by_fingerprint:
+        write_file(there, change.wanted)
+        return
+    if change.differing:
+        begin(there.key_file)
+        put_files(keys_beside(there.key_file), changed_key_files(change))
+        append_list(there, change)
+        finish(there.key_file)
+
+
+def append_list(there: Places, change: LineChange) -> None:
+    """Append the change to the list, or write that anew if it has too many of them. Raises
+    ConfigError.
+    """
+    path = list_beside(there.key_file)
+    added = journal_of(change)
+    if not added or there.listed.changes + len(added) > MOST_CHANGES or there.listed.is_torn:
+        write_list(there, replace(there.listed, lines=change.wanted))
+        return
+    try:
+        with path.open("ab") as file:
+            file.write(b"".join(added))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigError(
+            path, f"cannot be written ({error.strerror}); check free space and permissions there"
+        ) from error
+
+
 def write_changes(key_file: Path, before: bytes, after: bytes) -> None:
     """Change the files of the keys whose lines differ. Raises ConfigError."""
     if changes := changed_files(before, after):  # not where only lines that are cut off differ
@@ -138,7 +188,7 @@ def write_file(there: Places, wanted: bytes) -> None:
 def write_list(there: Places, listed: KeyList) -> None:
     """Raises ConfigError."""
     path = list_beside(there.key_file)
-    if listed != there.listed or not path.exists():
+    if listed != there.listed or there.listed.is_torn or not path.exists():
         write_atomically(path, listed.render(), mode=0o644)
 
 

@@ -13,7 +13,6 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from checker.config.layout import Layout
 from checker.model import (
@@ -30,10 +29,12 @@ from checker.model import (
 )
 from checker.registry.beating_every import is_well
 from checker.registry.file_stamps import Signs, is_settled, signs
+from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.kept_rights import described
+from checker.registry.node_rows import node_from_row, node_list
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, read_registry
-from checker.registry.snapshot import copy_path, node_from_row, node_list, share, write_copy
+from checker.registry.snapshot import copy_path, share, write_copy
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -74,25 +75,28 @@ def with_known(
 
     `hides_keys`: this account may not read the key file, which says them, so believe the record.
     """
-    nodes = dict(registry.nodes)
-    owned = {port: node.name for node in nodes.values() for port in node.ports}
+    indexed = registry.indexed
+    nodes = dict(indexed.entries)
+    owned = {right: name for right, name in indexed.owners().items() if isinstance(right, int)}
     for name in registry.broken.intersection(known):
         node = known[name].node
         if hides_keys:
             nodes[name] = node
         elif name in nodes:
-            nodes[name] = described(nodes[name], node)
+            nodes[name] = described(registry.nodes[name], node)
         else:
             nodes[name] = without_key_line(node, owned)
+    ordered = sorted(nodes.items(), key=lambda pair: f"{pair[0]}.toml")
+    after = IndexedNodes(dict(ordered), indexed.basis)
     files = tuple(
         replace(one, rights_of=known[one.name].changed_at)
-        if one.name in known and keeps(nodes.get(one.name))
+        if one.name in known and keeps(after.get(one.name))
         else one
         for one in registry.broken_files
     )
     return replace(
         registry,
-        nodes=MappingProxyType(dict(sorted(nodes.items(), key=lambda pair: f"{pair[0]}.toml"))),
+        nodes=after,
         broken_files=files,
         problems=tuple(one.sentence for one in files),
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from checker.config.files import make_readable_folder
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
+from checker.registry.generation import bump, lock_path
 from checker.registry.kept_rights import key_lines
 from checker.registry.key_places import read_places
 
@@ -51,7 +52,7 @@ def undisturbed(layout: Layout) -> Iterator[None]:
     changed it yet.
     """
     try:
-        handle = os.open(layout.nodes / ".lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(lock_path(layout.nodes), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         yield
         return
@@ -86,7 +87,7 @@ def locked(layout: Layout) -> Iterator[None]:
     """Hold the lock that allows changes, during the block. Raises ConfigError, also if the nodes'
     files are gone.
     """
-    path = layout.nodes / ".lock"
+    path = lock_path(layout.nodes)
     refuse_vanished(layout)
     try:
         make_readable_folder(layout.nodes)
@@ -100,4 +101,5 @@ def locked(layout: Layout) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        bump(handle)
         os.close(handle)

@@ -18,6 +18,7 @@ from checker.model import (
     PortRanges,
 )
 from checker.nearest import did_you_mean
+from checker.registry.indexed_nodes import PUBLISHES, UNKNOWN, Basis, IndexedNodes
 from checker.registry.kept_rights import BrokenFile
 
 FreedPorts = Mapping[Port, FreedPort]
@@ -114,7 +115,7 @@ class PortsUsedUp(CheckerError):
 class Registry:
     """All nodes as read, and a sentence for each file that could not be used."""
 
-    nodes: MappingProxyType[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
+    nodes: Mapping[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[str, ...] = ()
     broken_ports: frozenset[Port] = frozenset()
     """Ports that broken files seem to name; no other node gets them."""
@@ -134,7 +135,7 @@ class Registry:
         """A sentence about keys of nodes' files that this version does not know, and about wrong
         values of keys that give no rights; empty if there are none.
         """
-        having = [node for node in self.nodes.values() if node.unknown_keys]
+        having = self.flagged(UNKNOWN)
         if not having:
             return ""
         first = having[0]
@@ -151,11 +152,42 @@ class Registry:
 
     def with_node(self, node: Node) -> Registry:
         """Return the registry with this node in place of the one of that name."""
-        return replace(self, nodes=MappingProxyType({**self.nodes, node.name: node}))
+        return replace(self, nodes=self.indexed.with_others({node.name: node}))
+
+    @property
+    def indexed(self) -> IndexedNodes:
+        """The nodes, with an index of their keys and ports."""
+        return (
+            self.nodes
+            if isinstance(self.nodes, IndexedNodes)
+            else IndexedNodes(dict(self.nodes), Basis())
+        )
+
+    def flagged(self, flag: bytes) -> list[Node]:
+        """Return the nodes that have one of the flags of `indexed_nodes`."""
+        return self.indexed.flagged(flag)
+
+    @property
+    def published(self) -> list[Node]:
+        """The nodes of which HAProxy publishes anything."""
+        return self.flagged(PUBLISHES)
 
     def owner(self, port: int) -> Node | None:
         """Return the node that may listen on the port."""
-        return next((node for node in self.nodes.values() if port in node.ports), None)
+        name = self.indexed.owners().get(Port(port))
+        return None if name is None else self.nodes[name]
+
+    def rivals(self, node: Node, name: NodeName) -> list[Node]:
+        """Return the nodes besides `name` with which this node could be in conflict: they have its
+        name, or one of its keys or ports, or are published.
+        """
+        found = {node.name, *self.indexed.having((*node.public_keys, *node.ports))}
+        found |= {one.name for one in self.published}
+        return [
+            self.nodes[one]
+            for one in sorted(found - {name}, key=lambda one: f"{one}.toml")
+            if one in self.nodes
+        ]
 
     def broken_file(self, name: str) -> BrokenFile | None:
         """Return what is wrong with the file of that name; None if nothing is."""
@@ -184,6 +216,32 @@ class Registry:
     def calling_itself(self, word: str) -> Node | None:
         """Return the first node that has another name, and whose device calls itself `word`."""
         return next((node for node in self.nodes.values() if node.calls_itself == word), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A change of a registry: some nodes take the places of others."""
+
+    registry: Registry
+    without: Collection[str] = ()
+    """Names of nodes that go; `+ID` names an enrolment that ends."""
+    also: Sequence[Node] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The nodes that go or come."""
+        return frozenset((*self.without, *(node.name for node in self.also)))
+
+    @property
+    def broken(self) -> frozenset[NodeName]:
+        """The broken nodes that stay."""
+        return self.registry.broken.difference(self.without)
+
+    @property
+    def after(self) -> IndexedNodes:
+        """The nodes afterwards."""
+        gone: dict[NodeName, Node | None] = dict.fromkeys(map(NodeName, self.without))
+        return self.registry.indexed.with_others(gone | {node.name: node for node in self.also})
 
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
@@ -250,10 +308,12 @@ def with_ports(
 
 def free_ports(registry: Registry, asked: Collection[Port | None], ports: PortRanges) -> list[Port]:
     """Return the ports of the range that nobody has or asks for, those freed lately last."""
-    taken = registry.broken_ports.union(asked)
-    taken |= {port for node in registry.nodes.values() for port in node.ports}
+    taken = registry.broken_ports.union(asked, registry.indexed.ports())
     taken |= {
-        publication.port for forward in registry.forwards for publication in forward.published
+        publication.port
+        for node in registry.published
+        for forward in node.forwards
+        for publication in forward.published
     }
     free = [Port(port) for port in ports if port not in taken]
     never = [port for port in free if port not in registry.freed]

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from checker.config.layout import Layout, list_beside
-from checker.config.toml_file import ConfigError, toml_files
+from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
-from checker.registry.contests import Age, Contest, Right, contested
-from checker.registry.file_stamps import is_settled
+from checker.registry.contests import Age, Contest, Right
+from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
+from checker.registry.index import load_index
+from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row, parsed_at_once
 from checker.registry.kept_rights import (
     BrokenFile,
     KeyLine,
     key_lines,
     node_by_lines,
     rights_in,
-    rights_of,
     with_moves,
 )
 from checker.registry.key_places import read_places
 from checker.registry.node_file import ports_named, read_node
 from checker.registry.nodes import Registry, conflict
-from checker.registry.waiting import Sign, sign, sign_of, waiting_path, with_waiting
+from checker.registry.waiting import SUFFIX, waiting_path, with_waiting
 
-Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
+Cache = dict[NodeName, tuple[bytes, Node]]
 """Nodes as last read, with the signs of the node's file and of the one beside it."""
-
-
-def read_node_cached(path: Path, cache: Cache) -> Node:
-    """Read a node, from the cache if its files did not change. Raises ConfigError."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read ({error.strerror})") from error
-    token = (sign(found), sign_of(waiting_path(path)))
-    known = cache.get(path)
-    if known is None or known[0] != token:
-        known = (token, read_node(path))
-        if is_settled(max(changed_ns for _, changed_ns, _ in token), time.time_ns()):
-            cache[path] = known
-    return known[1]
+Files = Mapping[NodeName, bytes]
+"""The signs of each node's files, by name."""
 
 
 def identity(folder: Path) -> tuple[int, int] | None:
@@ -67,50 +55,99 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     registry.
     """
     before = identity(folder)
-    paths = {NodeName(path.stem): path for path in toml_files(folder)}
-    nodes, reasons = read_files(paths, {} if cache is None else cache)
+    files, is_public = node_files(folder)
+    nodes, reasons = read_files(folder, files, cache, is_public=is_public)
     if identity(folder) != before:
         raise ConfigError(folder, "was moved or replaced while it was read; try again")
     freed, freed_trouble = read_freed_or_none(folder, time.time())
-    asked = {name: rights_of(node) for name, node in nodes.items()}
     found = (
-        with_broken(folder, paths, nodes, reasons, asked)
-        if reasons or contested(asked)
-        else Registry(nodes=MappingProxyType(nodes))
+        with_broken(folder, files, nodes, reasons)
+        if reasons or nodes.is_contested()
+        else Registry(nodes=nodes)
     )
     return replace(found, freed=freed, freed_trouble=freed_trouble)
 
 
+def node_files(folder: Path) -> tuple[Files, bool]:
+    """Return the nodes' files in order, and whether everyone may read all of them. Raises
+    ConfigError if the folder cannot be listed.
+    """
+    try:
+        found, is_public = marks(folder)
+    except FileNotFoundError:
+        return {}, False
+    except OSError as error:
+        raise ConfigError(
+            folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
+        ) from error
+    waiting = {
+        name.removesuffix(SUFFIX): mark for name, mark in found.items() if name.endswith(SUFFIX)
+    }
+    return {
+        NodeName(name[:-5]): mark + b" " + waiting[name[:-5]] if name[:-5] in waiting else mark
+        for name, mark in found.items()
+        if name.endswith(".toml")
+    }, is_public
+
+
+def changed_ns_of(signs: bytes) -> int:
+    """Return when a node's files last changed."""
+    return max(map(int, signs.split(b" ")[1::3]))
+
+
 def read_files(
-    paths: Mapping[NodeName, Path], cache: Cache
-) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
-    """Return the nodes whose file can be read, and a sentence for each of the others."""
-    nodes: dict[NodeName, Node] = {}
+    folder: Path, files: Files, cache: Cache | None, *, is_public: bool
+) -> tuple[IndexedNodes, dict[NodeName, str]]:
+    """Return the nodes whose file can be read, and a sentence for each of the others. Only the
+    files that neither the cache nor the index has are read.
+    """
+    indexed, dead = ({}, 0) if cache else load_index(folder)
+    rows = {name: row for name, row in indexed.items() if files.get(name) == row[SIGNS]}
+    if cache is not None and rows:
+        found = parsed_at_once(rows.values())
+        cache.update({node.name: (files[node.name], node) for node in found})
+    known: Mapping[NodeName, tuple[bytes, Node]] = {} if cache is None else cache
+    entries: dict[NodeName, Node | Row] = {}
+    reread: dict[NodeName, bytes] = {}
     reasons: dict[NodeName, str] = {}
-    for name, path in paths.items():
-        try:
-            node = read_node_cached(path, cache)
-            if trouble := conflict(node, ()):
-                raise ConfigError(path, str(trouble))
-            nodes[name] = node
-        except ConfigError as error:
-            if os.path.lexists(path):  # else it was removed just now
-                reasons[name] = str(error)
-    return nodes, reasons
+    for name, sign in files.items():
+        if name in known and known[name][0] == sign:
+            entries[name] = known[name][1]
+        elif cache is None and name in rows:
+            entries[name] = rows[name]
+        else:
+            is_sure = is_settled(changed_ns_of(sign), time.time_ns())
+            reread[name] = sign if is_sure else b""
+            try:
+                entries[name] = node = read_alone(path_in(folder, name))
+            except ConfigError as error:
+                if os.path.lexists(path_in(folder, name)):  # else it was removed just now
+                    reasons[name] = str(error)
+                continue
+            if cache is not None and is_sure:
+                cache[name] = (sign, node)
+    gone = frozenset(indexed.keys() - files.keys())
+    basis = Basis(rows=rows, reread=reread, gone=gone, dead=dead, is_public=is_public)
+    return IndexedNodes(entries, basis), reasons
+
+
+def read_alone(path: Path) -> Node:
+    """Read a node, and check that it does not contradict itself. Raises ConfigError."""
+    node = read_node(path)
+    if trouble := conflict(node, ()):
+        raise ConfigError(path, str(trouble))
+    return node
 
 
 def with_broken(
-    folder: Path,
-    paths: Mapping[NodeName, Path],
-    nodes: Mapping[NodeName, Node],
-    unreadable: Mapping[NodeName, str],
-    asked: Mapping[NodeName, frozenset[Right]],
+    folder: Path, files: Files, nodes: IndexedNodes, unreadable: Mapping[NodeName, str]
 ) -> Registry:
     """Build a registry with broken files: decide who keeps what two ask for, and what each broken
     node keeps.
     """
     lines, written_at = lines_beside(folder)
-    lost = contest(paths, nodes, unreadable.keys(), asked, lines).settle()
+    paths = {name: path_in(folder, name) for name in files}
+    lost = contest(paths, nodes, unreadable.keys(), lines).settle()
     reasons = {
         **unreadable,
         **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost},
@@ -126,9 +163,9 @@ def with_broken(
         for name, path in paths.items()
         if name in reasons
     )
-    there = {**{name: node for name, node in nodes.items() if name not in reasons}, **kept}
+    there = {**{n: one for n, one in nodes.entries.items() if n not in reasons}, **kept}
     return Registry(
-        nodes=MappingProxyType({name: there[name] for name in paths if name in there}),
+        nodes=IndexedNodes({name: there[name] for name in files if name in there}, nodes.basis),
         problems=tuple(one.sentence for one in broken),
         broken=frozenset(reasons),
         broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
@@ -138,17 +175,28 @@ def with_broken(
 
 def contest(
     paths: Mapping[NodeName, Path],
-    nodes: Mapping[NodeName, Node],
+    nodes: IndexedNodes,
     unreadable: Collection[NodeName],
-    asked: Mapping[NodeName, frozenset[Right]],
     lines: Mapping[NodeName, Sequence[KeyLine]],
 ) -> Contest:
-    """Return what the files ask for, what the key lines allow, and how old each file is."""
+    """Return what the files ask for, what the key lines allow, and how old each file is that asks
+    for what another asks for or has.
+    """
+    asked = {name: frozenset(nodes.rights(name)) for name in nodes}
+    held = {name: rights_in(own) for name, own in lines.items()}
+    claims = Counter(
+        right
+        for name in paths
+        for right in asked.get(name, frozenset()) | held.get(name, frozenset())
+    )
+    shared = frozenset(right for right, count in claims.items() if count > 1)
     return Contest(
         asked=asked,
-        held={name: rights_in(own) for name, own in lines.items()},
+        held=held,
         ages={
-            name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()
+            name: () if is_revoked(nodes[name]) else age_of(paths[name])
+            for name, rights in asked.items()
+            if not shared.isdisjoint(rights)
         },
         unreadable=unreadable,
     )
@@ -208,6 +256,10 @@ def why_lost(right: Right, owner: NodeName) -> str:
     return f"{what} belongs to node {owner}; give it {other} of its own, or remove this file"
 
 
+def path_in(folder: Path, name: NodeName) -> Path:
+    return folder / f"{name}.toml"
+
+
 def node_path(layout: Layout, name: NodeName) -> Path:
     """Return the path of a node's file."""
-    return layout.nodes / f"{name}.toml"
+    return path_in(layout.nodes, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -111,16 +112,35 @@ def name_of(process: psutil.Process) -> str:
         return ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A process that holds a listener and is no sshd session of the tunnel user."""
+
+    process: ProcessId
+    clause: str
+    """Which process it is."""
+
+
+def strangers(inodes: frozenset[int], uid: int) -> dict[int, Stranger]:
+    """Return which other process holds which of these sockets; sockets of sshd sessions, and of
+    processes that we may not look at, are missing.
+    """
+    found: dict[int, Stranger] = {}
+    for pid in psutil.pids():
+        held = inodes & (sockets_of(pid) or frozenset())
+        process = read_process(pid) if held else None
+        if process is not None and not is_session(process, uid):
+            clause = f"process {pid} ({process.name}) of uid {process.uid}"
+            for inode in held:
+                found.setdefault(inode, Stranger(process=process.id, clause=clause))
+    return found
+
+
 def other_holder(inodes: frozenset[int], uid: int) -> str:
     """Name another process that holds one of these sockets, as a clause; empty if there is none
     that we may look at, or only an sshd session.
     """
-    for pid in psutil.pids():
-        if inodes & (sockets_of(pid) or frozenset()):
-            process = read_process(pid)
-            if process is not None and not is_session(process, uid):
-                return f"process {pid} ({process.name}) of uid {process.uid}"
-    return ""
+    return next((one.clause for one in strangers(inodes, uid).values()), "")
 
 
 def scan(uid: int) -> dict[int, ProcessId]:

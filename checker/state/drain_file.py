@@ -1,5 +1,4 @@
-"""The file that says that this gateway drains, beside the state file: read by all, written by the
-daemon.
+"""The file that says that this gateway drains: read by all, written by the daemon.
 
 It outlives the daemon and the machine's boot: a drain lasts until `undrain`. If the file cannot be
 read, the gateway does not drain: a device too many is better than one that is sent away.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,19 @@ from checker.model import (
     EventKind,
     Flaps,
     Forward,
+    Hour,
     NodeName,
     Place,
     Port,
     ProcessId,
     Registration,
     ShownKey,
+    Status,
     Tunnel,
+    Watched,
     seen_at,
 )
+from checker.state.ages import Ages, is_material
 from checker.state.applicants import Applicants
 from checker.state.errors import StateCorrupt, StateError, StateMissing
 from checker.state.pending import Pending
@@ -48,7 +53,8 @@ COMPLAINTS_AT_ONCE = 20
 
 
 class Ledger:
-    """Tunnels, flaps and registrations in memory; `flush` writes what changed.
+    """Tunnels, flaps and registrations in memory; `flush` writes what changed, `flush_changes` what
+    matters of it.
 
     One per process, used from one event loop.
     """
@@ -61,9 +67,13 @@ class Ledger:
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
+        self.sessions: defaultdict[NodeName, set[ProcessId]] = defaultdict(set)
+        """Those of each node; some may have ended."""
         self.shown: dict[Place, ShownKey] = {}
         """The host keys that targets showed when they were last compared."""
         self.pending = Pending()
+        self.ages, self.resting = Ages(), Ages()
+        """Not written yet, as nothing else changed; in `resting` of forwards that are down."""
         self.sightings = Sightings(self.pending)
         self.applicants = Applicants(self.pending)
         self.complaints: dict[str, float] = {}
@@ -81,7 +91,7 @@ class Ledger:
         self.applicants.load(store.applicants())
         for registration in store.registrations():
             if is_alive(registration.session):
-                self.registrations[registration.session] = registration
+                self.keep(registration)
             else:
                 self.pending.ended.append(registration)
 
@@ -90,9 +100,23 @@ class Ledger:
         return seen_at((forward.node, forward.port), self.tunnels)
 
     def put(self, tunnel: Tunnel) -> None:
-        """Keep and write."""
+        """Keep and write; if nothing that matters changed, with the next batch of ages."""
         place = tunnel.node, tunnel.port
-        self.tunnels[place] = self.pending.tunnels[place] = tunnel
+        before, self.tunnels[place] = self.tunnels.get(place), tunnel
+        self.ages.tunnels.pop(place, None)
+        self.resting.tunnels.pop(place, None)
+        if place in self.pending.tunnels or is_material(before, tunnel):
+            self.pending.tunnels[place] = tunnel
+        else:
+            self.ages_of(tunnel).tunnels[place] = tunnel
+
+    def ages_of(self, tunnel: Tunnel) -> Ages:
+        """Return where the tunnel's ages wait."""
+        return self.resting if tunnel.status is Status.DOWN else self.ages
+
+    def add_time(self, tunnel: Tunnel, lately: Watched, hours: Iterable[Hour]) -> None:
+        """Write how long the forward was watched lately."""
+        self.ages_of(tunnel).add_time((tunnel.node, tunnel.port), lately, hours)
 
     def put_shown(self, shown: ShownKey) -> None:
         """Keep and write."""
@@ -106,18 +130,22 @@ class Ledger:
 
     def register(self, registration: Registration) -> None:
         """Keep and write."""
-        self.registrations[registration.session] = registration
+        self.keep(registration)
         self.pending.registrations.append(registration)
+
+    def keep(self, registration: Registration) -> None:
+        """Keep a live connection."""
+        self.registrations[registration.session] = registration
+        self.sessions[registration.node].add(registration.session)
 
     async def of_node(self, node: NodeName) -> list[Registration]:
         """Return the node's live connections, oldest first; forget those that ended."""
-        mine = sorted(
-            (r for r in self.registrations.values() if r.node == node),
-            key=lambda r: r.registered_at,
-        )
+        known = (self.registrations.get(session) for session in self.sessions.get(node, ()))
+        mine = sorted((r for r in known if r and r.node == node), key=lambda r: r.registered_at)
         for registration in await asyncio.to_thread(ended_of, mine):
             # another caller may have removed it meanwhile
             if self.registrations.pop(registration.session, None) is not None:
+                self.sessions[node].discard(registration.session)
                 self.pending.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
@@ -131,10 +159,13 @@ class Ledger:
         """Forget one tunnel."""
         self.tunnels.pop(place, None)
         self.shown.pop(place, None)
+        self.ages.tunnels.pop(place, None)
+        self.resting.tunnels.pop(place, None)
         self.pending.forget(place)
 
     def rename(self, old: NodeName, new: NodeName) -> None:
         """Keep what is known of a node, and what waits to be written, under its new name."""
+        self.take_ages()
         self.pending.rename(old, new)
         for tunnel in [tunnel for tunnel in self.tunnels.values() if tunnel.node == old]:
             del self.tunnels[tunnel.node, tunnel.port]
@@ -143,9 +174,9 @@ class Ledger:
             del self.shown[shown.node, shown.port]
             self.put_shown(replace(shown, node=new))
         self.put_flaps(new, self.flaps.pop(old, Flaps()))
-        for session, registration in self.registrations.items():
-            if registration.node == old:
-                self.registrations[session] = replace(registration, node=new)
+        for session in self.sessions.pop(old, set()):
+            if (registration := self.registrations.get(session)) and registration.node == old:
+                self.keep(replace(registration, node=new))
 
     def log_event(
         self,
@@ -163,11 +194,30 @@ class Ledger:
             [Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor)]
         )
 
+    def take_ages(self) -> None:
+        """Have all ages written next."""
+        self.ages.move_to(self.pending)
+        self.resting.move_to(self.pending)
+
     async def flush(self) -> None:
         """Write what changed; replace a damaged state file.
 
         While the file cannot be written, it is only out of date: the facts wait in memory.
         """
+        self.take_ages()
+        await self.write()
+
+    async def flush_changes(self) -> None:
+        """Do the same, but leave ages for later, unless it is time for a mark of the sweep."""
+        if self.pending.sweep is not None:
+            self.ages.move_to(self.pending)
+        await self.write()
+
+    async def flush_ages(self) -> None:
+        """Write the ages of forwards that are down, too, soon."""
+        self.take_ages()
+
+    async def write(self) -> None:
         async with self.flushing:  # else an older batch could be written over a newer one
             await self.write_pending()
 

@@ -1,6 +1,4 @@
-"""The beat loop of a connection: find it below its sshd session, and have it tell the client to
-move.
-"""
+"""The beat loop of a connection: find it, and have it tell the client to move."""
 
 from __future__ import annotations
 

@@ -183,6 +183,13 @@ class Gateway:
             forward, judgement, siblings=siblings, actor=actor, until=until
         )
 
+    def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
+        """Judge a forward that was down by the list of listeners; None if it must be settled."""
+        node = self.registry.nodes.get(forward.node)
+        if node and node.barred(today()):
+            return None
+        return self.watcher.still_down(forward, newer_than=newer_than)
+
     async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
         """Remove the node's old key or port if this tunnel, just probed, shows that its device uses
         the new one.

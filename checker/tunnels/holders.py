@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checker.linux.processes import may_look, sockets_of
-from checker.linux.sockets import connected, read_listeners
+from checker.linux.processes import may_look, sockets_held_by
 from checker.model import IPV6_LOOPBACK, Forward, Listener, NodeName, Port, ProcessId, Registration
-from checker.sshd.sessions import elsewhere, other_holder, scan
+from checker.sshd.sessions import elsewhere
 from checker.state.ledger import Ledger
+from checker.tunnels.connection_ends import ConnectionEnds
+from checker.tunnels.listeners import Listeners
+from checker.tunnels.owners import Owners
 from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
 
@@ -33,8 +35,8 @@ class Held:
 
 
 class Holders:
-    """Ports and the sessions that hold them, remembered by inode, so that an unchanged port costs
-    no scan.
+    """Ports and the sessions that hold them, remembered by inode, so that neither an unchanged port
+    nor a new connection costs a search.
     """
 
     def __init__(self, uid: int, run: Path, ledger: Ledger) -> None:
@@ -44,26 +46,33 @@ class Holders:
         """Home directory of the other gateway that a session belongs to; empty for a session of
         ours.
         """
-        self.by_port: dict[Port, tuple[Listener, ...]] = {}
-        self.read_at = float("-inf")
-        self.owners: dict[int, ProcessId] = {}
-        self.reading = asyncio.Lock()
-        self.scanning = asyncio.Lock()
+        self.table = Listeners()
         self.may_look = may_look()
+        self.owners = Owners(uid, may_look=self.may_look)
+        self.ends = ConnectionEnds()
 
     async def listeners(self, port: Port, *, newer_than: float) -> tuple[Listener, ...]:
         """Return the port's listeners, read after `newer_than` (monotonic)."""
-        async with self.reading:
-            if self.read_at < newer_than:
-                began = time.monotonic()
-                self.by_port = await asyncio.to_thread(read_listeners)
-                self.read_at = began
-                self.forget_closed()
-        return self.by_port.get(port, ())
+        found = await self.table.on(port, newer_than=newer_than)
+        if self.owners.forget_closed(self.table.ports):
+            kept = frozenset(self.owners.by_inode.values())
+            self.others = {one: home for one, home in self.others.items() if one in kept}
+        return found
+
+    async def note_own(
+        self, session: ProcessId, ports: Sequence[Port], *, newer_than: float
+    ) -> None:
+        """Remember which listeners on these ports, read after `newer_than` (monotonic), the
+        connection itself holds, by a look at its own sockets.
+        """
+        if not self.may_look:
+            return
+        found = await self.table.all_on(ports, newer_than=newer_than)
+        await self.owners.note(session, frozenset(listener.inode for listener in found))
 
     def loopback(self, port: Port) -> str:
         """Return the loopback address of the port's listener, by the last reading."""
-        return loopback_of(self.by_port.get(port, ()))
+        return loopback_of(self.table.by_port.get(port, ()))
 
     async def held(self, forward: Forward, *, newer_than: float) -> Held:
         """Return who holds the forward's port; if it moves and a tunnel listens on the next port,
@@ -88,12 +97,8 @@ class Holders:
 
     def port_of(self, forward: Forward, inodes: frozenset[int]) -> Port:
         """Return which of the forward's ports these listeners are on, by the last reading."""
-        on = (
-            port
-            for port in forward.ports
-            if any(one.inode in inodes for one in self.by_port.get(port, ()))
-        )
-        return next(on, forward.port)
+        on = self.table.ports_of(inodes)
+        return next((port for port in forward.ports if port in on), forward.port)
 
     async def held_at(self, port: Port, forward: Forward, *, newer_than: float) -> Held:
         """Return who holds this port of the forward."""
@@ -109,7 +114,7 @@ class Holders:
         if owner is Owner.NOBODY:
             return Held(owner=owner)
         inodes = frozenset(listener.inode for listener in reached(found))
-        session = self.remembered(inodes)
+        session = self.owners.remembered(inodes)
         if session is None:
             session, other_one = await self.session_of(forward.node, inodes)
             if other_one:
@@ -136,65 +141,32 @@ class Holders:
         """
         registered = await self.ledger.of_node(node)
         for registration in reversed(registered if self.may_look else []):
-            held = await asyncio.to_thread(sockets_of, registration.session.pid)
-            if held and held & inodes:
-                return self.remember(inodes, registration.session), ""
-        session = await self.scanned(inodes) if self.may_look else None
-        if session is None:
-            other = await asyncio.to_thread(other_holder, inodes, self.uid)
-            if other:
-                return None, other
-        return session or self.registered_owner(registered, inodes), ""
+            session = await self.owners.note(registration.session, inodes)
+            if session is not None:
+                return session, ""
+        session, stranger = await self.owners.searched(inodes, self.unknown)
+        return (
+            None if stranger else session or self.registered_owner(registered, inodes)
+        ), stranger
 
-    def peer_of(self, session: ProcessId) -> str:
+    def unknown(self) -> frozenset[int]:
+        """Return the tunnel user's listeners whose holder is not known: one search looks for all of
+        them.
+        """
+        return frozenset(
+            listener.inode
+            for found in self.table.by_port.values()
+            for listener in found
+            if listener.uid == self.uid and not self.owners.knows(listener.inode)
+        )
+
+    async def peer_of(self, session: ProcessId) -> str:
         """Return where the session's SSH connection comes from, ADDRESS:PORT; empty if not known.
 
         It is the session's only connection that came to none of its own listeners.
         """
-        inodes = sockets_of(session.pid)
-        if not inodes:
-            return ""
-        own = {
-            port
-            for port, found in self.by_port.items()
-            if any(listener.inode in inodes for listener in found)
-        }
-        try:
-            ends = connected()
-        except OSError:
-            return ""  # a sandbox may refuse netlink
-        peers = [
-            peer for inode, (port, peer) in ends.items() if inode in inodes and port not in own
-        ]
-        return peers[0] if len(peers) == 1 else ""
-
-    async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
-        """Find the owner by a scan of all sessions' sockets; all who wait share one scan."""
-        async with self.scanning:
-            known = self.remembered(inodes)
-            if known is None:
-                self.owners = await asyncio.to_thread(scan, self.uid)
-                known = self.remembered(inodes)
-        return known
-
-    def forget_closed(self) -> None:
-        """Forget the owners of closed sockets, and sessions that own no socket."""
-        if len(self.owners) > 2 * len(self.by_port) + 1024:
-            open_now = {listener.inode for found in self.by_port.values() for listener in found}
-            self.owners = {
-                inode: owner for inode, owner in self.owners.items() if inode in open_now
-            }
-            owners = set(self.owners.values())
-            self.others = {
-                session: home for session, home in self.others.items() if session in owners
-            }
-
-    def remembered(self, inodes: frozenset[int]) -> ProcessId | None:
-        return next((self.owners[inode] for inode in inodes if inode in self.owners), None)
-
-    def remember(self, inodes: frozenset[int], session: ProcessId) -> ProcessId:
-        self.owners.update(dict.fromkeys(inodes, session))
-        return session
+        inodes = await asyncio.to_thread(sockets_held_by, session)
+        return await self.ends.peer(inodes, self.table.ports_of(inodes)) if inodes else ""
 
     def registered_owner(
         self, registered: list[Registration], inodes: frozenset[int]
@@ -204,9 +176,9 @@ class Holders:
         """
         for registration in registered:
             if registration.inodes & inodes:
-                return self.remember(inodes, registration.session)
+                return self.owners.remember(inodes, registration.session)
         if not registered:
             return None
         newest = registered[-1]
         self.ledger.register(replace(newest, inodes=newest.inodes | inodes))
-        return self.remember(inodes, newest.session)
+        return self.owners.remember(inodes, newest.session)

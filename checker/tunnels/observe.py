@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from checker.config.layout import Layout
@@ -16,7 +16,6 @@ from checker.model import (
     IPV4_LOOPBACK,
     Answer,
     ExpectKind,
-    Flow,
     Forward,
     NodeName,
     NoListener,
@@ -25,12 +24,14 @@ from checker.model import (
     ProcessId,
     Registration,
     Silent,
+    Status,
     StayedOpen,
     Tunnel,
     mismatch,
 )
 from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
+from checker.tunnels.attempt import Attempt
 from checker.tunnels.deafness import Clocks
 from checker.tunnels.due import interval_s
 from checker.tunnels.flow import Silence, behind
@@ -43,6 +44,8 @@ from checker.tunnels.probe import Probed, probe
 from checker.tunnels.shared_key import INSTANCE, SharedPorts
 from checker.tunnels.signs import Reading, Signs
 
+NOT_THERE = frozenset({Status.DOWN, Status.UNKNOWN})
+"""A forward in one of these is not probed if the list of listeners shows nobody on its port."""
 SNAPSHOT_FRESH_S = 1.0
 SNAPSHOT_OF_BEATING_S = 5.0
 """The list of listeners may be as old as this if the connection that held the port still beats, and
@@ -51,44 +54,6 @@ its probe was answered: reading it for 2,000 tunnels takes 10 ms.
 EARLY_PART = 5
 """After a fifth of its deadline without an answer, a probe has the traffic of its connection read.
 """
-REACHED_WITHIN_S = 1.5
-"""An acknowledgement that comes so soon after the start of a probe shows that the link works."""
-KERNEL_ROUNDS_S = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One probe, what was known before it, and who held the port at its end."""
-
-    before: Tunnel
-    began: float
-    """Monotonic."""
-    sent: float
-    """The same, when it had a place among the probes at once."""
-    began_wall: float
-    """The same in Unix seconds."""
-    terms: Terms
-    place: Port
-    """Which of the forward's ports was probed."""
-    probed: Probed
-    answered: bool
-    earlier: Mapping[str, Flow]
-    """What had moved on all connections soon after the start; empty if the probe was short."""
-    earlier_at: float
-    """When that was read, monotonic."""
-    held: Held
-
-    def reached(self, peer: str, now: Flow, read_at: float) -> bool:
-        """Whether the other side's kernel acknowledged something soon after the probe began; `now`
-        was read at `read_at` (monotonic).
-        """
-        readings = [(now, read_at)]
-        if peer in self.earlier:
-            readings.append((self.earlier[peer], self.earlier_at))
-        return any(
-            -KERNEL_ROUNDS_S <= at - flow.reached_ago_s - self.sent <= REACHED_WITHIN_S
-            for flow, at in readings
-        )
 
 
 class Observer:
@@ -178,6 +143,20 @@ class Observer:
                 reading = await soon[0] if soon else ({}, inf)
         return probed, sent, reading
 
+    async def tried(
+        self, forward: Forward, port: Port, terms: Terms, before: Tunnel, *, newer_than: float
+    ) -> tuple[Probed, float, Reading]:
+        """Probe as `probe_timed` does, but if the forward was not there and a list of listeners
+        (read after `newer_than`, and since its node registered) shows nobody, connect to nothing.
+        """
+        since = max(newer_than, self.registered_at.get(forward.node, newer_than))
+        if before.status in NOT_THERE:
+            await self.holders.listeners(port, newer_than=since)
+            if self.holders.table.is_vacant(port, self.uid, newer_than=since):
+                none = Probed(reply=NoListener(), latency_ms=0.0, address=IPV4_LOOPBACK)
+                return none, time.monotonic(), ({}, inf)
+        return await self.probe_timed(forward, port, terms, newer_than=newer_than)
+
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
         """Probe the forward, and once more if the node's connection registered meanwhile, as that
         probe saw what was before.
@@ -211,8 +190,8 @@ class Observer:
         terms = self.patience.terms(forward, before, flow, began, beating)
         fresh = began - SNAPSHOT_FRESH_S
         place = await self.holders.place(forward, newer_than=began)
-        probed, sent, (earlier, earlier_at) = await self.probe_timed(
-            forward, place, terms, newer_than=began if at_once else fresh
+        probed, sent, (earlier, earlier_at) = await self.tried(
+            forward, place, terms, before, newer_than=began if at_once else fresh
         )
         answered = isinstance(probed.reply, Answer | StayedOpen)
         held = Held(owner=Owner.NOBODY)
@@ -224,6 +203,7 @@ class Observer:
         if answered and held.session is None:
             # the list may be older than the listener
             held = await self.holder(forward, place, newer_than=time.monotonic())
+            self.holders.table.compare(held.owner)
         return Attempt(
             before=before,
             began=began,
@@ -355,11 +335,7 @@ class Observer:
                 else Held(owner=Owner.FOREIGN, stranger=f"the connection of node {known.node}")
             )
         inodes = await asyncio.to_thread(sockets_of, session.pid) or frozenset()
-        owned = sorted(
-            port
-            for port in self.shared.owned
-            if any(one.inode in inodes for one in self.holders.by_port.get(port, ()))
-        )
+        owned = sorted(self.holders.table.ports_of(inodes) & self.shared.owned)
         if owned:
             return Held(
                 owner=Owner.FOREIGN,
@@ -387,4 +363,4 @@ class Observer:
         peer = (registration.peer if registration else "") or (
             (known.peer if known else None) or ""
         )
-        return peer or await asyncio.to_thread(self.holders.peer_of, session)
+        return peer or await self.holders.peer_of(session)

@@ -51,6 +51,8 @@ class Patience:
         self.round_trips: dict[tuple[NodeName, Port], RoundTrips] = {}
         self.sessions: dict[tuple[NodeName, Port], tuple[ProcessId, float | None]] = {}
         """The last connection of each forward, and the seconds that its login took."""
+        self.connections: int | None = None
+        """How many there are; None until they are counted again."""
         self.struck: dict[Port, Struck] = {}
         self.calmed: set[Port] = set()
         """Ports whose connection showed life after its beat was overdue: nothing to hurry for
@@ -102,8 +104,9 @@ class Patience:
         """Return the silence needed at the end of a probe (monotonic); more than before it began if
         the gateway itself may have been deaf meanwhile.
         """
-        connections = len({session for session, _ in self.sessions.values()})
-        deaf = self.deafness.is_likely(now, connections)
+        if self.connections is None:
+            self.connections = len({session for session, _ in self.sessions.values()})
+        deaf = self.deafness.is_likely(now, self.connections)
         return with_deafness(silence_s, deaf=deaf)
 
     def is_proven(self, before: Tunnel, flow: Flow | None, beating: Beating) -> bool:
@@ -151,6 +154,7 @@ class Patience:
         if place in self.sessions:
             self.paces[place] = pace.reconnected(self.pace_of(before))
         self.sessions[place] = session, login_s
+        self.connections = None
 
     def knows(self, before: Tunnel, session: ProcessId) -> bool:
         """Whether `meet` was called for this connection."""
@@ -208,6 +212,7 @@ class Patience:
         """Forget forwards that were removed, once there are many."""
         if len(self.paces) > 2 * len(places) + MORE_THAN_ENOUGH:
             self.paces = {place: known for place, known in self.paces.items() if place in places}
+            self.connections = None
             self.sessions = {
                 place: known for place, known in self.sessions.items() if place in places
             }

@@ -29,8 +29,7 @@ class TunnelRecord:
         if before.probed_at != after.probed_at and after.port not in self.ledger.sightings.by_port:
             day = time.strftime("%Y-%m-%d", time.gmtime())
             lately = watched(before, after, self.policy, day)
-            self.ledger.pending.uptime.append((after.node, after.port, lately))
-            self.ledger.pending.hours.extend(by_hour(after, lately))
+            self.ledger.add_time(after, lately, by_hour(after, lately))
         if before.status is not after.status:
             text = f"{before.status} -> {after.status}"
             text += f": {after.detail}" if after.detail else ""

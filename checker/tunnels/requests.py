@@ -251,10 +251,11 @@ class Requests:
         """
         own: frozenset[int] = frozenset()
         others: frozenset[int] = frozenset()
+        ports = [port for forward in node.forwards for port in forward.ports]
+        holders, now = self.gateway.watcher.holders, time.monotonic()
+        await holders.note_own(caller, ports, newer_than=now)
         for forward in node.forwards:
-            for held in await self.gateway.watcher.holders.all_held(
-                forward, newer_than=time.monotonic()
-            ):
+            for held in await holders.all_held(forward, newer_than=now):
                 if held.session in (None, caller):
                     own |= held.inodes
                 else:

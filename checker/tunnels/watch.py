@@ -18,6 +18,7 @@ from checker.model import (
     Flaps,
     Forward,
     NodeName,
+    NoListener,
     Place,
     Port,
     ProcessId,
@@ -35,6 +36,7 @@ from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothin
 from checker.tunnels.kill_reasons import NoRight, why_kill
 from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.record import TunnelRecord, with_clone_note
 from checker.tunnels.shut_out import ShutOuts
 
@@ -164,17 +166,8 @@ class Watcher(Observer):
         row = self.ledger.tunnel(forward)
         known = row if row.session == seen.session else None
         peer = await self.peer_of(seen.session, known) if seen.session else ""
-        # no await from here to the record: the row and the node's losses must not change meanwhile
-        before = self.ledger.tunnel(forward)
-        judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
-        every_s = self.every_s(forward, judgement.tunnel.session)
-        after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
-        after = replace(judgement.tunnel, due_s=after_s)
-        if seen.session is not None and after.session == seen.session:
-            after = self.with_peer(after, peer)
-        after = self.with_notes(after, forward, held)
-        self.patience.note(after, seen, time.time(), time.monotonic())
-        self.record.judged(before, after, judgement.flaps)
+        before, judgement = self.judged(forward, seen, held, peer)
+        after = judgement.tunnel
         if seen.other_key and after.status is Status.WRONG:
             self.record.host_key_differs(forward, seen.other_key)
         match judgement.action:
@@ -185,6 +178,44 @@ class Watcher(Observer):
             case Nothing() | Recheck() | LookAgain():
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
+
+    def judged(
+        self, forward: Forward, seen: Observation, held: Held, peer: str
+    ) -> tuple[Tunnel, Judgement]:
+        """Judge, and write the row; return the row before, and the judgement. No await: the row and
+        the node's losses must not change meanwhile.
+        """
+        before = self.ledger.tunnel(forward)
+        judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
+        every_s = self.every_s(forward, judgement.tunnel.session)
+        after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
+        after = replace(judgement.tunnel, due_s=after_s)
+        if seen.session is not None and after.session == seen.session:
+            after = self.with_peer(after, peer)
+        after = self.with_notes(after, forward, held)
+        self.patience.note(after, seen, time.time(), time.monotonic())
+        self.record.judged(before, after, judgement.flaps)
+        return before, replace(judgement, tunnel=after)
+
+    def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
+        """Judge a forward that was down, and on whose ports still nobody listens by a list read
+        after `newer_than` (monotonic); None if it must be probed.
+        """
+        turn, table = self.turns.get(forward.port), self.holders.table
+        since = max(newer_than, self.registered_at.get(forward.node, newer_than))
+        if (
+            self.ledger.tunnel(forward).status is not Status.DOWN
+            or (turn is not None and (turn.probing.locked() or turn.acting.locked()))
+            or not all(table.is_vacant(port, self.uid, newer_than=since) for port in forward.ports)
+        ):
+            return None
+        seen = Observation(
+            reply=NoListener(),
+            owner=Owner.NOBODY,
+            expect=forward.expect,
+            deadline_s=forward.deadline_s or self.policy.deadline_s,
+        )
+        return self.judged(forward, seen, Held(owner=Owner.NOBODY), "")[1]
 
     def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
         """Return the row with its connection's other side (empty: unknown) and what it carried."""

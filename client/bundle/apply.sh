@@ -195,9 +195,8 @@ enrol_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 eager='' trial_until=''
-    gateway_count=0 later_s=60
-    for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
+    state='' written='' error='' verdict=none logged_error='' bound=1 trial_until='' later_s=60
+    begin_round
     read_pace
     has_begun
     find_client
@@ -220,13 +219,15 @@ enrol_run() {
 take_outcome() {
     case $outcome in
     wait)
-        error='' logged_error='' tried=0 bound=1
+        error='' logged_error='' bound=1
+        begin_round
         write_state pending
         take_wait
         pause "$asked_s"
         ;;
     accepted)
-        error='' tried=0 bound=1
+        error='' bound=1
+        begin_round
         take_grant
         ;;
     rejected)
@@ -236,7 +237,7 @@ take_outcome() {
     later)
         log_error
         note_next
-        next_gateway
+        [ -n "$left" ] || begin_round
         pause "$asked_s"
         ;;
     *) go_on ;;

@@ -18,7 +18,7 @@ RESAVED = (
 )
 RUNTIME = ("base", "link", "life", "verbs")
 """The parts of the installed script, besides `main`."""
-BESIDE = ("signs", "trial", "screen")
+BESIDE = ("signs", "route", "trial", "screen")
 """The parts in a file beside the installed script, with the keys: they keep the script small."""
 SETUP = ("place", "setup")
 """The parts that only a bundle has: it installs a copy of itself without them."""

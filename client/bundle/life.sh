@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# The tunnel's life: claim, hold and beats, and which gateway to try next, and when.
+# The tunnel's life: claim, hold and beats.
 
 # The instance is a random word. It outlives this process, so that the gateway ends our stale tunnel at once. It does not outlive a boot,
 # and is not copied with the installed files, so that the gateway notices a second device with the same key.
@@ -94,15 +94,23 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused (there was no
-# TCP connection), denied or impostor.
+# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent (there was no
+# TCP connection), busy, taken (no forward), denied or impostor. Claim first if a connection of ours may still hold the ports: this process
+# held here last, the bundle is new, or the client would stay without a forward. Else claim only if the gateway refuses a forward, or if it
+# prints a number that may be text of the login: a claim shows what a login prints.
 live_once() {
-    outcome=failed asked_s=0
     # Somebody may have cleaned up the directory.
     [ -r key ] || make_files "$live"
+    if [ "$claim_at" != "$gateway" ] && [ -z "$trial_until$stays" ]; then
+        skip='' tail=''
+        hold
+        case $outcome in taken | unsure) claim_at=$gateway ;; *) return 0 ;; esac
+    fi
+    outcome=failed asked_s=0
     if ! ask "claim $instance"; then
         take_end
     elif is_count "$answer" && [ "$answer" -eq 0 ]; then
+        claim_at=$gateway
         hold
     else
         outcome=wait asked_s=${answer:-60}
@@ -111,7 +119,8 @@ live_once() {
 }
 
 hold() {
-    owed=1 silent=0 outcome=failed bulky='' heard='' numbers=$skip
+    # If it is not known what a login prints, the first answer may be lost behind it.
+    owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
     forget_strays
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
@@ -120,6 +129,7 @@ hold() {
         case $event in
         number) take_verdict || break ;;
         tick) pass_tick || break ;;
+        late) ! is_stuck || { take_end; break; } ;;
         end)
             take_end
             break
@@ -132,9 +142,10 @@ hold() {
 
 take_verdict() {
     # A login may print numbers of its own, and each login prints the same count.
-    [ "$skip" -le 0 ] || { skip=$((skip - 1)); return 0; }
+    [ "${skip:-0}" -le 0 ] || { skip=$((skip - 1)); return 0; }
     silent=0 heard=yes tail='' verdict=$value
     if [ "$value" -gt 0 ]; then
+        [ -n "$skip" ] || { outcome=unsure; return 1; }
         outcome=wait asked_s=$value
         error="$gateway: the gateway says that the tunnel does not work and asks to wait $value s"
         return 1
@@ -145,7 +156,7 @@ take_verdict() {
         confirm
         return 0
     fi
-    outcome=up tried=0 error='' logged_error='' up_at=$now_s
+    outcome=up claim_at=$gateway error='' logged_error='' up_at=$now_s
     learn_family
     speed_up
     write_state up
@@ -187,63 +198,6 @@ pass_tick() {
     return 1
 }
 
-next_gateway() {
-    case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
-}
-
-bar() { # SECONDS: avoid this gateway for that long
-    draw "$(($1 / 10))"
-    now
-    barred="$barred $gateway=$((now_s + $1 + drawn))"
-}
-
-# Set gateway to the next one that is not barred. If all are, wait for the first to be free, and return false.
-choose_gateway() {
-    soonest=
-    now
-    for word in $(printf '%s\n' "$circle"); do
-        gateway=${circle%% *}
-        case "$barred " in *" $gateway="*) until=${barred##*" $gateway="} until=${until%% *} ;; *) until=0 ;; esac
-        [ "$until" -gt "$now_s" ] || return 0
-        [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
-        next_gateway
-    done
-    pause "$((soonest - now_s))"
-    return 1
-}
-
-log_error() {
-    [ "$error" = "$logged_error" ] || say "$error"
-    logged_error=$error
-    write_state waiting
-}
-
-go_on() {
-    [ "$outcome" = refused ] || eager=yes
-    case $outcome in
-    up)
-        log_error
-        back_off
-        return
-        ;;
-    wait)
-        log_error
-        draw "$((asked_s / 4))"
-        pause "$((asked_s + drawn))"
-        return
-        ;;
-    denied) bar "$AUTH_WAIT" ;;
-    impostor) bar 60 ;;
-    esac
-    log_error
-    next_gateway
-    tried=$((tried + 1))
-    if [ "$tried" -ge "$gateway_count" ]; then
-        tried=0
-        back_off
-    fi
-}
-
 verb_run() {
     birth "$$"
     my_birth=$born
@@ -252,9 +206,8 @@ verb_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 eager=
-    gateway_count=0
-    for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
+    state='' written='' error='' verdict=none logged_error='' bound=1 claim_at=''
+    begin_round
     read_pace
     find_instance
     begin_trial

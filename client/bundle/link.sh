@@ -18,7 +18,10 @@ find_client() {
         case ${CLIENT:-$kind} in "${CLIENT:-$wish}") break ;; esac
     done
     [ -n "$client" ] || fail "no SSH client found: install OpenSSH (ssh) or dropbear (dbclient)"
+    stays=
     [ "$kind" = openssh ] || client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
+    # Without this option the client stays connected if the gateway refuses a forward.
+    case $kind${client_help:-} in openssh* | *ExitOnForwardFailure*) ;; *) stays=yes ;; esac
 }
 
 # Set called, the name of this client for the gateway, which refuses other characters and longer words.
@@ -80,14 +83,14 @@ become_client() { # REQUEST [forwards]
     if [ -r /proc/self/stat ]; then alive=120; else alive=20; fi
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
-            -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$((CONNECT * pace))" \
+            -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$connect_s" \
             -o "ServerAliveInterval=$alive" -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
         [ -z "$family" ] || set -- "-$family" "$@"
         # From 9.0 on the default is sntrup761, which costs a router six times as much CPU.
         case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
     else
         case $client_help in *BatchMode*) set -- -o BatchMode=yes "$@" ;; esac
-        case $client_help in *ExitOnForwardFailure*) set -- -o ExitOnForwardFailure=yes "$@" ;; esac
+        [ -n "$stays" ] || set -- -o ExitOnForwardFailure=yes "$@"
         case $client_help in *'-W <'*) set -- -W 1048576 "$@" ;; esac
         case $client_help in *'-K <'*) set -- -K "$alive" "$@" ;; esac
     fi
@@ -143,34 +146,42 @@ run_client() { # REQUEST [forwards]
     fi
 } 2>/dev/null
 
-tick() {
+tick() { # SECONDS or nothing: say first when so many have passed
     stand_aside
     exec 5<&-
+    set -- "${1:-$BEAT}" "${1:+late}"
     while [ -z "$over" ]; do
-        sleep "$BEAT" 6>&- &
+        sleep "$1" 6>&- &
         awaited=$!
         [ -z "$over" ] || end_awaited
         wait "$awaited" || exit
         awaited=
-        printf '%s tick\n' "$ours" >&6 || exit
+        printf '%s %s\n' "$ours" "${2:-tick}" >&6 || exit
+        set -- "$BEAT" ''
     done
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
     why=failed runner='' ticker='' pid='' socket='' fd='' taken='' enough=0 queue=0 window=0 resent=0 fresh=
+    # If another gateway is left, go on to it after half the time. dropbear has no time limit of its own.
+    connect_s=$((CONNECT * pace)) late_s=
+    if [ -n "$others" ]; then
+        connect_s=$(((connect_s + 1) / 2))
+        [ "$kind" = openssh ] || late_s=$connect_s
+    fi
     open_pipes || return
     now
     begun_s=$now_s
     begins=yes
     run_client "$@" &
     runner=$!
-    tick &
+    tick "$late_s" &
     ticker=$!
     linked=yes running=yes
     begun
 }
 
-# Wait for the next line. Set event to pid, tick, end, number or note, and value to what came with it.
+# Wait for the next line. Set event to pid, tick, late, end, number or note, and value to what came with it.
 next_event() {
     read -r line <&4 || return
     # No answer is that long, and a shell would look for words in it for minutes.
@@ -178,12 +189,12 @@ next_event() {
     line=${line#"$tail"}
     value=${line##* }
     case $line in
-    "$ours tick") event=tick ;;
+    "$ours tick" | "$ours late") event=$value ;;
     "$ours pid "*) event=pid pid=$value ;;
     "$ours end "*)
         event=end running=''
         # With another exit status the line came from the gateway's command, and the key was accepted.
-        case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
+        case $why-$kind-$value in *-openssh-255 | *-dropbear-1) ;; denied* | busy* | taken*) why=failed ;; esac
         ;;
     *)
         line=${line%"$carriage_return"}
@@ -205,7 +216,10 @@ take_note() { # LINE: keep a line of the client or the gateway in said, and set 
         case $before in *'loading keyfile'*) said="this client cannot use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
-    *'connect to host'* | *'Connect failed: '*) case $1 in *refused | *' timed out') why=refused ;; esac ;;
+    *'remote port forwarding failed for'* | *'Remote TCP forward request failed'*) why=taken ;;
+    *'connect to host'* | *'Connect failed: '*) case $1 in *refused) why=refused ;; *' timed out') why=silent ;; esac ;;
+    # OpenSSH before 9.6 names the step. Newer ones and dropbear say the same if it is closed later in the login.
+    'Connection closed by '* | 'Connection reset by '* | *'_exchange_identification: '*'onnection '* | *': Remote closed the connection') why=busy ;;
     *' timed out' | *' timed out during '*) why=slow ;;
     esac
 }
@@ -233,6 +247,7 @@ ask() { # REQUEST
             ticks=$((ticks + 1))
             ! is_late "$ticks" || break
             ;;
+        late) ! is_stuck || break ;;
         end)
             status=$value
             break

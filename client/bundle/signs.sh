@@ -81,6 +81,7 @@ read_pace() {
 slow_down() { set_pace "$((pace * 2))"; }
 
 speed_up() {
+    busy=0
     now
     set -- 1
     while [ "$(($1 * SETUP * BEAT))" -lt "$((3 * (now_s - begun_s)))" ]; do set -- "$(($1 * 2))"; done
@@ -88,23 +89,25 @@ speed_up() {
     set_pace "$1"
 }
 
-# Return whether a login has timed out. If the client still waits for TCP, try another address of the name: only this one may be dead.
+# Return whether the client still waits for TCP. Then try another address of the name: only this one may be dead.
+is_stuck() {
+    read_socket
+    [ "$tcp" = 02 ] || return
+    said="no connection" why=silent
+    split "$gateway"
+    case $kind-$family-$host in
+    dropbear-*) turn_addresses ;;
+    openssh--*:*) ;;
+    openssh--*[!0-9.]*) again=yes family=$((10 - own_family)) ;;
+    esac
+}
+
+# Return whether a login has timed out.
 is_late() { # TICKS
     [ "$1" -ge "$((SETUP * pace))" ] || { [ "$kind" = dropbear ] && [ "$1" -ge "$pace" ]; } || return
-    read_socket
-    if [ "$tcp" = 02 ]; then
-        said="no connection" why=refused
-        split "$gateway"
-        case $kind-$family-$host in
-        dropbear-*) turn_addresses ;;
-        openssh--*:*) ;;
-        openssh--*[!0-9.]*) again=yes family=$((10 - own_family)) ;;
-        esac
-    elif [ "$1" -ge "$((SETUP * pace))" ]; then
-        said="no answer" why=slow
-    else
-        return 1
-    fi
+    ! is_stuck || return 0
+    [ "$1" -ge "$((SETUP * pace))" ] || return
+    said="no answer" why=slow
 }
 
 # OpenSSH always tries the addresses in the same order, and each dead one costs ten seconds: remember the family that worked.
@@ -190,24 +193,4 @@ is_silent() {
     [ -n "$taken" ] && [ -n "$fd" ] || rest=$((QUIET * 4 / BEAT))
     [ "$rest" -ge "$patience" ] || rest=$patience
     [ "$silent" -ge "$rest" ]
-}
-
-# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. If all gateways
-# refuse connections, the last bound is higher, and half of it the shortest wait: a firewall that limits the connections of an address
-# also counts those that it refuses.
-back_off() {
-    now
-    [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
-    most=$((RETRY * 4)) least=0
-    set -- "$bound"
-    bound=$((bound * 2))
-    [ "$bound" -le "$most" ] || bound=$most
-    if [ -n "$eager" ]; then
-        [ "$1" -le "$RETRY" ] || set -- "$RETRY"
-    elif [ "$1" -eq "$most" ]; then
-        least=$((most / 2))
-    fi
-    eager=
-    draw "$(($1 - least))"
-    pause "$((drawn + least))"
 }

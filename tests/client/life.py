@@ -69,22 +69,34 @@ class Life:
         return self.now_s - began_s
 
     def start(self) -> None:
-        assert self.handle(words.Tick()) == [
-            words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)
-        ]
+        (action,) = self.handle(words.Tick())
+        assert isinstance(action, words.Connect)
+        assert (action.connection, action.gateway) == (1, self.machine.config.gateways[0])
 
     def claim(self) -> None:
-        assert self.handle(words.Connected(connection=self.connection)) == [words.Claim()]
+        """Log in, and get to a claim: if none is due, by a denial of all ports."""
+        actions = self.handle(words.Connected(connection=self.connection))
+        if actions == [words.Listen(ports=PORTS)]:
+            actions = self.handle(self.listened(PORTS))
+        assert actions == [words.Claim()]
 
     def forward(self) -> None:
-        self.claim()
-        assert self.handle(words.Claimed(connection=self.connection, wait_s=0)) == [
-            words.Listen(ports=PORTS)
-        ]
+        """Log in, and claim if that is due; then the client asks for its ports."""
+        first = self.handle(words.Connected(connection=self.connection))
+        if first == [words.Claim()]:
+            first = self.handle(words.Claimed(connection=self.connection, wait_s=0))
+        assert first == [words.Listen(ports=PORTS)]
 
     def hold(self, denied: frozenset[int] = frozenset()) -> None:
         self.forward()
-        assert self.handle(self.listened(denied)) == [words.Hold()]
+        actions = self.handle(self.listened(denied))
+        if actions == [words.Claim()]:
+            again = self.handle(words.Claimed(connection=self.connection, wait_s=0))
+            assert again == [words.Listen(ports=denied)]
+            actions = self.handle(
+                words.Listened(connection=self.connection, listening=frozenset(), denied=denied)
+            )
+        assert actions == [words.Hold()]
 
     def come_up(self, denied: frozenset[int] = frozenset()) -> None:
         self.hold(denied)
@@ -93,8 +105,10 @@ class Life:
     def listened(self, denied: frozenset[int] = frozenset()) -> words.Listened:
         return words.Listened(connection=self.connection, listening=PORTS - denied, denied=denied)
 
-    def answer(self, wait_s: int) -> list[words.Action]:
-        return self.handle(words.Answered(connection=self.connection, wait_s=wait_s))
+    def answer(self, wait_s: int, *, is_sure: bool = True) -> list[words.Action]:
+        return self.handle(
+            words.Answered(connection=self.connection, wait_s=wait_s, is_sure=is_sure)
+        )
 
     def fail(self, failure: words.Failure = words.Failure.UNREACHABLE) -> list[words.Action]:
         return self.handle(words.Failed(connection=self.connection, failure=failure, reason="away"))

@@ -6,6 +6,7 @@ import pytest
 
 from client import words
 from client.machine import Phase
+from client.pace import Limits
 from client.words import State
 from tests.client.life import PORTS, Life
 
@@ -149,14 +150,55 @@ def test_a_denied_port_is_named_and_asked_for_every_minute(life: Life) -> None:
     assert life.connection == 1
 
 
-def test_if_all_ports_are_denied_the_client_claims_again(life: Life) -> None:
-    life.forward()
+def test_a_first_connection_claims_only_if_a_port_is_denied(life: Life) -> None:
+    assert life.handle(words.Connected(connection=1)) == [words.Listen(ports=PORTS)]
 
-    assert life.handle(life.listened(PORTS)) == [LEAVE]
+    assert life.handle(life.listened(DENIED)) == [words.Claim()]
+    assert life.handle(words.Claimed(connection=1, wait_s=0)) == [words.Listen(ports=DENIED)]
+    granted = words.Listened(connection=1, listening=DENIED, denied=frozenset())
+    assert life.handle(granted) == [words.Hold()]
+    assert life.machine.view().denied == frozenset()
 
-    assert "the gateway denies ports 20010, 20011" in life.said[-1]
-    assert life.until_connect() <= 0.5
+
+def test_it_claims_where_it_held_last_and_nowhere_else(life: Life) -> None:
+    life.come_up()
+    life.lose()
+    life.until_connect()
+    assert life.handle(words.Connected(connection=2)) == [words.Claim()]
+
+    life.lose()
+    assert life.machine.gateway == life.machine.config.gateways[1]
+    life.hold()
+    life.answer(0)
+    life.lose()
+    life.until_connect()
+
+    assert life.machine.gateway == life.machine.config.gateways[0]
+    assert life.handle(words.Connected(connection=4)) == [words.Listen(ports=PORTS)]
+
+
+def test_a_number_that_may_be_text_of_the_login_leads_to_a_claim_at_once(life: Life) -> None:
+    life.come_up()
+
+    leave, connect = life.answer(42, is_sure=False)
+
+    assert leave == LEAVE
+    assert isinstance(connect, words.Connect)
+    assert life.machine.view().verdict_s == 0
     life.claim()
+
+
+def test_if_all_ports_are_denied_the_next_gateway_is_tried(life: Life) -> None:
+    _, second = life.machine.config.gateways
+    life.claim()
+    life.handle(words.Claimed(connection=1, wait_s=0))
+
+    leave, connect = life.handle(life.listened(PORTS))
+
+    assert leave == LEAVE
+    assert isinstance(connect, words.Connect)
+    assert connect.gateway == second
+    assert "the gateway denies ports 20010, 20011" in life.said[-1]
 
 
 def test_a_deferred_claim_waits_as_long_as_the_gateway_asks(life: Life) -> None:
@@ -178,7 +220,8 @@ def test_a_deferred_claim_waits_as_long_as_the_gateway_asks(life: Life) -> None:
 def test_all_gateways_are_tried_before_a_wait(life: Life) -> None:
     first, second = life.machine.config.gateways
 
-    assert life.fail() == [LEAVE, words.Connect(connection=2, gateway=second, login_s=10.0)]
+    usual = Limits(connect_s=10.0, banner_s=10.0, login_s=10.0)
+    assert life.fail() == [LEAVE, words.Connect(connection=2, gateway=second, limits=usual)]
     assert life.fail() == [LEAVE]
     assert 0 < life.until_connect() <= 0.5
     assert life.machine.gateway == first
@@ -192,7 +235,7 @@ def test_the_wait_doubles_up_to_a_bound(life: Life) -> None:
         waits.append(life.until_connect())
 
     assert waits[:4] == [pytest.approx(wait, abs=0.01) for wait in (0.25, 0.5, 1.0, 2.0)]
-    assert waits[-1] == pytest.approx(15.0, abs=0.01)
+    assert waits[-1] == pytest.approx(7.5, abs=0.01)
 
 
 def test_a_refused_key_waits_five_minutes_at_each_gateway(life: Life) -> None:
@@ -212,18 +255,33 @@ def test_a_gateway_that_refuses_the_key_does_not_delay_the_other(life: Life) -> 
         assert life.until_connect() <= 30
 
 
-def test_a_proven_tunnel_reconnects_at_once_to_the_same_gateway(life: Life) -> None:
-    for _ in range(12):
+@pytest.mark.parametrize("failures", [12, 13], ids=["at home", "at another gateway"])
+def test_a_proven_tunnel_reconnects_at_once_and_begins_at_home(life: Life, failures: int) -> None:
+    home = life.machine.gateway
+    for _ in range(failures):
         life.fail()
         life.until_connect() if life.machine.phase is Phase.WAITING else None
+    assert (life.machine.gateway == home) == (failures == 12)
     life.come_up()
     life.live(61)
-    gateway = life.machine.gateway
 
     assert life.lose() == [LEAVE]
 
     assert life.until_connect() <= 0.5
-    assert life.machine.gateway == gateway
+    assert life.machine.gateway == home
+
+
+def test_a_dead_home_delays_the_way_to_the_next_gateway_by_five_seconds(life: Life) -> None:
+    life.come_up()
+    life.live(61)
+    life.lose()
+
+    (connect,) = life.sleep(0.6)
+    assert isinstance(connect, words.Connect)
+    assert connect.limits.connect_s == 5.0
+    assert life.fail(words.Failure.SILENT)[0] == LEAVE
+    assert life.machine.phase is Phase.CONNECTING
+    assert life.machine.gateway == life.machine.config.gateways[1]
 
 
 def test_a_tunnel_that_keeps_failing_backs_off(life: Life) -> None:

@@ -29,6 +29,7 @@ class AnyLife(RuleBasedStateMachine):
         self.now_s, self.wall_s = 1000.0, 5000.0
         self.open: int | None = None
         self.logged_in = False
+        self.claimed: int | None = None
         self.unanswered = 0
         self.jumped = False
         self.drops = 0
@@ -57,6 +58,8 @@ class AnyLife(RuleBasedStateMachine):
                     assert self.unanswered <= MOST_OWED, "beats without end"
                 case words.Claim():
                     assert self.logged_in
+                    assert self.claimed != self.open, "a second claim on one connection"
+                    self.claimed = self.open
 
     def step(self, seconds: float) -> None:
         self.now_s += seconds
@@ -102,6 +105,9 @@ class AnyLife(RuleBasedStateMachine):
         assert self.open is not None
         self.handle(words.Claimed(connection=self.open, wait_s=0))
         self.handle(words.Listened(connection=self.open, listening=PORTS - denied, denied=denied))
+        if self.machine.phase is Phase.CLAIMING:
+            self.handle(words.Claimed(connection=self.open, wait_s=0))
+            self.handle(words.Listened(connection=self.open, listening=frozenset(), denied=denied))
         assert self.machine.phase is Phase.HOLDING
 
     @precondition(lambda self: self.machine.phase is Phase.CLAIMING)
@@ -137,6 +143,14 @@ class AnyLife(RuleBasedStateMachine):
         connection, denied, self.unanswered = self.open, self.machine.tunnel.denied, 0
         self.handle(words.Answered(connection=connection, wait_s=wait_s))
         assert (self.open == connection) == bool(denied)
+
+    @precondition(lambda self: self.machine.phase is Phase.HOLDING and self.unanswered > 0)
+    @rule(wait_s=st.integers(1, 999_999))
+    def an_unsure_verdict_leads_to_another_connection(self, wait_s: int) -> None:
+        assert self.open is not None
+        connection = self.open
+        self.handle(words.Answered(connection=connection, wait_s=wait_s, is_sure=False))
+        assert self.open == connection + 1
 
     @precondition(lambda self: self.logged_in)
     @rule()

@@ -10,7 +10,7 @@ from tests.client.life import Life
 
 
 def connects(actions: list[words.Action]) -> list[float]:
-    return [action.login_s for action in actions if isinstance(action, words.Connect)]
+    return [action.limits.login_s for action in actions if isinstance(action, words.Connect)]
 
 
 def test_the_limit_of_a_login_grows_to_a_minute() -> None:

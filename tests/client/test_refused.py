@@ -7,10 +7,14 @@ counts what it refuses, twice. Source: ufw's user.rules, and recent_mt in the ke
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import random
 import socket
+import struct
+from asyncio import StreamReader, StreamWriter
 from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import asyncssh
@@ -19,8 +23,9 @@ import pytest
 from client import words
 from client.addresses import race
 from client.config import Address
-from client.login import Dialer, Refusal
+from client.login import Dialer, Owner, Refusal
 from client.machine import Machine
+from client.pace import Limits
 from client.words import Failure, State
 from tests.client import samples
 from tests.client.life import PORTS, Life
@@ -109,14 +114,15 @@ def test_refused_connections_back_off_to_a_minute_and_never_below_half_of_it() -
 
 
 def test_a_gateway_that_fails_otherwise_keeps_the_shorter_wait() -> None:
-    life = Life(1.0)
-    life.start()
-    for _ in range(12):
-        life.fail(Failure.REFUSED)
-        life.fail(Failure.UNREACHABLE)
-        last_s = life.until_connect()
+    for failure in (Failure.UNREACHABLE, Failure.SILENT):
+        life = Life(1.0)
+        life.start()
+        for _ in range(12):
+            life.fail(Failure.REFUSED)
+            life.fail(failure)
+            last_s = life.until_connect()
 
-    assert last_s == pytest.approx(30.0, abs=0.01)
+        assert last_s == pytest.approx(15.0, abs=0.01)
 
 
 def test_a_tunnel_of_a_minute_starts_again_from_the_shortest_wait() -> None:
@@ -145,9 +151,10 @@ def test_a_clock_jump_ends_the_wait_of_a_refused_client() -> None:
     assert isinstance(life.handle(words.Tick())[-1], words.Connect)
 
 
-async def failure_at(port: int, host: str = "127.0.0.1") -> Refusal:
-    dialer = Dialer(asyncssh.SSHClientConnectionOptions(config=None, known_hosts=None), 0.5)
-    outcome = await dialer.dial(Address(host=host, port=port), 5.0, asyncssh.SSHClient)
+async def failure_at(port: int, host: str = "127.0.0.1", banner_s: float = 5.0) -> Refusal:
+    dialer = Dialer(asyncssh.SSHClientConnectionOptions(config=None, known_hosts=None))
+    limits = Limits(connect_s=0.5, banner_s=banner_s, login_s=5.0)
+    outcome = await dialer.dial(Address(host=host, port=port), limits, Owner)
     assert isinstance(outcome, Refusal)
     return outcome
 
@@ -159,16 +166,73 @@ async def test_a_closed_port_and_a_silent_one_are_refusals() -> None:
             silent = await failure_at(port)
     closed = await failure_at(port)
 
-    assert silent == Refusal(failure=Failure.REFUSED, reason="no connection within 0.5 s")
+    assert silent == Refusal(failure=Failure.SILENT, reason="no connection within 0.5 s")
     assert closed == Refusal(failure=Failure.REFUSED, reason="connection refused")
 
 
-async def test_a_connection_closed_before_the_banner_is_not_a_refusal() -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    async with server:
-        found = await failure_at(server.sockets[0].getsockname()[1])
+Answer = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
-    assert found.failure is Failure.UNREACHABLE
+
+@contextlib.asynccontextmanager
+async def gateway_that(answers: Answer) -> AsyncIterator[int]:
+    """Run a TCP server, and yield its port."""
+
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            await answers(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def closes(_reader: StreamReader, _writer: StreamWriter) -> None:
+    """Close at once."""
+
+
+async def resets(_reader: StreamReader, writer: StreamWriter) -> None:
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+async def says_that_it_is_full(_reader: StreamReader, writer: StreamWriter) -> None:
+    """As sshd does at MaxStartups."""
+    writer.write(b"Exceeded MaxStartups\r\n")
+
+
+async def greets(_reader: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"SSH-2.0-Any\r\n")
+
+
+async def waits(reader: StreamReader, _writer: StreamWriter) -> None:
+    await reader.read()
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        pytest.param(closes, Failure.BUSY, id="closed"),
+        pytest.param(resets, Failure.BUSY, id="reset"),
+        pytest.param(says_that_it_is_full, Failure.BUSY, id="after a line"),
+        pytest.param(greets, Failure.UNREACHABLE, id="after the banner"),
+    ],
+)
+async def test_only_a_connection_closed_before_the_banner_means_busy(
+    answer: Answer, failure: Failure
+) -> None:
+    async with gateway_that(answer) as port:
+        found = await failure_at(port)
+
+    assert found.failure is failure
+
+
+async def test_a_gateway_without_a_banner_is_left_before_the_login_times_out() -> None:
+    async with gateway_that(waits) as port:
+        found = await failure_at(port, banner_s=0.2)
+
+    assert found == Refusal(failure=Failure.SLOW, reason="no SSH banner within 0.2 s")
 
 
 async def test_a_refusal_outweighs_an_address_that_no_network_reaches() -> None:

@@ -124,6 +124,13 @@ class Fleet(Readers):
         assert self.old.read("/etc/reversi/nodes/office.toml") == self.key
         self.old.await_up("office")
 
+    def came_back(self) -> None:
+        """Its device has no other gateway, and stays."""
+        self.old.await_up("office")
+
+    def drains(self) -> None:
+        assert '"by": "root"' in self.old.read("/var/lib/reversi/drain.json")
+
     def knows_both_addresses(self) -> None:
         keys = self.old.read("/etc/reversi/office.keys")
         assert f"GATEWAYS='{NAME}:22 192.0.2.7:22'\n" in keys
@@ -245,6 +252,15 @@ OPERATING: tuple[Step[Fleet], ...] = (
         before=Fleet.note_its_key,
         after=Fleet.has_a_new_bundle,
     ),
+    Step("sudo reversi-checker drain --dry-run", says="would tell office to"),
+    Step("sudo reversi-checker drain", says=", 0 left", after=Fleet.came_back),
+    Step("reversi-checker status", after=Fleet.drains),
+    Step("sudo reversi-checker undrain", says="takes nodes again"),
+    Step(
+        "reversi-checker log --kind gateway --limit 5",
+        says="this gateway no longer drains",
+        after=Fleet.is_served,
+    ),
     Step("sudo reversi-checker backup /var/backups/reversi/move.tar.gz", says="1 nodes"),
     Step(
         "sudo reversi-checker restore /var/backups/reversi/move.tar.gz",
@@ -316,7 +332,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step(
-        "printf '%s\\n' '*.key' .installed.json nodes/.lock keys keys.list"
+        "printf '%s\\n' '*.key' .installed.json nodes/.lock nodes/.index keys keys.list"
         " | sudo tee /etc/reversi/.gitignore"
     ),
     Step("sudo git -C /etc/reversi add ."),

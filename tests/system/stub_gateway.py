@@ -80,6 +80,7 @@ class StubGateway:
         host: str = "127.0.0.1",
     ) -> None:
         self.home, self.port, self.inside = home, free_port(), inside
+        self.permitted = permitted
         self.user = pwd.getpwuid(os.getuid()).pw_name
         home.mkdir()
         self.host_key = make_key(home / "host")

@@ -228,7 +228,7 @@ def test_a_dead_address_of_the_gateway_is_skipped(
         client.says("up:")
 
         assert len(client.lines("gateway.test")) == 1
-        assert len(gateway.asked("claim")) == 1
+        assert len(gateway.asked("hold")) == 1
 
 
 @pytest.mark.parametrize(
@@ -263,4 +263,5 @@ def test_text_printed_at_login_is_not_taken_for_an_answer(
             client.says("and asks to wait 13 s")
 
         assert '"wait_s": 5' in asked.stdout
-        assert len(gateway.asked("hold")) == 1
+        assert len(client.lines("asks to wait")) == 1
+        assert len(gateway.asked("claim")) == 1, "it shows what a login prints"

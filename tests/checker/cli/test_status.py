@@ -34,6 +34,7 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
         "unregistered",
         "broken",
         "pending",
+        "draining",
     ]
     assert (document["schema"], document["swept_at"], document["probe_every_s"]) == (1, None, 20.0)
     assert list(document["tunnels"][0]) == [

@@ -71,9 +71,7 @@ def test_a_probe_of_an_open_forward_offers_what_it_finds(
             Outcome(node=OFFICE, port=port, done=True, sentence="up"),
             Outcome(node=OFFICE, port=Port(1), done=True, sentence="down: nobody listens"),
         ]
-        offer_expectations(
-            replace(Registry(), nodes=type(Registry().nodes)({OFFICE: office})), outcomes
-        )
+        offer_expectations(replace(Registry(), nodes={OFFICE: office}), outcomes)
 
     said = capsys.readouterr()
     assert said.out == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import replace
@@ -29,7 +30,8 @@ from checker.registry.nodes import Registry
 from checker.state.beats import beat_file
 from checker.state.ledger import Ledger
 from checker.tunnels.gateway import Gateway
-from tests.strategies import NOW, OFFICE, SESSION, node
+from tests.checker.sshd.sessions import listening
+from tests.strategies import NOW, OFFICE, SESSION, free_port, node
 
 POLICY = Policy()
 DEVICE = Unregistered(
@@ -185,3 +187,41 @@ def test_a_node_whose_pace_was_changed_by_hand_is_probed_soon(sweeper: Sweeper) 
     sweeper.use(registry.with_node(replace(registry.nodes[OFFICE], probe_beating_every_s=90.0)))
 
     assert sweeper.schedule.next_at(time.monotonic()) < time.monotonic() + 60
+
+
+async def test_forwards_that_are_down_are_looked_up_in_one_list(sweeper: Sweeper) -> None:
+    with listening() as listener:
+        there, gone = Port(listener.getsockname()[1]), free_port()
+        registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=(there, gone))}))
+        gateway = sweeper.gateway
+        gateway.use(registry)
+        for port in (there, gone):
+            gateway.ledger.put(Tunnel(node=OFFICE, port=port, status=Status.DOWN, probed_at=NOW))
+        sweeper.use(registry)
+        down = sweeper.schedule.ripe(time.monotonic() + 60)
+        sweeper.verdicts.folder.mkdir()
+
+        async with asyncio.TaskGroup() as group:
+            await sweeper.look(group, down)
+
+        rows = {port: gateway.ledger.tunnels[OFFICE, port] for port in (there, gone)}
+    assert rows[there].status is not Status.DOWN, "it was probed"
+    assert rows[gone].status is Status.DOWN
+    assert rows[gone].probed_at != NOW
+    assert not sweeper.schedule.running
+
+
+async def test_what_listens_since_the_last_list_is_probed_at_once(sweeper: Sweeper) -> None:
+    table = sweeper.gateway.watcher.holders.table
+    ports = [free_port() for _ in range(3)]
+    registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=tuple(ports))}))
+    sweeper.use(registry)
+    for port, status in zip(ports, (Status.DOWN, Status.UP, Status.DOWN), strict=True):
+        sweeper.gateway.ledger.put(Tunnel(node=OFFICE, port=port, status=status))
+        sweeper.schedule.put(port, time.monotonic() + 3600)
+    await table.all(newer_than=time.monotonic())
+
+    with listening(ports[0]), listening(ports[1]):
+        await table.all(newer_than=time.monotonic())
+
+    assert probed_next(sweeper) == [ports[0]]

@@ -24,6 +24,7 @@ from checker.linux.sockets import (
     listeners,
     listening,
     read_listeners,
+    read_listeners_on,
 )
 from checker.model import Listener, Port
 
@@ -181,8 +182,20 @@ def test_netlink_and_the_tables_have_the_same_listeners() -> None:
     assert {one.address for one in by_netlink} == {"127.0.0.1", "::1"}
 
 
+def test_the_kernel_leaves_out_the_listeners_of_other_ports(
+    bound: dict[str, socket.socket],
+) -> None:
+    for listener in bound.values():
+        port = Port(listener.getsockname()[1])
+        for family in (socket.AF_INET, socket.AF_INET6):
+            expected = [one for one in listening(family) if one.port == port]
+
+            assert list(listening(family, port)) == expected
+        assert os.fstat(listener.fileno()).st_ino in {one.inode for one in read_listeners_on(port)}
+
+
 def test_the_tables_are_read_where_netlink_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_family: int) -> Iterator[Listener]:
+    def refused(_family: int, _port: Port | None = None) -> Iterator[Listener]:
         raise PermissionError(1, "refused")
 
     monkeypatch.setattr("checker.linux.sockets.listening", refused)
@@ -190,6 +203,9 @@ def test_the_tables_are_read_where_netlink_is_refused(monkeypatch: pytest.Monkey
         own.bind(("127.0.0.1", 0))
         own.listen()
 
-        found = read_listeners()[Port(own.getsockname()[1])]
+        port = Port(own.getsockname()[1])
+        found = read_listeners()[port]
+        alone = read_listeners_on(port)
 
     assert [one.address for one in found] == ["127.0.0.1"]
+    assert alone == found

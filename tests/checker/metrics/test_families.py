@@ -20,6 +20,7 @@ TOTALS = {
     "reversi_forwards",
     "reversi_nodes",
     "reversi_applicants",
+    "reversi_draining",
     "reversi_logins_waiting",
     "reversi_kills_total",
     "reversi_refusals_total",

@@ -22,9 +22,9 @@ from checker.registry.changes import add, change, remove
 from checker.registry.edits import renamed
 from checker.registry.last_good import load_record, write_record
 from checker.registry.node_file import ports_named, read_node
+from checker.registry.node_rows import node_from_row, node_list
 from checker.registry.nodes import Registry, UnknownNode
 from checker.registry.reading import node_path, read_registry
-from checker.registry.snapshot import node_from_row, node_list
 from checker.registry.waiting import waiting_path, waiting_toml
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
@@ -129,7 +129,7 @@ def test_copies_of_the_registry_keep_it_and_older_records_lack_it(layout: Layout
     assert node_from_row(row[:-1]) == replace(SAID, calls_itself="")
 
     layout.state.parent.mkdir(exist_ok=True)
-    write_record(layout, Registry(nodes={OFFICE: SAID}), [], public=True)  # type: ignore[arg-type]
+    write_record(layout, Registry(nodes={OFFICE: SAID}), [], public=True)
     assert load_record(layout, {OFFICE})[OFFICE].node == SAID
 
 

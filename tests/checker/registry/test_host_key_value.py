@@ -15,8 +15,8 @@ from checker.registry.host_key_value import broken_host_key, host_key_in, is_bro
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.node_file import node_toml, read_node
+from checker.registry.node_rows import forward_list, node_from_row, node_list
 from checker.registry.reading import node_path, read_registry
-from checker.registry.snapshot import forward_list, node_from_row, node_list
 from tests.strategies import OFFICE, node, public_key
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="")

@@ -14,8 +14,8 @@ from checker.registry.changes import add, change
 from checker.registry.edits import describe, renamed, revoked
 from checker.registry.last_good import read_known, record_path
 from checker.registry.node_file import node_toml, read_node
+from checker.registry.node_rows import node_from_row, node_list
 from checker.registry.reading import node_path, read_registry
-from checker.registry.snapshot import node_from_row, node_list
 from tests.checker.registry.damaged_files import COMMAND, damage, record
 from tests.checker.registry.registry_files import node_text, write
 from tests.strategies import OFFICE, node

@@ -15,8 +15,8 @@ from checker.registry.changes import add, change
 from checker.registry.file_stamps import stamp
 from checker.registry.kept_rights import described
 from checker.registry.last_good import read_known, record_path
+from checker.registry.node_rows import node_list
 from checker.registry.reading import node_path
-from checker.registry.snapshot import node_list
 from checker.registry.waiting import waiting_path
 from tests.checker.registry.damaged_files import COMMAND, HOWS, How, damage, lines, record
 from tests.strategies import OFFICE, node, public_key

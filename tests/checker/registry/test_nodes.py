@@ -32,7 +32,7 @@ TARGET = Target(host="127.0.0.1", port=Port(22))
 
 
 def test_a_port_is_allotted_from_the_lowest_free_one() -> None:
-    registry = Registry(nodes={"a": node("a", ports=(20000, 20002))})  # type: ignore[arg-type]
+    registry = Registry(nodes={NodeName("a"): node("a", ports=(20000, 20002))})
     asked = ForwardRequest(port=None, target=TARGET)
 
     forwards = allot(
@@ -48,7 +48,7 @@ def test_a_port_is_allotted_from_the_lowest_free_one() -> None:
 
 
 def test_a_range_without_a_free_port_is_reported() -> None:
-    registry = Registry(nodes={"a": node("a", ports=(20000,))})  # type: ignore[arg-type]
+    registry = Registry(nodes={NodeName("a"): node("a", ports=(20000,))})
 
     with pytest.raises(
         PortsUsedUp,
@@ -63,7 +63,7 @@ def test_a_range_without_a_free_port_is_reported() -> None:
 
 
 def test_the_registry_finds_nodes_and_owners() -> None:
-    registry = Registry(nodes={"a": node("a", ports=(20000,))})  # type: ignore[arg-type]
+    registry = Registry(nodes={NodeName("a"): node("a", ports=(20000,))})
 
     owner = registry.owner(20000)
     assert owner is not None
@@ -92,7 +92,7 @@ def test_a_conflict_names_the_node_that_was_first() -> None:
 
 def test_a_renamed_node_is_recognized_by_its_key() -> None:
     def registry(*there: Node) -> Registry:
-        return Registry(nodes={one.name: one for one in there})  # type: ignore[arg-type]
+        return Registry(nodes={one.name: one for one in there})
 
     before = registry(node("a", 1, (1,)), node("b", 2, (2,)))
 

@@ -195,10 +195,14 @@ def test_a_folder_that_cannot_be_listed_is_an_error_not_an_empty_registry(
 class MovesTheFolder(dict[Any, Any]):
     """A cache that moves the folder as soon as it is asked for a node."""
 
-    def get(self, path: Path, default: Any = None) -> Any:
-        if path.parent.exists():
-            path.parent.rename(path.parent.with_name("moved"))
-        return super().get(path, default)
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __contains__(self, name: object) -> bool:
+        if self.folder.exists():
+            self.folder.rename(self.folder.with_name("moved"))
+        return super().__contains__(name)
 
 
 def test_a_folder_that_is_moved_while_it_is_read_is_an_error_not_an_empty_registry(
@@ -208,7 +212,7 @@ def test_a_folder_that_is_moved_while_it_is_read_is_an_error_not_an_empty_regist
     write(layout, "b", node_text(2, 20011))
 
     with pytest.raises(ConfigError, match="was moved or replaced while it was read"):
-        read_registry(layout.nodes, MovesTheFolder())
+        read_registry(layout.nodes, MovesTheFolder(layout.nodes))
 
 
 def make_pipe(path: Path) -> None:

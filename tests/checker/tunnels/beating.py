@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from checker.model import Answer, Flaps, Flow, Policy, ProbeReply, ProcessId, Silent, Tunnel
+from checker.tunnels.attempt import REACHED_WITHIN_S
 from checker.tunnels.due import interval_s, next_probe_s
 from checker.tunnels.flow import Silence
 from checker.tunnels.judge import Kill, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
-from checker.tunnels.observe import REACHED_WITHIN_S
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rhythm import Beating

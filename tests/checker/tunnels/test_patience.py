@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from checker.model import Answer, Flaps, Policy, ProbeReply, ProcessId, Silent, Status, Tunnel
+from checker.tunnels.attempt import REACHED_WITHIN_S
 from checker.tunnels.flow import Silence
 from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
-from checker.tunnels.observe import REACHED_WITHIN_S
 from checker.tunnels.patience import Patience, Terms
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rhythm import NO_BEATS

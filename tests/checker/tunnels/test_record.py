@@ -58,6 +58,7 @@ def test_a_judged_row_is_written_with_its_uptime_and_an_event_of_the_new_status(
 
     assert record.ledger.tunnel(FORWARD) == after
     assert record.flaps(FORWARD).count == 1
+    record.ledger.take_ages()
     assert [(node, port, day.watched_s) for node, port, day in record.ledger.pending.uptime] == [
         (OFFICE, PORT, 20.0)
     ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checker import __version__
+from checker.linux.processes import may_look
 from checker.model import EventKind, NodeName, Status
 from checker.tunnels.rate_limits import Over
 from checker.tunnels.requests import Requests
 from checker.wire import MALFORMED, NOT_YOURS, OK, PROTOCOL, TRY_LATER, Asked, Reply
+from tests.checker.sshd.sessions import identity, listening, session
 from tests.checker.tunnels.gateways import Held, gateway_of, held
 from tests.strategies import node
 
@@ -98,7 +101,41 @@ async def test_a_hold_registers_the_connection_and_becomes_its_beat_loop(tmp_pat
     assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
 
 
-async def test_a_hold_tells_whether_its_client_moves_beside_its_name(tmp_path: Path) -> None:
+@pytest.mark.skipif(not may_look(), reason="only root sees which process owns a socket")
+async def test_new_connections_that_hold_cost_no_search_of_all_sessions(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        gateway = gateway_of(tmp_path, node())
+        owners, requests = gateway.watcher.holders.owners, Requests(gateway)
+        for number in range(3):
+            listener = stack.enter_context(listening())
+            device = node(f"device{number}", number, ports=(listener.getsockname()[1],))
+            gateway.take(device)
+            caller = identity(stack.enter_context(session(tmp_path, listener)).pid)
+            listener.close()
+
+            reply = await requests.answer(asked("hold box", device.name), caller)
+            judgement = await gateway.settle(device.forwards[0])
+
+            assert (reply.exit_status, judgement.tunnel.session) == (OK, caller)
+            assert gateway.ledger.registrations[caller].inodes
+        assert owners.searches == 0
+
+        await requests.answer(asked("hold box", "device0"), caller)
+        assert owners.searches == 0, "the first device's connection is known"
+
+
+@pytest.mark.skipif(not may_look(), reason="only root sees which process owns a socket")
+async def test_a_port_that_an_unknown_connection_holds_is_searched_for_once(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        one.gateway.ledger.registrations.clear()
+        other = replace(one.session, start_ticks=one.session.start_ticks - 1)
+        replies = [await Requests(one.gateway).answer(asked("hold box"), other) for _ in range(3)]
+
+        assert [reply.exit_status for reply in replies] == [NOT_YOURS] * 3
+        assert one.gateway.watcher.holders.owners.searches == 1
+
+
+async def test_a_hold_says_whether_its_client_moves_beside_its_name(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         await answer(one, "hold box reversi/1.0+moves-gw2")
 
@@ -109,6 +146,32 @@ async def test_a_hold_tells_whether_its_client_moves_beside_its_name(tmp_path: P
         "gw2",
     )
     assert one.events(EventKind.HOLD) == ["reversi/1.0, instance box connected from 192.0.2.2:4000"]
+
+
+async def test_a_hold_at_a_gateway_that_drains_must_go_elsewhere_once(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        one.gateway.sent_away.begin()
+
+        first = await answer(one, "hold box reversi/1.0+moves")
+        second = await answer(one, "hold box reversi/1.0+moves")
+
+    assert (first.answer, first.exit_status, first.becomes) == ("", TRY_LATER, ())
+    assert "this gateway drains" in first.complaint
+    assert second.becomes
+    assert not one.events(EventKind.REFUSED)
+
+
+async def test_a_beat_is_answered_with_the_wait_of_a_drain_until_the_next_hold(
+    tmp_path: Path,
+) -> None:
+    with held(tmp_path) as one:
+        one.gateway.sent_away.waits[one.node.name] = 9
+
+        waits = await answer(one, "beat")
+        await answer(one, "hold box")
+        after = await answer(one, "beat")
+
+    assert (waits.answer, after.answer) == ("9", "0")
 
 
 async def test_a_hold_is_refused_while_another_connection_holds_the_ports(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from checker.model import (
     Silent,
     Status,
     Target,
+    Tunnel,
     parse_expect,
 )
 from checker.state.ledger import Ledger
@@ -163,6 +164,7 @@ async def test_a_probe_of_a_loopback_that_the_listener_left_is_repeated(
     one = watcher(tmp_path)
     async with silent_listener("::1") as old:
         await one.holders.listeners(Port(old.port), newer_than=time.monotonic())
+        one.ledger.put(Tunnel(node=OFFICE, port=Port(old.port), status=Status.UP))
         async with silent_listener("127.0.0.1", old.port) as new:
             await one.probe_once(forward(new.port), actor="operator")
 

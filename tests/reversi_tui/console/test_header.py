@@ -9,6 +9,8 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.model import Machine
+from checker.model.drain import Drain
+from checker.state.drain_file import write_drain
 from checker.state.rows import Batch
 from reversi_tui.app import Console
 from reversi_tui.rows.report import Daemon, Health
@@ -82,6 +84,25 @@ def test_no_waiting_login_and_a_fresh_sweep_are_not_mentioned() -> None:
     assert line.split() == ["reversi", "gw1", "/srv/gate", "daemon", "running"]
     assert line.endswith(" daemon running ")
     assert len(line) == 100
+
+
+def test_a_gateway_that_drains_says_so_even_where_it_is_narrow() -> None:
+    health = Health(daemon=Daemon.RUNNING, sweep=sweep(), draining=True)
+
+    for width in (20, 80):
+        assert " drains " in gateway_line(health).fitted(width).plain
+
+
+async def test_the_header_shows_a_drain_while_it_lasts(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    write_drain(layout.drain, Drain(at=NOW, by="anna", boot="", uptime_s=1.0))
+
+    app = console(layout, open_acts())
+
+    async with running(app, (80, 15)) as pilot:
+        await until(pilot, lambda: " drains " in lines(app)[0])
+        write_drain(layout.drain, None)
+        await until(pilot, lambda: " drains " not in lines(app)[0])
 
 
 def test_a_sweep_that_is_late_is_an_alarm_with_its_age() -> None:

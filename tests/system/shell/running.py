@@ -22,9 +22,27 @@ def bundle(box: Box, *gateways: str, **settings: str) -> Path:
 def requests(box: Box) -> list[str]:
     """Return the requests that the client was started for, each with its gateway."""
     log = box.folder / "programs/ssh.log"
-    words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+    lines = (
+        [line.split() for line in log.read_text().splitlines() if "-l" in line]
+        if log.exists()
+        else []
+    )
+    return [" ".join(words[words.index("-l") :][2:]) for words in map(without_forwards, lines)]
+
+
+def without_forwards(words: list[str]) -> list[str]:
+    """Return an SSH client's command line without its -R options."""
+    while "-R" in words:
+        at = words.index("-R")
+        words = words[:at] + words[at + 2 :]
+    return words
+
+
+def verbs(box: Box) -> list[str]:
+    """Return only the verbs of these requests."""
+    words = [line.split() for line in requests(box)]
     return [
-        f"{line[line.index('-R') + 2] if '-R' in line else ''} {' '.join(line[-3:])}".strip()
+        next(word for word in line if word in ("check", "claim", "hold", "version"))
         for line in words
     ]
 

@@ -10,17 +10,20 @@ case ${1:-} in -V) printf '%s\\n' OpenSSH_9.2p1 >&2; exit ;; -h | -o\\ help) exi
 for last; do :; done
 printf '%s\\n' "$*" >>"$here/ssh.log"
 [ ! -e "$here/refusal" ] || { cat "$here/refusal" >&2; exit "$(cat "$here/status" 2>/dev/null || printf 255)"; }
+[ "${last#hold}" = "$last" ] || [ ! -e "$here/taken" ] || { cat "$here/taken" >&2; exit 255; }
 case $last in
 version) printf '%s\\n' '1 0.1.0' ;;
 check) cat "$here/verdict" ;;
 enrol*) cat "$here/enrol" && exit "$(cat "$here/enrol-status" 2>/dev/null || printf 0)" ;;
-claim*) cat "$here/claim" ;;
+claim*) cat "$here/claim"; ! grep -qx 0 "$here/claim" || rm -f "$here/taken" ;;
 hold*) while read -r _; do cat "$here/verdict"; done ;;
 esac
 """  # noqa: E501 - one line of what runs
 """Answers `claim`, `enrol` and each beat with the content of a file beside it. If there is a file
-`refusal`, prints that and fails, with the exit status in `status`.
+`refusal`, prints that and fails, with the exit status in `status`. If there is a file `taken`, the
+forwards of `hold` are refused, until a `claim` succeeds.
 """
+TAKEN = "Error: remote port forwarding failed for listen port 20022\r\n"
 KEYGEN = """#!/bin/sh
 here=${0%/*} shown=
 while [ $# -gt 0 ]; do

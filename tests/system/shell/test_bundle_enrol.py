@@ -29,6 +29,7 @@ from tests.system.shell.installing import (
     needs_root,
 )
 from tests.system.shell.running import set_answer
+from tests.system.shell.stand_ins import TAKEN
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.shell
@@ -284,6 +285,7 @@ def test_another_bundle_of_the_same_name_stays(box: Box) -> None:
 
 def test_an_uninstall_before_the_tunnel_is_up_removes_both(box: Box) -> None:
     set_answer(box, "claim", "60\n")
+    set_answer(box, "taken", TAKEN)
     file = enrolment(box)
     box.sh(file, "install")
     set_answer(box, "enrol", ACCEPTED)
@@ -299,6 +301,7 @@ def test_an_uninstall_before_the_tunnel_is_up_removes_both(box: Box) -> None:
 
 def test_a_wait_ends_when_the_tunnel_comes_up_whatever_the_gateway_answers(box: Box) -> None:
     set_answer(box, "claim", "60\n")
+    set_answer(box, "taken", TAKEN)
     file = enrolment(box)
     box.sh(file, "install")
     set_answer(box, "enrol", ACCEPTED)

@@ -28,7 +28,7 @@ from tests.system.shell.installing import (
     hidden,
     needs_root,
 )
-from tests.system.shell.stand_ins import program
+from tests.system.shell.stand_ins import TAKEN, program
 
 pytestmark = pytest.mark.shell
 
@@ -275,6 +275,7 @@ def test_busybox_need_not_have_every_applet(box: Box) -> None:
 
 def test_a_second_install_restarts_a_tunnel_that_is_not_up(box: Box) -> None:
     (box.folder / "programs/claim").write_text("60\n")
+    (box.folder / "programs/taken").write_text(TAKEN)
     file = bundle(box)
     box.sh(file, "install")
     box.await_state("waiting")

@@ -24,7 +24,17 @@ DROPBEAR_REFUSED = (
     "dbclient: Connection to root@gw:22 exited: Connect failed: Error connecting: Connection"
     " refused\n"
 )
-BUSY = "kex_exchange_identification: Connection closed by remote host\r\n"
+BUSY = {
+    "OpenSSH 7": "ssh_exchange_identification: Connection closed by remote host\r\n",
+    "OpenSSH 8": "kex_exchange_identification: Connection closed by remote host\r\n",
+    "OpenSSH 9.2": (
+        "kex_exchange_identification: read: Connection reset by peer\r\n"
+        "Connection reset by 192.0.2.1 port 22\r\n"
+    ),
+    "OpenSSH 10": "Connection closed by UNKNOWN port 65535\r\n",
+    "dropbear": "\ndbclient: Connection to root@gw:22 exited: Remote closed the connection\n",
+}
+"""What clients say if the gateway accepts a connection and closes it."""
 TWO = """#!/bin/sh
 case ${1:-} in -V) printf '%s\\n' OpenSSH_9.2p1 >&2; exit ;; esac
 case $* in
@@ -69,25 +79,53 @@ def test_a_refused_bundle_waits_half_a_minute_to_a_minute(box: Box) -> None:
 @pytest.mark.parametrize("said", [TIMED_OUT, DROPBEAR_REFUSED], ids=["timed-out", "dropbear"])
 def test_other_words_for_a_refusal_are_known(box: Box, said: str) -> None:
     if said == DROPBEAR_REFUSED:
-        dropbear = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83").replace("255", "1")
-        program(box.folder / "programs", "ssh", dropbear)
+        use_dropbear(box)
     start_refused(box, said)
 
     assert min(waits(box, 20)[-12:]) >= 30
     box.stop()
 
 
-def test_a_gateway_that_closes_connections_is_tried_again_sooner(box: Box) -> None:
-    start_refused(box, BUSY)
+def use_dropbear(box: Box) -> None:
+    dropbear = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83").replace("255", "1")
+    program(box.folder / "programs", "ssh", dropbear)
 
-    assert max(waits(box, 20)) <= 15
+
+@pytest.mark.parametrize("said", BUSY.values(), ids=BUSY)
+def test_a_busy_gateway_is_left_alone_for_up_to_a_minute(box: Box, said: str) -> None:
+    if said == BUSY["dropbear"]:
+        use_dropbear(box)
+    start_refused(box, said)
+
+    found = waits(box, 30)
+
+    assert 15 < max(found) <= 60
+    assert min(found[-20:]) < 30, "with full jitter"
     box.stop()
 
 
-def test_one_gateway_that_fails_otherwise_shortens_the_wait_for_all(box: Box) -> None:
+@pytest.mark.parametrize("said", ["No route to host", "Connection timed out"])
+def test_a_round_of_several_gateways_waits_at_most_fifteen_seconds(box: Box, said: str) -> None:
+    program(box.folder / "programs", "sleep", SLEEP)
+    set_answer(box, "refusal", f"ssh: connect to host gw port 22: {said}\r\n")
+    box.start(bundle(box, "one:22", "two:22", retry="15"))
+
+    assert max(waits(box, 12)) <= 15
+    box.stop()
+
+
+def test_a_gateway_that_is_away_does_not_hide_that_the_other_is_busy(box: Box) -> None:
     program(box.folder / "programs", "ssh", TWO)
     program(box.folder / "programs", "sleep", SLEEP)
     box.start(bundle(box, "one:22", "two:22", retry="15"))
+
+    assert 15 < max(waits(box, 30)) <= 60
+    box.stop()
+
+
+def test_a_gateway_command_that_speaks_of_a_closed_connection_is_not_busy(box: Box) -> None:
+    set_answer(box, "status", "1")
+    start_refused(box, BUSY["OpenSSH 10"])
 
     assert max(waits(box, 20)) <= 15
     box.stop()

@@ -10,7 +10,7 @@ import pytest
 from client.bundle.compose import render
 from tests.bundles import EACH_SHELL, Box
 from tests.client.bundle.samples import changed
-from tests.system.shell.stand_ins import CLIENT, program
+from tests.system.shell.stand_ins import CLIENT, TAKEN, program
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.shell
@@ -64,6 +64,7 @@ def test_text_that_a_login_prints_is_not_the_answer(box: Box, text: str) -> None
 def test_a_requested_wait_is_found_after_other_numbers(box: Box) -> None:
     greet(box, "0\\n0\\n")
     (box.folder / "programs/claim").write_text("45\n")
+    (box.folder / "programs/taken").write_text(TAKEN)
 
     box.start(bundle(box))
 
@@ -90,7 +91,7 @@ def test_a_lost_answer_does_not_end_the_tunnel(box: Box) -> None:
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 def test_a_login_that_timed_out_gets_more_time(box: Box) -> None:
-    program(box.folder / "programs", "ssh", CLIENT.replace("claim*) ", "claim*) sleep 3; "))
+    program(box.folder / "programs", "ssh", CLIENT.replace("hold*) ", "hold*) sleep 3; "))
 
     box.start(bundle(box, setup="2"))
 
@@ -100,7 +101,7 @@ def test_a_login_that_timed_out_gets_more_time(box: Box) -> None:
     logins = [
         line
         for line in (box.folder / "programs/ssh.log").read_text().splitlines()
-        if "claim" in line
+        if "hold" in line
     ]
     assert "ConnectTimeout=10 " in logins[0]
     assert "ConnectTimeout=20 " in logins[1]
@@ -115,7 +116,7 @@ def test_a_quick_login_lowers_the_limit(box: Box) -> None:
     box.start(file)
     box.await_state("up")
 
-    until(lambda: (box.live() / "pace").read_text() in ("1\n", "2\n"), "it is less")
+    until(lambda: (box.live() / "pace").read_text() == "3\n", "it is less")
     box.stop()
 
 

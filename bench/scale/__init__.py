@@ -1,0 +1,1 @@
+"""Measure a gateway with 30,000 registered nodes: logins, edits, held tunnels, and its console."""

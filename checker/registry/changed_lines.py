@@ -1,0 +1,111 @@
+"""Replace the key lines of some nodes among those of many. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from checker.registry.key_files import SPLIT, VOID, files_for, key_of, owner_word
+from checker.registry.key_lines import owner_of_line
+
+FEW = 16
+"""Of so many keys, looking for each is faster than looking at each line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChange:
+    """What becomes of the lines of some owners."""
+
+    wanted: bytes
+    """All lines afterwards."""
+    old: tuple[bytes, ...]
+    """The lines that go, each with a newline."""
+    new: tuple[bytes, ...]
+
+    @property
+    def differing(self) -> frozenset[bytes]:
+        """The lines that are only among the old, or only among the new ones."""
+        return frozenset(self.old) ^ frozenset(self.new)
+
+    @property
+    def vanished(self) -> bytes:
+        """The lines that go, and do not come again."""
+        new = set(self.new)
+        return b"".join(line for line in self.old if line not in new)
+
+
+def changed(content: bytes, owners: Collection[str], lines: Iterable[bytes]) -> LineChange:
+    """Return the content with these lines, each without a newline, in place of those of the
+    `owners`: a node's name, `*` or `+ID`.
+
+    Each goes where `key_lines.merge` would put it; all other lines stay where they are.
+    """
+    kept: list[bytes] = []
+    order: list[bytes] = []
+    old: list[bytes] = []
+    names = {owner.encode() for owner in owners}
+    for line in content.removesuffix(b"\n").split(b"\n") if content else ():
+        word = owner_word(line.rstrip(b"\r"))
+        if word in names and owner_of_line(line.rstrip(b"\r")) is not None:
+            old.append(line + b"\n")
+        else:
+            kept.append(line + b"\n")
+            order.append(rank(word))
+    new = [line + b"\n" for line in lines]
+    for line in new:
+        key = rank(owner_word(line.removesuffix(b"\n")))
+        at = bisect_right(order, key)
+        kept.insert(at, line)
+        order.insert(at, key)
+    return LineChange(wanted=b"".join(kept), old=tuple(old), new=tuple(new))
+
+
+def rank(word: bytes) -> bytes:
+    """Return what orders lines: those of others, of nodes, of the shared key and of enrolments."""
+    if not word:
+        return b""
+    return b"\xff" + word[:1] if word[:1] in b"*+" else word + b".toml"
+
+
+def count_of_nodes(content: bytes) -> int:
+    """Return how many lines seem to be of nodes' keys."""
+    return content.count(SPLIT) - content.count(SPLIT + b"*\n") - content.count(SPLIT + b"+")
+
+
+def journal_of(change: LineChange) -> list[bytes]:
+    """Return the lines to append to the list, so that it says the same as `wanted`."""
+    old, new = by_owner(change.old), by_owner(change.new)
+    found: list[bytes] = []
+    for owner in sorted(old.keys() | new.keys()):
+        if old.get(owner) != new.get(owner):
+            found += [VOID + owner + b"\n"] if owner in old else []
+            found += new.get(owner, [])
+    return found
+
+
+def by_owner(lines: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for line in lines:
+        found.setdefault(owner_word(line.rstrip(b"\r\n")), []).append(line)
+    return found
+
+
+def changed_key_files(change: LineChange) -> dict[str, bytes]:
+    """Return the files of the keys whose lines differ, with their new content; empty: it goes."""
+    keys = {key for line in change.differing if (key := key_of(line)) is not None}
+    gone = dict.fromkeys(files_for(b"".join(change.old), keys), b"")
+    if len(keys) > FEW:
+        return gone | files_for(change.wanted, keys)
+    found = b"".join(dict.fromkeys(line for key in keys for line in with_key(change.wanted, key)))
+    return gone | files_for(found, keys)
+
+
+def with_key(content: bytes, key: bytes) -> Iterable[bytes]:
+    """Yield the lines in which the key stands."""
+    mark = b" " + key + b" "
+    at = content.find(mark)
+    while at >= 0:
+        start, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+        yield content[start : end + 1]
+        at = content.find(mark, end)

@@ -1,0 +1,189 @@
+"""The nodes of a registry by name, each parsed when it is asked for.
+
+Of 30,000 nodes an edit needs one, and of the others only their names, keys and ports. So a node may
+stand here as a row of the index (`checker.registry.index`), which has those in columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from checker.model import Node, NodeName, Port
+from checker.registry.contests import Right
+from checker.registry.node_rows import node_from_row, node_list
+
+Row = list[bytes]
+"""Checksum, name, signs, ports, keys, flags and JSON of a node, as the index has them."""
+SIGNS, PORTS, KEYS, FLAGS, JSON = 2, 3, 4, 5, 6
+COLUMNS = 7
+PUBLISHES, UNKNOWN, DISABLED = b"p", b"u", b"d"
+"""Flags: the node is published; its file has keys that this version does not know; it has no key
+lines.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the index said when the files were read, and what it lacked."""
+
+    rows: Mapping[NodeName, Row] = field(default_factory=dict)
+    """Of the files that are as the index has them."""
+    reread: Mapping[NodeName, bytes] = field(default_factory=dict)
+    """The signs of each file that is not; empty if it could change again unseen."""
+    gone: frozenset[NodeName] = frozenset()
+    """Nodes in the index that have no file any more."""
+    dead: int = 0
+    """Lines of the index that do not count."""
+    is_public: bool = False
+    """Whether everyone may read all of the files."""
+
+
+class IndexedNodes(Mapping[NodeName, Node]):
+    """All nodes by name, in the order of their files."""
+
+    __slots__ = ("basis", "by_flag", "entries", "owned")
+
+    def __init__(self, entries: dict[NodeName, Node | Row], basis: Basis | None = None) -> None:
+        self.entries = entries
+        self.basis = basis or Basis()
+        self.owned: Mapping[Right, NodeName] | None = None
+        self.by_flag: dict[bytes, list[NodeName]] = {}
+
+    def __getitem__(self, name: NodeName) -> Node:
+        found = self.entries[name]
+        if isinstance(found, list):
+            found = self.entries[name] = parsed(found)
+        return found
+
+    def __iter__(self) -> Iterator[NodeName]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+    def with_others(self, others: Mapping[NodeName, Node | None]) -> IndexedNodes:
+        """Return these nodes with `others` in their places; None removes one."""
+        entries = self.entries | {name: node for name, node in others.items() if node is not None}
+        for name in [name for name, node in others.items() if node is None]:
+            entries.pop(name, None)
+        return IndexedNodes(entries, self.basis)
+
+    def flagged(self, flag: bytes) -> list[Node]:
+        """Return the nodes that have this flag."""
+        if flag not in self.by_flag:
+            self.by_flag[flag] = [
+                name
+                for name, entry in self.entries.items()
+                if flag in (entry[FLAGS] if isinstance(entry, list) else flags_of(entry))
+            ]
+        return [self[name] for name in self.by_flag[flag]]
+
+    def owners(self) -> Mapping[Right, NodeName]:
+        """Return whose each key and each port is."""
+        if self.owned is None:
+            names = reversed(self.entries)  # of two, the first has it
+            self.owned = {right: name for name in names for right in self.rights(name)}
+        return self.owned
+
+    def having(self, rights: Iterable[Right]) -> set[NodeName]:
+        """Return the nodes that have any of these keys and ports."""
+        wanted = set(rights)
+        if self.owned is None and wanted.isdisjoint({*self.ports(), *self.keys_of_all()}):
+            return set()  # as for most new nodes
+        owners = self.owners()
+        return {owners[right] for right in wanted if right in owners}
+
+    def rights(self, name: NodeName) -> tuple[Right, ...]:
+        """Return the keys and ports of a node."""
+        entry = self.entries[name]
+        return rights_in_row(entry) if isinstance(entry, list) else rights_in_node(entry)
+
+    def ports(self) -> set[Port]:
+        """Return the gateway ports that nodes have."""
+        found = {Port(int(port)) for port in self.column(PORTS)}
+        return found.union(port for node in self.parsed() for port in node.ports)
+
+    def keys_of_all(self) -> set[str]:
+        """Return the keys that nodes have."""
+        found = {key.decode() for key in self.column(KEYS)}
+        return found.union(key for node in self.parsed() for key in node.public_keys)
+
+    def column(self, place: int) -> list[bytes]:
+        """Return all that the rows have in this column."""
+        entries = self.entries.values()
+        texts = [entry[place] for entry in entries if isinstance(entry, list)]
+        return [*filter(None, b",".join(texts).split(b","))]
+
+    def parsed(self) -> list[Node]:
+        """Return the nodes that are not only rows."""
+        return [entry for entry in self.entries.values() if isinstance(entry, Node)]
+
+    def count_of_keys(self) -> int:
+        """Return how many keys may log in: each has a line."""
+        return sum(map(count_of_keys, self.entries.values()))
+
+    def is_contested(self) -> bool:
+        """Return whether two nodes may have one key or port."""
+        rights: list[Any] = [*self.column(PORTS), *self.column(KEYS)]
+        for node in self.parsed():
+            rights += [str(right).encode() for right in rights_in_node(node)]
+        return len(set(rights)) < len(rights)
+
+
+def rights_in_row(row: Row) -> tuple[Right, ...]:
+    keys = [key.decode() for key in row[KEYS].split(b",") if key]
+    return (*keys, *(Port(int(port)) for port in row[PORTS].split(b",") if port))
+
+
+def rights_in_node(node: Node) -> tuple[Right, ...]:
+    return (*node.public_keys, *node.ports)
+
+
+def count_of_keys(entry: Node | Row) -> int:
+    """Return how many keys of a node may log in."""
+    if isinstance(entry, Node):
+        return len(entry.public_keys) if entry.enabled else 0
+    has_none = DISABLED in entry[FLAGS] or not entry[KEYS]
+    return 0 if has_none else entry[KEYS].count(b",") + 1
+
+
+def flags_of(node: Node) -> bytes:
+    """Return the flags of a node, as its row has them."""
+    publishes = any(forward.published for forward in node.forwards)
+    flags = ((PUBLISHES, publishes), (UNKNOWN, node.unknown_keys), (DISABLED, not node.enabled))
+    return b"".join(flag for flag, is_set in flags if is_set)
+
+
+def row_of(node: Node, signs: bytes) -> Row:
+    """Return a node as the index has it, still without a checksum."""
+    columns = (
+        b"",
+        node.name.encode(),
+        signs,
+        b",".join(str(port).encode() for port in node.ports),
+        b",".join(key.encode() for key in node.public_keys),
+        flags_of(node),
+        json.dumps([node_list(node), node.unknown_keys], separators=(",", ":")).encode(),
+    )
+    return [*columns]
+
+
+def parsed(row: Row) -> Node:
+    """Return the node of a row."""
+    listed, unknown = json.loads(row[JSON])
+    node = node_from_row(listed)
+    return replace(node, unknown_keys=tuple(unknown)) if unknown else node
+
+
+def parsed_at_once(rows: Iterable[Row]) -> list[Node]:
+    """Return the nodes of these rows, faster than one by one."""
+    found = json.loads(b"[" + b",".join(row[JSON] for row in rows) + b"]")
+    if not any(unknown for _, unknown in found):
+        return [node_from_row(listed) for listed, _ in found]
+    return [parsed(row) for row in rows]

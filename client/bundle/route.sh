@@ -1,0 +1,92 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# Which gateway to try next, and when. Each round begins at home, the first gateway, and waits only at its end.
+
+begin_round() { left=$GATEWAYS tried=0; }
+
+bar() { # SECONDS: avoid this gateway for that long
+    draw "$(($1 / 10))"
+    now
+    barred="$barred $gateway=$((now_s + $1 + drawn))"
+}
+
+go_to() { # GATEWAY
+    [ "$1" != "$gateway" ] || return 0
+    gateway=$1 address='' family=''
+}
+
+# Go to the next gateway of this round that is not barred, and set others if one more is left. If none is, wait, begin the next round, and
+# return false.
+choose_gateway() {
+    now
+    soonest='' found='' rest='' others=''
+    for word in $(printf '%s\n' "$left"); do
+        case "$barred " in *" $word="*) until=${barred##*" $word="} until=${until%% *} ;; *) until=0 ;; esac
+        if [ "$until" -gt "$now_s" ]; then
+            [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
+        elif [ -z "$found" ]; then
+            found=$word
+        else
+            rest="$rest $word" others=yes
+        fi
+    done
+    left=$rest
+    if [ -n "$found" ]; then
+        tried=$((tried + 1))
+        go_to "$found"
+        return 0
+    fi
+    set -- "$tried"
+    begin_round
+    if [ "$1" -gt 0 ]; then back_off; else pause "$((soonest - now_s))"; fi
+    return 1
+}
+
+log_error() {
+    [ "$error" = "$logged_error" ] || say "$error"
+    logged_error=$error
+    write_state waiting
+}
+
+go_on() {
+    # Of several gateways all are silent if this device's own link is dead.
+    case $outcome-$GATEWAYS in refused-*) ;; silent-*' '*) eager=yes ;; silent-*) ;; *) eager=yes ;; esac
+    case $outcome in
+    up)
+        log_error
+        begin_round
+        back_off
+        return
+        ;;
+    wait)
+        log_error
+        begin_round
+        draw "$((asked_s / 4))"
+        pause "$((asked_s + drawn))"
+        return
+        ;;
+    busy) busy=$((busy + 1)) ;;
+    denied) bar "$AUTH_WAIT" ;;
+    impostor) bar 60 ;;
+    esac
+    log_error
+}
+
+# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. The last bound is
+# higher if a gateway was busy three times in a row, and if all of them refuse connections. Then half of it is the shortest wait, too: a
+# firewall that limits the connections of an address also counts those that it refuses.
+back_off() {
+    now
+    [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
+    most=$((RETRY * 4)) least=0
+    set -- "$bound"
+    bound=$((bound * 2))
+    [ "$bound" -le "$most" ] || bound=$most
+    if [ -n "$eager" ]; then
+        [ "$busy" -ge 3 ] || [ "$1" -le "$RETRY" ] || set -- "$RETRY"
+    elif [ "$1" -eq "$most" ]; then
+        least=$((most / 2))
+    fi
+    eager=
+    draw "$(($1 - least))"
+    pause "$((drawn + least))"
+}

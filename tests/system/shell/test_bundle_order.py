@@ -1,0 +1,89 @@
+"""In which order a bundle tries its gateways, and how long it waits for each. No network."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.bundles import EACH_SHELL, Box
+from tests.system.shell.running import bundle, requests
+from tests.system.shell.stand_ins import CLIENT, program
+from tests.system.waiting import until
+
+pytestmark = pytest.mark.shell
+SOME = CLIENT.replace(
+    "case $last in\n",
+    'for word; do [ ! -e "$here/away-$word" ] || { printf "no route\\n" >&2; exit 255; }; done\n'
+    "case $last in\n",
+)
+"""A client that does not reach a gateway while there is a file `away-HOST`."""
+
+
+def away(box: Box, *hosts: str) -> None:
+    """Let these gateways, and no others, be away from now on."""
+    folder = box.folder / "programs"
+    for file in folder.glob("away-*"):
+        file.unlink()
+    for host in hosts:
+        (folder / f"away-{host}").touch()
+
+
+def hosts(box: Box) -> list[str]:
+    return [line.split()[0] for line in requests(box)]
+
+
+def limits(box: Box) -> list[tuple[str, int]]:
+    """Return the gateway of each request, and OpenSSH's time limit for the connection."""
+    lines = (box.folder / "programs/ssh.log").read_text().splitlines()
+    found = [re.search(r"ConnectTimeout=(\d+) ", line) for line in lines]
+    return [
+        (host, int(one[1])) for host, one in zip(hosts(box), found, strict=True) if one is not None
+    ]
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_after_a_loss_it_begins_at_home(box: Box) -> None:
+    program(box.folder / "programs", "ssh", SOME)
+    away(box, "one", "two")
+    box.start(bundle(box, "one:22", "two:22", "three:22"))
+    assert box.await_state("up")["gateway"] == "three:22"
+    before = len(hosts(box))
+
+    away(box)
+    box.client("ssh").kill()
+
+    until(lambda: len(hosts(box)) > before, "another try")
+    until(lambda: box.state().get("gateway") == "one:22", "it is at home")
+    assert hosts(box)[before] == "one"
+    box.stop()
+
+
+def test_only_the_last_gateway_of_a_round_gets_the_usual_time(box: Box) -> None:
+    program(box.folder / "programs", "ssh", SOME)
+    away(box, "one", "two", "three")
+    box.start(bundle(box, "one:22", "two:22", "three:22"))
+    until(lambda: len(hosts(box)) >= 6, "two rounds")
+
+    assert limits(box)[:6] == [("one", 5), ("two", 5), ("three", 10)] * 2
+    box.stop()
+
+
+def test_one_gateway_keeps_the_usual_time(box: Box) -> None:
+    box.start(bundle(box))
+    box.await_state("up")
+
+    assert {seconds for _, seconds in limits(box)} == {10}
+    box.stop()
+
+
+def test_a_slow_link_gets_more_time_at_each_gateway(box: Box) -> None:
+    program(box.folder / "programs", "ssh", SOME)
+    box.live().mkdir(parents=True)
+    (box.live() / "pace").write_text("4\n")
+    away(box, "one")
+    box.start(bundle(box, "one:22", "two:22"))
+    box.await_state("up")
+
+    assert limits(box)[:2] == [("one", 20), ("two", 40)]
+    box.stop()
