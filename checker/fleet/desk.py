@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from checker.config.files import write_atomically, write_changed
@@ -44,6 +44,7 @@ from checker.registry.entry_files import (
     write_signed,
 )
 from checker.registry.many_changes import change_all
+from checker.registry.nodes import Registry
 from checker.registry.reading import node_path, read_registry
 from checker.registry.reasons import put, reason_path
 from checker.signatures import is_signed_by
@@ -92,6 +93,8 @@ class Desk:
     """Those that were left out before: only news about them is said."""
     gone: set[NodeName] = field(default_factory=set)
     """Those that were removed."""
+    is_touched: bool = False
+    """Whether the registry was changed since it was read."""
 
     def look_at_left_out(self) -> None:
         """Try again what another node's port or key kept out. Raises ConfigError."""
@@ -198,17 +201,31 @@ class Desk:
         broken = before.broken.intersection(self.decided)
         for name in broken:
             self.meet_broken(self.decided.pop(name))
-        owners = owners_of(
-            (node for name, node in before.nodes.items() if name not in self.gone),
-            keys_of_no_node(self.layout, self.config),
-            before.broken_ports,
-        )
         wanted = [
             one for one in self.decided.values() if one.taking is Taking.BAR or not one.is_removal
         ]
-        nodes = {one.entry.name: self.node_for(one, owners) for one in wanted}
+        nodes = {
+            one.entry.name: self.node_for(one, before.nodes.get(one.entry.name)) for one in wanted
+        }
+        owners = owners_of(
+            self.concerned(before, nodes),
+            keys_of_no_node(self.layout, self.config),
+            before.broken_ports,
+        )
         accepted = self.fitting(wanted, nodes, owners)
-        self.write([one for one in accepted if nodes[one.entry.name]], nodes, before.nodes)
+        self.write([one for one in accepted if nodes[one.entry.name]], nodes, before)
+
+    def concerned(self, before: Registry, nodes: Mapping[NodeName, Node | None]) -> Iterator[Node]:
+        """Yield the present nodes that change, and those whose ports or keys could be in the way:
+        not all of a large registry.
+        """
+        names = set(nodes)
+        for name, node in nodes.items():
+            if node is not None:
+                names.update(one.name for one in before.rivals(node, name))
+        yield from (
+            before.nodes[name] for name in sorted(names - self.gone) if name in before.nodes
+        )
 
     def remove(self, one: Decided) -> None:
         """Remove the node, and keep its tombstone."""
@@ -217,6 +234,7 @@ class Desk:
             if os.path.lexists(node_path(self.layout, name)):
                 remove(self.layout, name, gate_command(self.layout))
                 self.gone.add(name)
+                self.is_touched = True
                 self.say(one, [(None, "removed")])
             self.keep(one)
         except CheckerError as error:
@@ -231,13 +249,13 @@ class Desk:
             return
         self.leave_out(one, "the node's file here is broken; repair it, or remove the node")
         if one.entry.bars or one.taking is Taking.BAR:
+            self.is_touched = True
             with contextlib.suppress(ConfigError):
                 disable_broken(self.layout, name, gate_command(self.layout), meanwhile=lambda: None)
                 self.say(one, [(None, "disabled, with a broken file")])
 
-    def node_for(self, one: Decided, owners: Owners) -> Node | None:
+    def node_for(self, one: Decided, before: Node | None) -> Node | None:
         """Return the node as it will be here; None if there is none to change."""
-        before = owners.nodes.get(one.entry.name)
         if one.taking is Taking.BAR:
             return replace(before, enabled=False) if before and before.enabled else None
         assert one.entry.node is not None
@@ -274,7 +292,7 @@ class Desk:
         self,
         accepted: Sequence[Decided],
         nodes: dict[NodeName, Node | None],
-        before: Mapping[NodeName, Node],
+        before: Registry,
     ) -> None:
         """Write key file, nodes' files and entries, in this order. Raises ConfigError."""
         layout = self.layout
@@ -282,13 +300,14 @@ class Desk:
             if one.taking is not Taking.TAKE:
                 put(reason_path(layout, one.entry.name), reason(one))
         after = [node for one in accepted if (node := nodes[one.entry.name])]
-        failed = change_all(layout, after, gate_command(layout)) if after else {}
+        known = None if self.is_touched else before
+        failed = change_all(layout, after, gate_command(layout), registry=known) if after else {}
         for one in accepted:
             name = one.entry.name
             if name in failed:
                 self.complain(f"cannot be taken: {failed[name]}", name)
                 continue
-            node, old = nodes[name], before.get(name)
+            node, old = nodes[name], before.nodes.get(name)
             clauses = describe(old, node) if old and node else added(node)
             if one.taking is Taking.BAR:
                 self.leave_out(one, reason(one))
