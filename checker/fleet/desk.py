@@ -29,8 +29,8 @@ from checker.fleet.taking import Here, Offer, Taking, take
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Port
 from checker.registry.authorized_keys import gate_command
 from checker.registry.broken_nodes import disable_broken
-from checker.registry.changes import remove
-from checker.registry.edits import describe
+from checker.registry.changes import change, remove
+from checker.registry.edits import describe, renamed
 from checker.registry.entries import Entry
 from checker.registry.entry_files import (
     WHY,
@@ -93,6 +93,8 @@ class Desk:
     """Those that were left out before: only news about them is said."""
     gone: set[NodeName] = field(default_factory=set)
     """Those that were removed."""
+    renamed: list[tuple[NodeName, NodeName]] = field(default_factory=list)
+    """Old and new name of each node that has another name now."""
     is_touched: bool = False
     """Whether the registry was changed since it was read."""
 
@@ -194,7 +196,7 @@ class Desk:
 
     def carry_out(self) -> None:
         """Do what was decided: first remove nodes, then change and add them. Raises ConfigError."""
-        before = read_registry(self.layout.nodes)
+        before = self.with_renamed(read_registry(self.layout.nodes))
         for one in [one for one in self.decided.values() if one.is_removal]:
             if one.taking is not Taking.BAR:
                 self.remove(one)
@@ -214,6 +216,34 @@ class Desk:
         )
         accepted = self.fitting(wanted, nodes, owners)
         self.write([one for one in accepted if nodes[one.entry.name]], nodes, before)
+
+    def with_renamed(self, before: Registry) -> Registry:
+        """Rename each node whose key comes back under another name, as `node rename` does: removed
+        and added again, it would lose its tunnel. Return the registry afterwards.
+        """
+        heirs = {
+            one.entry.node.public_key: one.entry.name
+            for one in self.decided.values()
+            if one.taking in TAKES
+            and one.entry.node is not None
+            and not one.entry.node.is_shared
+            and one.entry.name not in before.nodes
+            and one.entry.name not in before.broken
+        }
+        for one in [one for one in self.decided.values() if one.is_removal]:
+            old = before.nodes.get(one.entry.name)
+            heir = None if old is None else heirs.get(old.public_key)
+            if old is None or heir is None or one.taking is Taking.BAR:
+                continue
+            try:
+                change(self.layout, old.name, renamed(old, heir), gate_command(self.layout))
+            except CheckerError:
+                continue  # then it is removed and added
+            self.renamed.append((old.name, heir))
+            self.say(one, [(None, f"renamed to {heir}")])
+            self.keep(one)
+            del self.decided[old.name]
+        return read_registry(self.layout.nodes) if self.renamed else before
 
     def concerned(self, before: Registry, nodes: Mapping[NodeName, Node | None]) -> Iterator[Node]:
         """Yield the present nodes that change, and those whose ports or keys could be in the way:

@@ -345,3 +345,23 @@ def test_an_entry_waits_for_a_broken_file_and_a_disable_does_not(
     fleet.carry(gw1, gw2)
     assert shape(gw2.node("office")) == shape(gw1.node("office"))
     assert gw2.say("fleet", "status")[0] == 0
+
+
+def test_a_renamed_node_is_renamed_and_not_removed_and_added(
+    fleet: Fleet, gw1: Member, gw2: Member
+) -> None:
+    office = gw1.add("office", 20010)
+    gw1.add("barn", 20011)
+    fleet.carry(gw1, gw2)
+    (gw2.layout.nodes / "office.pins").write_text("# noted", encoding="utf-8")
+    gw1.do("node", "rename", "office", "lobby")
+    gw1.do("node", "set", "lobby", "--note", "renamed")
+
+    assert fleet.carry(gw1, gw2)[0] == 0
+
+    assert gw2.node("lobby").public_key == office.public_key
+    assert gw2.node("lobby").note == "renamed"
+    assert (gw2.layout.nodes / "lobby.pins").exists()
+    assert any("renamed to lobby" in one for one in gw2.events())
+    assert not any("removed" in one for one in gw2.events())
+    assert gw1.say("fleet", "status")[0] == gw2.say("fleet", "status")[0] == 0
