@@ -17,8 +17,9 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.control.notices import EVENTS_AT_ONCE
-from checker.fleet.desk import Desk, Said
+from checker.fleet.desk import Desk
 from checker.fleet.inbox import read_inbox, throw_away
+from checker.fleet.said import Said
 from checker.fleet.sealed import Sealed
 from checker.haproxy.publish import tell_haproxy
 from checker.model import CheckerError, Event, EventKind, NodeName

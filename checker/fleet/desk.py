@@ -24,6 +24,7 @@ from checker.fleet.offers import (
     unsigned_text,
 )
 from checker.fleet.owners import Owners, owners_of
+from checker.fleet.said import Said, added, why_left_out
 from checker.fleet.sealed import Sealed
 from checker.fleet.taking import Here, Offer, Taking, take
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Port
@@ -50,17 +51,6 @@ from checker.registry.reasons import put, reason_path
 from checker.signatures import is_signed_by
 
 TAKES = (Taking.TAKE, Taking.TAKE_BARRED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """Something that happened to a node or to the fleet, for the log."""
-
-    text: str
-    node: NodeName | None = None
-    port: Port | None = None
-    actor: str = ""
-    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,26 +367,8 @@ class Desk:
             self.said.append(Said(text=said, node=head.name, port=port, actor=head.changed_by))
 
 
-def added(node: Node | None) -> list[tuple[Port | None, str]]:
-    forwards = node.forwards if node else ()
-    return [(one.port, f"added: to {one.target}, expecting {one.expect}") for one in forwards]
-
-
 def reason(one: Decided) -> str:
     rev = one.entry.head.rev
     if one.taking is Taking.BAR:
         return f"disabled: two entries have revision {rev}; look at both, and sign the right one"
     return f"stays disabled here: that was not signed before revision {rev} came"
-
-
-def why_left_out(taking: Taking, signer: str) -> str:
-    """Return why it was left out, as a clause; empty if there is nothing to say."""
-    match taking:
-        case Taking.UNSIGNED:
-            return f"no signature of {signer} counts here"
-        case Taking.OLD:
-            return "a newer one is here"
-        case Taking.CLASH:
-            return "another one of the same name and revision is here; sign the right one again"
-        case _:
-            return ""
