@@ -41,13 +41,13 @@ def add_to(actions: Verbs) -> None:
 
 
 def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    from checker.control.sealing import Wish, parse_routing, seal, to_sign
+    from checker.control.sealing import SignWish, parse_routing, seal, to_sign
 
     if bool(args.names) == args.all:
         raise InvalidValue("name the nodes to sign, or say --all")
     refuse_others(layout)
     routing = parse_routing(args.paths, args.gateways)
-    wish = Wish(key_file=args.key, routing=routing, again=args.again)
+    wish = SignWish(key_file=args.key, routing=routing, again=args.again)
     names = chosen(args, layout)
     if args.dry_run:
         would(f"sign {name}" for name in to_sign(layout, names, wish))

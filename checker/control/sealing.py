@@ -141,7 +141,7 @@ AS_IT_IS = Routing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SignWish:
     """How to sign, and what besides."""
 
     key_file: Path | None = None
@@ -176,7 +176,7 @@ def seal_changed(
     names = sorted(set(names))
     try:
         # a console that shows rows must not be asked for a passphrase
-        done = seal(layout, names, Wish(may_ask=False)) if is_in_fleet(layout) else []
+        done = seal(layout, names, SignWish(may_ask=False)) if is_in_fleet(layout) else []
     except (NoKey, NotSigned) as error:
         which = names[0] if len(names) == 1 else "--all"
         text = (
@@ -191,7 +191,7 @@ def seal_changed(
             report(Note("signed for the fleet; bring it to the others: reversi-checker fleet push"))
 
 
-def seal(layout: Layout, names: Collection[NodeName], wish: Wish) -> list[Entry]:
+def seal(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[Entry]:
     """Sign the entries of these nodes that differ from what is signed, and return them. Raises
     NoKey, NotSigned, ConfigError, InvalidValue.
     """
@@ -210,7 +210,7 @@ def seal(layout: Layout, names: Collection[NodeName], wish: Wish) -> list[Entry]
     return done
 
 
-def to_sign(layout: Layout, names: Collection[NodeName], wish: Wish) -> list[NodeName]:
+def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[NodeName]:
     """Return the nodes whose entry must be signed. Raises ConfigError."""
     found = (Present.read(layout, name) for name in names)
     return [

@@ -23,7 +23,7 @@ from checker.fleet.offers import (
     offer_of,
     unsigned_text,
 )
-from checker.fleet.owners import Owners, owners_of
+from checker.fleet.ownership import Ownership, owners_of
 from checker.fleet.said import Said, added, why_left_out
 from checker.fleet.sealed import Sealed
 from checker.fleet.taking import Here, Offer, Taking, take
@@ -35,7 +35,7 @@ from checker.registry.edits import describe, renamed
 from checker.registry.entries import Entry
 from checker.registry.entry_files import (
     WHY,
-    Kept,
+    KeptEntry,
     all_kept,
     entry_path,
     forget_left_out,
@@ -91,7 +91,7 @@ class Desk:
     def look_at_left_out(self) -> None:
         """Try again what another node's port or key kept out. Raises ConfigError."""
         for kept in all_kept(left_out_folder(self.layout)):
-            if not isinstance(kept, Kept) or kept.entry.name in self.decided:
+            if not isinstance(kept, KeptEntry) or kept.entry.name in self.decided:
                 continue
             name = kept.entry.name
             present = read_entry(self.layout, name)
@@ -283,7 +283,7 @@ class Desk:
         return replace(node, enabled=False) if one.taking is Taking.TAKE_BARRED else node
 
     def fitting(
-        self, wanted: Sequence[Decided], nodes: dict[NodeName, Node | None], owners: Owners
+        self, wanted: Sequence[Decided], nodes: dict[NodeName, Node | None], owners: Ownership
     ) -> list[Decided]:
         """Return those that own all of their ports and keys, the oldest first; leave the others
         out.

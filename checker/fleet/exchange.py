@@ -28,7 +28,7 @@ from checker.model import CheckerError, parse_target, printable
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import (
     WHY,
-    Kept,
+    KeptEntry,
     all_kept,
     entries_folder,
     left_out_folder,
@@ -76,7 +76,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class PushWay:
     """How to reach the others."""
 
     login: str = ""
@@ -143,7 +143,7 @@ def index_of(layout: Layout) -> Index:
 def left_out(layout: Layout) -> Iterator[tuple[str, tuple[int, str]]]:
     """Yield each entry that waits, with its revision and the reason. Raises ConfigError."""
     for kept in all_kept(left_out_folder(layout)):
-        if isinstance(kept, Kept):
+        if isinstance(kept, KeptEntry):
             path = left_out_path(layout, kept.entry.name).with_suffix(WHY)
             why = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
             yield kept.entry.name, (kept.entry.head.rev, why.strip())
@@ -194,7 +194,7 @@ def newer_there(ours: Documents, there: Index) -> tuple[str, ...]:
     )
 
 
-def push(layout: Layout, card: Card, way: Way) -> Pushed:
+def push(layout: Layout, card: Card, way: PushWay) -> Pushed:
     """Bring a gateway what it lacks. Raises PushFailed, ConfigError."""
     if not card.host_keys or not card.addresses:
         raise PushFailed(f"the card of {card.id} names no address, or no host key to know it by")
@@ -212,7 +212,7 @@ def push(layout: Layout, card: Card, way: Way) -> Pushed:
     raise PushFailed("; ".join(troubles))
 
 
-def ssh_words(card: Card, address: str, way: Way, pins: Path) -> list[str]:
+def ssh_words(card: Card, address: str, way: PushWay, pins: Path) -> list[str]:
     """Return the command that reaches a gateway, and knows it only by the host keys of its card."""
     target = parse_target(address)
     options = {
