@@ -73,6 +73,8 @@ class Present:
     text: bytes
     """Of the node's file."""
     entry: Entry | None
+    has_signature: bool
+    """Whether somebody signed the entry."""
     left_out: Entry | None
     """A newer one, which waits because its port or key belongs to another node."""
 
@@ -87,6 +89,7 @@ class Present:
             node=read_node(path) if is_there else None,
             text=present_text(path) if is_there else b"",
             entry=kept.entry if kept else None,
+            has_signature=kept is not None and bool(kept.signature),
             left_out=left_out.entry if left_out else None,
         )
 
@@ -212,9 +215,14 @@ def seal(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[En
 
 def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[NodeName]:
     """Return the nodes whose entry must be signed. Raises ConfigError."""
+    fleet = load_config(layout.config).fleet
+    is_signing = fleet is not None and fleet.signed
     found = (Present.read(layout, name) for name in names)
     return [
-        one.name for one in found if one.wants_signing or (one.entry and wish.is_about_signed_ones)
+        one.name
+        for one in found
+        if one.wants_signing
+        or (one.entry and (wish.is_about_signed_ones or (is_signing and not one.has_signature)))
     ]
 
 
