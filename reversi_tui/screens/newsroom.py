@@ -52,7 +52,8 @@ class Newsroom:
             and now - self.mine.get(row.key, float("-inf")) > TOGETHER_S
         )
         self.tell(self.losses.add(known, self.desk.moment()))
-        self.losses.follow(report.changed, report.keys)
+        if not report.is_quiet:  # then no tunnel comes from elsewhere
+            self.losses.follow(report.changed, report.keys)
         news = deeds(report.deeds, operator_name())
         if news is not None:
             self.desk.voice.keep(news.text)
