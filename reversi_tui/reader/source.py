@@ -31,7 +31,7 @@ from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.news import is_health_news, is_lost, is_news
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
 from reversi_tui.reader.trends import Trends
-from reversi_tui.rows.report import Daemon, Health, Past, Report
+from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 from reversi_tui.rows.uptime import DAYS
 
 PING_EVERY_S = 5.0
@@ -314,7 +314,8 @@ class Source:
         """
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
-            self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
+            free = self.free_bytes(self.layout.state.parent)
+            self.disk_free_bytes = steadied(self.disk_free_bytes, free)
             machine = self.read_machine()
             if machine is None or self.machine is None or not machine.is_near(self.machine):
                 self.machine = machine

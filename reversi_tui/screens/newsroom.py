@@ -83,6 +83,6 @@ class Newsroom:
         if len(news.keys) == 1 and news.keys[0] in places:
             desk.table.select(places[news.keys[0]])
             return
-        names = dict.fromkeys(node for node, _ in news.keys)
+        names = dict.fromkeys(f"={node}" for node, _ in news.keys)
         self.table_view.filter(f"node:{'|'.join(names)}", final=True)
         desk.voice.renew()
