@@ -1,11 +1,22 @@
-"""`python -m bench.banner PORT`: greet like an SSH server, for use in a namespace."""
+"""A service that greets like an SSH server. `python -m bench.banner PORT` runs it by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 
-from bench.setting import greet
+BANNER = b"SSH-2.0-bench\r\n"
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send the banner, and wait until the other side closes."""
+    try:
+        writer.write(BANNER)
+        await reader.read()
+    except OSError:
+        return
+    finally:
+        writer.close()
 
 
 async def main() -> None:

@@ -62,12 +62,12 @@ async def make_account(folder: Path) -> str:
         "group": f"{ACCOUNT}:x:{uid}:\n",
         "shadow": f"{ACCOUNT}:*:20000::::::\n",
     }
+    # the whole directory: a mount on one file ends when anybody replaces that file
+    await run_quietly("cp", "-a", "/etc", str(folder))
     for name, line in lines.items():
-        etc = Path("/etc") / name
-        copy = folder / name
-        copy.write_text(f"{etc.read_text(encoding='utf-8')}{line}", encoding="utf-8")
-        copy.chmod(etc.stat().st_mode & 0o777)
-        await run_quietly("mount", "--bind", str(copy), str(etc))
+        with (folder / "etc" / name).open("a", encoding="utf-8") as file:
+            file.write(line)
+    await run_quietly("mount", "--bind", str(folder / "etc"), "/etc")
     return ACCOUNT
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
+from bench.banner import BANNER, greet
 from bench.console_plan import FULL_PLAN, QUICK_PLAN, ConsolePlan
 from checker.config.layout import home_layout
 from checker.config.settings import Config
@@ -30,7 +31,6 @@ from demo.stage import temporary_home
 
 READY_WITHIN_S = 120.0
 POLL_S = 0.02
-BANNER = b"SSH-2.0-bench\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,17 +248,6 @@ async def gateway(
                 yield made
             finally:
                 await end_all(made.clients)
-
-
-async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send the banner, and wait until the other side closes."""
-    try:
-        writer.write(BANNER)
-        await reader.read()
-    except OSError:
-        return
-    finally:
-        writer.close()
 
 
 @contextlib.asynccontextmanager

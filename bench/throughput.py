@@ -15,8 +15,9 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bench.banner import BANNER
 from bench.figures import Figure
-from bench.setting import BANNER, Gateway, Member, Scale, gateway, until
+from bench.setting import Gateway, Member, Scale, gateway, until
 from checker.linux.sockets import read_listeners
 from demo.processes import start
 from demo.stage import free_ports

@@ -9,7 +9,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ TOP_KEYS = (
     "forward",
 )
 FORWARD_KEYS = ("port", "target", "public")
+GATEWAY_KEYS = ("address", "host_key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +66,22 @@ class Config:
     path: Path
     node: str
     gateways: tuple[Address, ...]
-    """Tried in turn."""
+    """Tried in this order."""
     user: str
     host_keys: tuple[str, ...]
-    """The pinned keys; the gateway has one of them."""
+    """The pinned keys of each gateway that has none of its own; it has one of them."""
+    own_host_keys: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
+    """The pinned keys of single gateways."""
     key: Path
     forwards: tuple[Forward, ...]
     check_every_s: float = 10.0
     answer_deadline_s: float = 8.0
     connect_timeout_s: float = 10.0
     status_file: Path
+
+    def pinned(self, gateway: Address) -> tuple[str, ...]:
+        """Return the keys of which this gateway has one."""
+        return self.own_host_keys.get(gateway, self.host_keys)
 
 
 class Table:
@@ -208,6 +215,29 @@ def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
     return tuple(forwards)
 
 
+read_host_keys = some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))
+
+
+def gateways_in(
+    path: Path, values: Any
+) -> tuple[tuple[Address, ...], dict[Address, tuple[str, ...]]]:
+    """Parse `gateway`: addresses, or tables with an address and host keys. Raises ConfigError."""
+    if not isinstance(values, list) or not any(isinstance(value, dict) for value in values):
+        return Table(path, {"gateway": values}, TOP_KEYS).required("gateway", some(address_of)), {}
+    gateways: list[Address] = []
+    pins: dict[Address, tuple[str, ...]] = {}
+    for number, value in enumerate(values, 1):
+        given = value if isinstance(value, dict) else {"address": value}
+        table = Table(path, given, GATEWAY_KEYS, f"gateway {number}: ")
+        address = table.required("address", address_of)
+        if address in gateways:
+            raise ConfigError(path, f"gateway {number}: {address} is named twice")
+        gateways.append(address)
+        if "host_key" in given:
+            pins[address] = table.required("host_key", read_host_keys)
+    return tuple(gateways), pins
+
+
 def parse_config(path: Path, text: str) -> Config:
     """Parse the text of a configuration file. Raises ConfigError.
 
@@ -217,14 +247,21 @@ def parse_config(path: Path, text: str) -> Config:
         top = Table(path, tomllib.loads(text), TOP_KEYS)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, f"not valid TOML: {error}") from None
+    if "gateway" not in top.values:
+        raise ConfigError(path, "gateway is missing")
+    gateways, pins = gateways_in(path, top.values["gateway"])
+    keys = (
+        top.required("host_key", read_host_keys)
+        if "host_key" in top.values or len(pins) < len(gateways)
+        else ()
+    )
     return Config(
         path=path,
         node=top.required("node", matching(NODE, "a node's name: at most 63 of a-z 0-9 . -")),
-        gateways=top.required("gateway", some(address_of)),
+        gateways=gateways,
         user=top.required("user", matching(USER, "a user name")),
-        host_keys=top.required(
-            "host_key", some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))
-        ),
+        host_keys=keys,
+        own_host_keys=pins,
         key=path.parent / top.required("key", text_of),
         forwards=forwards_in(path, top.values.get("forward")),
         check_every_s=top.optional("check_every_s", seconds(0.1, 3600), 10.0),

@@ -173,9 +173,9 @@ class GatewayConnection:
     async def hold(self, connection: asyncssh.SSHClientConnection) -> None:
         """Register the connection, and read the answers to its beats until the gateway stops.
 
-        Raises Ended.
+        Raises Ended, unless it stops because it drains.
         """
-        request = wire.render_request(wire.Hold(self.instance, CLIENT))
+        request = wire.render_request(wire.Hold(self.instance, CLIENT, moves=True))
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()
@@ -186,6 +186,11 @@ class GatewayConnection:
             if wait_s is not None:
                 self.post(words.Answered(connection=self.number, wait_s=wait_s, is_sure=is_sure))
         complaint = printable(await held.stderr.read())
+        await held.wait_closed()
+        if held.exit_status == wire.TRY_LATER:
+            reason = complaint or "this gateway drains"
+            self.post(words.Lost(connection=self.number, reason=reason, drains=True))
+            return
         raise Ended(f"the gateway ended hold{f': {complaint}' if complaint else ''}")
 
     def beat(self) -> None:

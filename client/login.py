@@ -13,7 +13,7 @@ import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import asyncssh
@@ -101,13 +101,14 @@ async def resolve(address: Address) -> tuple[str, ...]:
     return await found
 
 
-def host_keys(config: Config) -> list[asyncssh.SSHKey]:
-    """Return the pinned host keys, without those of a type that asyncssh does not know. Raises
-    ConfigError if none is left, or one of a known type is damaged.
+def host_keys(config: Config, gateway: Address) -> list[asyncssh.SSHKey]:
+    """Return the gateway's pinned host keys, without those of a type that asyncssh does not know.
+    Raises ConfigError if none is left, or one of a known type is damaged.
     """
-    found = [text for text in config.host_keys if is_known_type(text)]
+    pinned = config.pinned(gateway)
+    found = [text for text in pinned if is_known_type(text)]
     try:
-        return [asyncssh.import_public_key(text) for text in found or config.host_keys]
+        return [asyncssh.import_public_key(text) for text in found or pinned]
     except asyncssh.KeyImportError as error:
         raise ConfigError(
             config.path, f"host_key has an item that is not a public key: {reason_of(error)}"
@@ -133,8 +134,13 @@ def private_key(config: Config) -> asyncssh.SSHKey:
         ) from None
 
 
-def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
-    """Return asyncssh's options for a login. Raises ConfigError.
+def login_options(config: Config) -> dict[Address, asyncssh.SSHClientConnectionOptions]:
+    """Return asyncssh's options for a login at each gateway. Raises ConfigError."""
+    return {gateway: options_at(config, gateway) for gateway in config.gateways}
+
+
+def options_at(config: Config, gateway: Address) -> asyncssh.SSHClientConnectionOptions:
+    """Return asyncssh's options for a login at this gateway. Raises ConfigError.
 
     Offer fast algorithms first, and then asyncssh's others, as the gateway may be old. Send no
     keepalives: during a transfer their answers are late, and asyncssh would end a healthy
@@ -143,7 +149,7 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
     return asyncssh.SSHClientConnectionOptions(
         config=None,
         username=config.user,
-        known_hosts=(host_keys(config), [], []),
+        known_hosts=(host_keys(config, gateway), [], []),
         client_keys=[private_key(config)],
         agent_path=None,
         preferred_auth="publickey",
@@ -177,7 +183,7 @@ class Owner(asyncssh.SSHClient):
 class Dialer:
     """Open connections to the gateways, with time limits, and remember which addresses work."""
 
-    def __init__(self, options: asyncssh.SSHClientConnectionOptions) -> None:
+    def __init__(self, options: Mapping[Address, asyncssh.SSHClientConnectionOptions]) -> None:
         self.options = options
         self.memory = Memory()
 
@@ -212,9 +218,8 @@ class Dialer:
                 return Refusal(failure=Failure.REFUSED, reason=reason_of(error))
             except OSError as error:
                 return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
-            outcome = await self.log_in(
-                Address(host=number, port=gateway.port), channel, limits, owner()
-            )
+            found = Address(host=number, port=gateway.port)
+            outcome = await log_in(found, channel, self.options[gateway], limits, owner())
             if not isinstance(outcome, Refusal):
                 self.memory.worked(number)
                 return outcome
@@ -223,45 +228,48 @@ class Dialer:
             if not left:
                 return outcome
 
-    async def log_in(
-        self, number: Address, channel: socket.socket, limits: Limits, owner: Owner
-    ) -> asyncssh.SSHClientConnection | Refusal:
-        """Log in over an open TCP connection."""
-        try:
-            async with asyncio.timeout(limits.login_s) as limit:
-                with early_end(limit, owner, limits):
-                    return await asyncssh.connect(
-                        number.host,
-                        number.port,
-                        sock=channel,
-                        options=self.options,
-                        config=None,
-                        client_factory=lambda: owner,
-                    )
-        except TimeoutError:
-            reason = (
-                f"no login within {limits.login_s:g} s"
-                if owner.has_banner
-                else f"no SSH banner within {limits.banner_s:g} s"
-            )
-            return Refusal(failure=Failure.SLOW, reason=reason)
-        except asyncssh.HostKeyNotVerifiable:
-            reason = (
-                "the host key does not match the pinned one; if the gateway's key was replaced, put"
-                " the new one into host_key"
-            )
-            return Refusal(failure=Failure.IMPOSTOR, reason=reason)
-        except asyncssh.PermissionDenied:
-            return Refusal(
-                failure=Failure.DENIED, reason="the gateway does not accept this node's key"
-            )
-        except (asyncssh.ConnectionLost, ConnectionError) as error:
-            if owner.has_banner:
-                return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
-            reason = "the gateway is busy: it closed the connection before its SSH banner"
-            return Refusal(failure=Failure.BUSY, reason=reason)
-        except (asyncssh.Error, OSError) as error:
+
+async def log_in(
+    number: Address,
+    channel: socket.socket,
+    options: asyncssh.SSHClientConnectionOptions,
+    limits: Limits,
+    owner: Owner,
+) -> asyncssh.SSHClientConnection | Refusal:
+    """Log in over an open TCP connection."""
+    try:
+        async with asyncio.timeout(limits.login_s) as limit:
+            with early_end(limit, owner, limits):
+                return await asyncssh.connect(
+                    number.host,
+                    number.port,
+                    sock=channel,
+                    options=options,
+                    config=None,
+                    client_factory=lambda: owner,
+                )
+    except TimeoutError:
+        reason = (
+            f"no login within {limits.login_s:g} s"
+            if owner.has_banner
+            else f"no SSH banner within {limits.banner_s:g} s"
+        )
+        return Refusal(failure=Failure.SLOW, reason=reason)
+    except asyncssh.HostKeyNotVerifiable:
+        reason = (
+            "the host key does not match the pinned one; if the gateway's key was replaced, put"
+            " the new one into host_key"
+        )
+        return Refusal(failure=Failure.IMPOSTOR, reason=reason)
+    except asyncssh.PermissionDenied:
+        return Refusal(failure=Failure.DENIED, reason="the gateway does not accept this node's key")
+    except (asyncssh.ConnectionLost, ConnectionError) as error:
+        if owner.has_banner:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
+        reason = "the gateway is busy: it closed the connection before its SSH banner"
+        return Refusal(failure=Failure.BUSY, reason=reason)
+    except (asyncssh.Error, OSError) as error:
+        return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
 
 
 @contextlib.contextmanager

@@ -140,8 +140,11 @@ class Machine:
                 self.take_verdict(wait_s, is_sure=is_sure)
             case Phase.HOLDING, words.Moved():
                 self.learn(self.tunnel.pulse.move(event, self.clock.now_s))
-            case ((Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason)):
-                self.lose(f"{self.gateway}: {reason}")
+            case (
+                (Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING),
+                words.Lost(reason=reason, drains=drains),
+            ):
+                (self.move if drains else self.lose)(f"{self.gateway}: {reason}")
             case _:
                 pass
 
@@ -261,6 +264,11 @@ class Machine:
             self.leave(reason, abort=abort)
             self.route.begin(self.clock.now_s)
             self.wait(self.route.backoff_s(), reason)
+
+    def move(self, reason: str) -> None:
+        """Go to another gateway, as this one drains, without a longer back-off."""
+        self.leave(reason)
+        self.wait(self.route.drain(self.clock.now_s), reason)
 
     def obey(self, wait_s: int, reason: str) -> None:
         self.leave(reason)

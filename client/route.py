@@ -29,6 +29,10 @@ BARRED_S = {
     Failure.IMPOSTOR: 60.0,
 }
 """How long to avoid a gateway after a failure: sshd penalizes repeated failed logins."""
+DRAINED_S = 60.0
+"""How long to prefer other gateways to one that drains."""
+COMES_BACK_S = (1.0, 15.0)
+"""When to come back to it if there is no other, at random between these."""
 REACHED = frozenset({Failure.SLOW, Failure.DENIED, Failure.IMPOSTOR})
 """Failures of a gateway that is not busy: it goes on with a login."""
 
@@ -54,6 +58,7 @@ class Route:
         self.busy = 0
         """How often in a row a gateway was busy; one that cannot be reached does not count."""
         self.barred_until_s = [float("-inf")] * len(gateways)
+        self.drained_until_s = [float("-inf")] * len(gateways)
 
     @property
     def gateway(self) -> Address:
@@ -71,19 +76,25 @@ class Route:
         without a connection or a banner; after more if a last login took more: the link is slow.
         """
         limits = self.pace.limits
-        if not self.free(now_s, but=self.at):
+        others = [index for index in self.free(now_s) if index != self.at]
+        if not any(self.drained_until_s[index] <= now_s for index in others):
             return limits
         slowest_s = max(pace.took_s for pace in self.paces)
         short_s = min(limits.connect_s, max(limits.connect_s / 2, slowest_s))
         return replace(limits, connect_s=short_s, banner_s=min(short_s, limits.login_s))
 
-    def free(self, now_s: float, *, but: int | None = None) -> list[int]:
-        """Return the gateways that are neither tried in this round nor barred, in order."""
-        return [
-            index
-            for index in range(len(self.gateways))
-            if index not in self.tried and index != but and self.barred_until_s[index] <= now_s
-        ]
+    def free(self, now_s: float) -> list[int]:
+        """Return the gateways that are neither tried in this round nor barred, in order; those that
+        drain come last.
+        """
+        return sorted(
+            (
+                index
+                for index in range(len(self.gateways))
+                if index not in self.tried and self.barred_until_s[index] <= now_s
+            ),
+            key=lambda index: self.drained_until_s[index] > now_s,
+        )
 
     def backoff_s(self) -> float:
         """Return the next wait, with full jitter: from 0 to a bound that doubles each time.
@@ -118,6 +129,17 @@ class Route:
         self.begin(now_s)
         return max(wait_s, self.barred_until_s[self.at] - now_s)
 
+    def drain(self, now_s: float) -> float:
+        """Go on to another gateway, as this one drains; return the seconds to wait before."""
+        self.tried.add(self.at)
+        self.drained_until_s[self.at] = now_s + DRAINED_S * self.uniform(1.0, 1.1)
+        left = self.free(now_s)
+        if left and self.drained_until_s[left[0]] <= now_s:
+            self.at = left[0]
+            return 0.0
+        self.begin(now_s)
+        return max(self.uniform(*COMES_BACK_S), self.barred_until_s[self.at] - now_s)
+
     def is_refusal(self, failure: Failure) -> bool:
         """Return whether a firewall of the gateway may be the reason.
 
@@ -130,8 +152,8 @@ class Route:
         return self.barred_until_s[self.at] > now_s
 
     def begin(self, now_s: float) -> None:
-        """Begin a round at the first gateway that is not barred; if all are, at the one whose bar
-        ends first.
+        """Begin a round at the first gateway that is not barred and does not drain; if all are
+        barred, at the one whose bar ends first.
         """
         self.tried.clear()
         self.all_refused = True

@@ -114,6 +114,8 @@ class Lost:
 
     connection: int
     reason: str
+    drains: bool = False
+    """The gateway ended `hold` because it drains: the client should go to another one."""
 
 
 Event = Tick | Stop | Connected | Failed | Claimed | Listened | Answered | Moved | Lost

@@ -43,6 +43,14 @@ async def arrive(
     )
 
 
+async def those_that_stay(crowd: Crowd, mixture: Mixture, ports: list[int]) -> list[int]:
+    """End the second process of Python clients; return the others' ports."""
+    first, *leaving = mixture.python
+    for process in crowd.python[1:]:
+        await crowd.leave(process)
+    return ports[:first] + ports[first + sum(leaving) :]
+
+
 async def herd(user: str, quick: bool, tell: Tell) -> None:
     plan = QUICK_PLAN if quick else FULL_PLAN
     mixture = plan.mixture.possible()
@@ -66,10 +74,7 @@ async def herd(user: str, quick: bool, tell: Tell) -> None:
             for figure in figures(seen, login):
                 tell(figure)
         say(f"{plan.wave} logins at once")
-        leaving = mixture.python[-1]
-        first = sum(mixture.python[:-1])
-        await crowd.leave(crowd.python[-1])
-        healthy = ports[:first] + ports[first + leaving :]
+        healthy = await those_that_stay(crowd, mixture, ports)
         found = await wave(
             server, sshd, crowd, healthy, others, sample=plan.sample, watch_s=plan.watch_s
         )

@@ -12,7 +12,7 @@ class Plan:
     """The nodes, and the wave beside some of them."""
 
     mixture: Mixture
-    """The Python clients of the last process leave before the wave."""
+    """The Python clients of a second process leave before the wave."""
     each_s: float
     """Between two first logins: few enough at a time that none waits for another."""
     wave: int
@@ -31,7 +31,7 @@ FULL_PLAN = Plan(
     watch_s=15.0,
 )
 QUICK_PLAN = Plan(
-    mixture=Mixture(python=(2, 2), openssh=1, dropbear=1),
+    mixture=Mixture(python=(4,), openssh=1, dropbear=1),
     each_s=0.05,
     wave=6,
     sample=2,

@@ -9,8 +9,8 @@ import os
 import time
 from dataclasses import dataclass, field
 
+from bench.banner import BANNER
 from bench.links.network import Space
-from bench.setting import BANNER
 
 SERVICE_PORT = 2022
 FILE = os.urandom(1 << 18)

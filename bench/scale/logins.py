@@ -145,7 +145,8 @@ def figures(found: Grown) -> Iterator[Figure]:
         yield Figure(
             what=f"CPU of a login, {one.registered:,} keys, by fingerprint, gate included",
             measured=f"{one.by_fingerprint_ms:.0f} ms;"
-            f" {times(one.by_fingerprint_ms, smallest.by_fingerprint_ms)} as much as with 1",
+            f" {times(one.by_fingerprint_ms, smallest.by_fingerprint_ms)} as much as with"
+            f" {smallest.registered}",
             beside=f"key file, in its last lines: {one.by_file_ms:.0f} ms; the idle daemon:"
             f" {one.idle:.1f} % of a core",
             target=f"<= {MOST_LOGIN_MS:g} ms" if one is largest else "",

@@ -35,7 +35,7 @@ FULL_PLAN = Plan(
     watch_s=30.0,
 )
 QUICK_PLAN = Plan(
-    registered=(1, 60),
+    registered=(60,),
     logins=2,
     adds=1,
     held=(2,),

@@ -68,7 +68,7 @@ def planned(
         Aim(node=before.name, port=forward.port) for forward in revoked(before, after, today())
     )
     if registry is None or registry.broken:
-        registry = read_registry(layout.nodes)  # what is known of broken files is no right
+        registry = read_registry(layout.nodes)  # the record of broken files gives no rights
     refuse_conflict(layout, before.name, after, registry)
     return NodeChange(
         before=before,

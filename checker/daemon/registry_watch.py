@@ -6,15 +6,26 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from checker.config.layout import Layout
+from checker.daemon.key_lag import KeyLag
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
+from checker.linux.inotify import DirectoryWatch
 from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
+from checker.registry.changed_keys import part_lags, renew_index
 from checker.registry.enrolments import read_enrolments
 from checker.registry.file_stamps import stamp
+from checker.registry.index import FEWEST
 from checker.registry.last_good import read_known, renew_copy
+from checker.registry.lock import is_ours
+from checker.registry.looks import UNWATCHED_EVERY_S, Looks
+from checker.registry.nodes import Registry, differing
 from checker.registry.reading import Cache
 from checker.state.mutes import rename_muted
 from checker.tunnels.enrol_requests import EnrolRequests
@@ -22,33 +33,52 @@ from checker.tunnels.gateway import Gateway
 from checker.tunnels.key_rotation import note_keys
 
 log = logging.getLogger(__name__)
-NOTE_AFTER_S = 2.0
-COMPLAIN_AFTER_S = 20.0
+T = TypeVar("T")
+ALL_AFTER_S = 60.0
+"""After a change whose own key lines are in line, until all lines are compared."""
+INDEX_AFTER_S = 5.0
+"""Until the files that changed are old enough for the index."""
+COPY_A_NODE_S = 0.001
+"""Between two copies, for each node: fifty times what copying takes."""
 
 
 class RegistryWatch:
     """What of the registry was read, written to the key file, and copied last."""
 
     def __init__(
-        self, layout: Layout, gateway: Gateway, sweeper: Sweeper, verdicts: Verdicts
+        self,
+        layout: Layout,
+        gateway: Gateway,
+        sweeper: Sweeper,
+        verdicts: Verdicts,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.layout = layout
         self.gateway = gateway
         self.sweeper = sweeper
         self.verdicts = verdicts
+        self.clock = clock
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="registry")
         self.reading = asyncio.Lock()
+        self.looks = Looks(layout.nodes, DirectoryWatch, UNWATCHED_EVERY_S)
         self.stamp: object = None
         """Of the registry's directory, when it was last read."""
+        self.registry = gateway.registry
+        """As last read."""
+        self.in_line: Registry | None = None
+        """The registry that the keys were last found in line with."""
         self.keys: object = None
         """Of the key file, when it was last brought in line."""
-        self.lag_since: float | None = None
-        """Since when the key file, which only root may write, has differed from the registry."""
-        self.is_noted = False
-        """Whether root was asked to write it."""
-        self.look_at = math.inf
-        """When to look again though nothing changed, because it still differed; monotonic."""
+        self.lag = KeyLag()
+        self.all_at = math.inf
+        """When to compare all key lines, as only some were compared; monotonic."""
+        self.index_at = math.inf
+        """When to renew the index; monotonic."""
         self.copied: object = None
         """The registry's stamp, when it was last copied."""
+        self.copy_at = -math.inf
+        """When it may be copied again; monotonic."""
         self.cache: Cache = {}
         self.enrolling: EnrolRequests | None = None
         """Who must know of enrolments and of new nodes."""
@@ -57,58 +87,90 @@ class RegistryWatch:
         self.has_lapsed = False
         """Whether the key file differs because the key of an enrolment is over."""
 
+    async def apart(self, work: Callable[..., T], *words: object) -> T:
+        """Do the work in the one thread for it: what 30,000 nodes take for a moment stays with the
+        thread that took it.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self.worker, partial(work, *words))
+
     async def update(self) -> None:
         """Read the registry if it changed, and mend a key file that differs from it."""
         async with self.reading:  # else what was read earlier could be followed later
             is_new = await self.read_changed()
             is_new |= await self.read_enrolments()
-        is_seen = await asyncio.to_thread(key_sign, self.layout) == self.keys
-        if not is_new and is_seen and time.monotonic() < self.look_at:
+        await self.renew_index()
+        is_seen = await self.apart(key_sign, self.layout) == self.keys
+        now = self.clock()
+        if not is_new and is_seen and now < min(self.lag.look_at, self.all_at):
             return
-        self.look_at = math.inf
         try:
             # so a file edited by hand takes effect
-            await asyncio.to_thread(update_keys, self.layout)
+            await self.follow_keys(is_new=is_new)
         except KeysLag as lag:
             await self.ask_root(lag, is_new=is_new)
             return
         except CheckerError as error:
             self.gateway.ledger.complain(str(error))
-            self.look_at = time.monotonic() + COMPLAIN_AFTER_S
+            self.lag.failed(now)
         else:
             self.note_followed()
-        self.keys = await asyncio.to_thread(key_sign, self.layout)
+        self.keys = await self.apart(key_sign, self.layout)
+
+    async def follow_keys(self, *, is_new: bool) -> None:
+        """Bring the keys in line with the registry: look at those of the nodes that changed, and
+        later at all. Raises CheckerError.
+        """
+        registry, now = self.registry, self.clock()
+        if is_new and self.in_line is not None and now < self.all_at:
+            names = differing(self.in_line, registry)
+            if await self.apart(part_lags, self.layout, registry, names) is False:
+                self.in_line = registry
+                self.all_at = min(self.all_at, now + ALL_AFTER_S)
+                return
+        self.in_line, self.all_at = None, math.inf
+        await self.apart(update_keys, self.layout)
+        self.in_line = registry
 
     async def ask_root(self, lag: KeysLag, *, is_new: bool) -> None:
         """Have root's service write the key file once the registry stays as it is; complain if that
         does not help.
-
-        An editor may save a file in several steps, and half a file can be a valid one.
         """
-        now = time.monotonic()
-        if self.lag_since is None or is_new:
-            self.lag_since, self.is_noted = now, False
-        waited_s = now - self.lag_since
-        is_late = waited_s >= COMPLAIN_AFTER_S
+        step = self.lag.lagged(self.clock(), is_new=is_new)
+        if step.asks_root:
+            await self.note_root()
+        self.keys = None  # look again
+        if step.complains:
+            self.gateway.ledger.complain(str(lag))
+            self.keys = await self.apart(key_sign, self.layout)
+
+    async def note_root(self) -> None:
+        """Ask root's service to bring the keys in line."""
         try:
-            # what root could not do before, it may be able to do now
-            if is_late or (waited_s >= NOTE_AFTER_S and not self.is_noted):
-                self.is_noted = True
-                await asyncio.to_thread(note_keys, self.layout)
+            await self.apart(note_keys, self.layout)
         except CheckerError as error:
             log.warning("%s", error)
-        self.keys = None  # look again
-        if is_late:
-            self.gateway.ledger.complain(str(lag))
-            self.keys = await asyncio.to_thread(key_sign, self.layout)
-            self.look_at = now + COMPLAIN_AFTER_S
 
     def note_followed(self) -> None:
-        if self.is_noted and not self.has_lapsed:
+        if self.lag.followed() and not self.has_lapsed:
             self.gateway.ledger.log_event(
                 EventKind.GATEWAY, "the key file follows the registry, which was edited by hand"
             )
-        self.lag_since, self.is_noted, self.has_lapsed = None, False, False
+        self.has_lapsed = False
+
+    async def renew_index(self) -> None:
+        """Have the index take up many files that it lacks: until then, whoever reads the registry
+        reads each of them.
+        """
+        if self.clock() < self.index_at:
+            return
+        self.index_at = math.inf
+        try:
+            if await self.apart(is_ours, self.layout):
+                await self.apart(renew_index, self.layout)
+            else:
+                await self.note_root()
+        except CheckerError as error:
+            log.warning("%s", error)
 
     async def read_enrolments(self) -> bool:
         """Read the enrolments if they differ from what was read last, and return whether the key
@@ -117,11 +179,11 @@ class RegistryWatch:
         enrolling = self.enrolling
         if enrolling is None:
             return False
-        seen = await asyncio.to_thread(stamp, self.layout.enrolments)
+        seen = await self.apart(stamp, self.layout.enrolments)
         is_new = enrolling.enrolments is None or seen != self.enrolments
         if is_new:
             try:
-                found = await asyncio.to_thread(read_enrolments, self.layout.enrolments)
+                found = await self.apart(read_enrolments, self.layout.enrolments)
             except CheckerError as error:
                 self.gateway.ledger.complain(f"{error}; the enrolments stay as they were last read")
                 return False
@@ -135,42 +197,58 @@ class RegistryWatch:
 
     async def read_changed(self) -> bool:
         """Read the registry if it differs from what was read last, and return whether it does."""
-        seen = await asyncio.to_thread(stamp, self.layout.nodes)
         keeps_other_rights = (
-            self.gateway.registry.broken
-            and await asyncio.to_thread(key_sign, self.layout) != self.keys
+            self.gateway.registry.broken and await self.apart(key_sign, self.layout) != self.keys
         )
+        is_due = await self.apart(self.looks.is_due, self.clock())
+        if not (is_due or keeps_other_rights):
+            return False
+        seen = await self.apart(stamp, self.layout.nodes)
+        self.looks.looked(self.clock(), len(seen))
         if seen == self.stamp and not keeps_other_rights:
             return False
-        if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
-            self.gateway.ledger.complain(
-                f"{self.layout.nodes} is gone; the registry stays as it was last read"
-            )
+        registry = await self.read(seen)
+        if registry is None:
+            self.looks.look_again()
             return False
-        try:
-            registry = await asyncio.to_thread(read_known, self.layout, self.cache)
-        except CheckerError as error:
-            self.gateway.ledger.complain(f"{error}; the registry stays as it was last read")
-            return False
-        if seen and not registry.nodes and not registry.broken_files:
-            return False  # the files went after `stamp` saw them: look again
+        self.registry = registry
+        lacking = registry.indexed.basis.reread
+        if len(registry.nodes) >= FEWEST and len(lacking) * 2 > FEWEST:
+            self.index_at = self.clock() + INDEX_AFTER_S
         self.stamp = seen
         renamed = self.gateway.use(registry)
         self.sweeper.use(registry)
         for old, new in renamed:
             await self.verdicts.rename(old, new)
-            trouble = await asyncio.to_thread(rename_muted, self.layout.mutes, old, new)
+            trouble = await self.apart(rename_muted, self.layout.mutes, old, new)
             if trouble:
                 self.gateway.ledger.complain(trouble)
         return True
 
+    async def read(self, seen: object) -> Registry | None:
+        """Read the registry, of which that stamp was just seen; None if it cannot be used."""
+        if not seen and not await self.apart(self.layout.nodes.is_dir):
+            self.gateway.ledger.complain(
+                f"{self.layout.nodes} is gone; the registry stays as it was last read"
+            )
+            return None
+        try:
+            registry = await self.apart(read_known, self.layout, self.cache)
+        except CheckerError as error:
+            self.gateway.ledger.complain(f"{error}; the registry stays as it was last read")
+            return None
+        if seen and not registry.nodes and not registry.broken_files:
+            return None  # the files went after `stamp` saw them: look again
+        return registry
+
     async def copy(self) -> None:
         """Write the registry to one file, for those who read it often."""
         seen = self.stamp
-        if seen == self.copied:
+        if seen == self.copied or self.clock() < self.copy_at:
             return
         try:
-            if await asyncio.to_thread(renew_copy, self.layout, self.cache, time.time_ns()):
+            if await self.apart(renew_copy, self.layout, self.cache, time.time_ns()):
                 self.copied = seen
         except (OSError, CheckerError) as error:
             self.gateway.ledger.complain(f"cannot copy the registry to {self.layout.run}: {error}")
+        self.copy_at = self.clock() + COPY_A_NODE_S * len(self.registry.nodes)

@@ -78,6 +78,8 @@ def update_keys(layout: Layout) -> None:
     """Write the key file if it is ours to write. Raises ConfigError; KeysLag if it is not ours and
     is out of date.
     """
+    if not keys_lag(layout) and layout.authorized_keys.exists():
+        return
     if is_ours(layout):
         with locked(layout):
             write_keys(layout, gate_command(layout))

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.model import ENROLS, Node, NodeName
 from checker.registry.authorized_keys import (
     enrolment_lines,
+    gate_command,
     lines_of_shared,
     note_vanished,
     present_keys,
     write_keys,
 )
-from checker.registry.changed_lines import LineChange, changed, count_of_nodes
+from checker.registry.changed_lines import changed, count_of_nodes, lines_of
 from checker.registry.index import forget, update_index
 from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.key_files import SPLIT, owners_in
 from checker.registry.key_lines import GateCommand, render_lines
 from checker.registry.key_places import Places, read_places, write_part
+from checker.registry.lock import locked, undisturbed
 from checker.registry.nodes import Exchange, Registry
+from checker.registry.reading import read_registry
 from checker.wire import ANY_NODE
 
 ENROLLING = SPLIT + ENROLS.encode()
@@ -48,33 +52,72 @@ def write_changed_keys(
     """
     exchange = Exchange(registry=registry, without=without, also=also)
     there = read_places(layout.authorized_keys)
-    change = change_of_part(layout, command, exchange, there)
-    if change is None:
+    names = concerned(exchange)
+    part = None if names is None else part_of(layout, command, exchange, there, names)
+    if part is None:
         write_keys(layout, command, without=without, also=also, registry=registry)
         return
+    change = changed(there.lines, part.owners, part.lines)
     forget(layout.nodes, registry.nodes, exchange.names)
     write_part(there, change)
     note_vanished(layout, exchange, change.vanished)
     update_index(layout.nodes, registry.nodes, exchange.names | registry.broken)
 
 
-def change_of_part(
-    layout: Layout, command: GateCommand, exchange: Exchange, there: Places
-) -> LineChange | None:
-    """Return what becomes of the lines concerned; None if all must be derived again. Raises
-    ConfigError.
+def part_lags(layout: Layout, registry: Registry, names: Collection[NodeName]) -> bool | None:
+    """Return whether the key lines of these nodes, or those of no node, differ from the registry;
+    None if that takes a look at all lines. Raises ConfigError.
     """
-    names = concerned(exchange)
-    if names is None or there.is_spread:
+    exchange = Exchange(registry=registry)
+    if len(names) * PART > len(registry.nodes):
+        return None
+    with undisturbed(layout):
+        there = read_places(layout.authorized_keys)
+        own = frozenset(names) - exchange.broken
+        part = part_of(layout, gate_command(layout), exchange, there, own)
+        if part is None:
+            return None
+        return {*lines_of(there.lines, part.owners)} != {*part.lines}
+
+
+def renew_index(layout: Layout) -> None:
+    """Have the index know the files as they are, and the keys follow them. Raises ConfigError."""
+    with locked(layout):
+        write_changed_keys(layout, gate_command(layout), read_registry(layout.nodes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The lines that some owners should have."""
+
+    owners: frozenset[str]
+    lines: tuple[bytes, ...]
+
+
+def part_of(
+    layout: Layout,
+    command: GateCommand,
+    exchange: Exchange,
+    there: Places,
+    names: Collection[NodeName],
+) -> Part | None:
+    """Return the lines that these nodes, the shared key and enrolments should have;
+    None if all lines must be derived again. Raises ConfigError.
+    """
+    if there.is_spread:
         return None
     after = exchange.after
-    nodes = [after[name] for name in sorted(names & after.keys(), key=lambda name: f"{name}.toml")]
+    nodes = [after[name] for name in sorted(after.keys() & names, key=lambda name: f"{name}.toml")]
     lines = [line for node in nodes for line in render_lines(node, command)]
     others, unread = lines_of_no_node(layout, command, exchange)
     owners = {*names, ANY_NODE, *(one for one in enrolling_in(there.lines) if one not in unread)}
-    change = changed(there.lines, owners, [line.encode() for line in (*lines, *others)])
-    wanted = wanted_count(after, exchange.broken, there)
-    return change if count_of_nodes(change.wanted) == wanted else None
+    part = Part(
+        owners=frozenset(owners),
+        lines=tuple(f"{line}\n".encode() for line in (*lines, *others)),
+    )
+    goes = count_of_nodes(b"".join(lines_of(there.lines, owners)))
+    count = count_of_nodes(there.lines) - goes + count_of_nodes(b"".join(part.lines))
+    return part if count == wanted_count(after, exchange.broken, there) else None
 
 
 def concerned(exchange: Exchange) -> frozenset[NodeName] | None:

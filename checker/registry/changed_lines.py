@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from checker.registry.key_files import SPLIT, VOID, files_for, key_of, owner_word
+from checker.registry.key_files import (
+    LINE,
+    SPLIT,
+    VOID,
+    files_for,
+    key_of,
+    owner_word,
+    spans_of,
+    without_spans,
+)
 from checker.registry.key_lines import owner_of_line
 
 FEW = 16
@@ -35,30 +43,66 @@ class LineChange:
         return b"".join(line for line in self.old if line not in new)
 
 
-def changed(content: bytes, owners: Collection[str], lines: Iterable[bytes]) -> LineChange:
-    """Return the content with these lines, each without a newline, in place of those of the
-    `owners`: a node's name, `*` or `+ID`.
+def lines_of(content: bytes, owners: Collection[str]) -> tuple[bytes, ...]:
+    """Return the lines of the `owners`: of nodes by name, of `*` or `+ID`."""
+    return tuple(content[start:end] for start, end in spans_in(content, owners))
+
+
+def spans_in(content: bytes, owners: Collection[str]) -> list[tuple[int, int]]:
+    """Return where the lines of these owners stand."""
+    names = {owner.encode() for owner in owners}
+    if len(names) <= FEW:
+        found = [span for name in names for span in spans_of(content, name)]
+    else:
+        found = [
+            (line.start(), line.end())
+            for line in LINE.finditer(content)
+            if owner_word(line[0].rstrip(b"\r\n")) in names
+        ]
+    return sorted(
+        (start, end)
+        for start, end in found
+        if owner_of_line(content[start:end].rstrip(b"\r\n")) is not None
+    )
+
+
+def changed(content: bytes, owners: Collection[str], lines: Sequence[bytes]) -> LineChange:
+    """Return the content with these lines in place of those of the `owners`: a node's name, `*` or
+    `+ID`.
 
     Each goes where `key_lines.merge` would put it; all other lines stay where they are.
     """
-    kept: list[bytes] = []
-    order: list[bytes] = []
-    old: list[bytes] = []
-    names = {owner.encode() for owner in owners}
-    for line in content.removesuffix(b"\n").split(b"\n") if content else ():
-        word = owner_word(line.rstrip(b"\r"))
-        if word in names and owner_of_line(line.rstrip(b"\r")) is not None:
-            old.append(line + b"\n")
+    if content and not content.endswith(b"\n"):
+        content += b"\n"
+    spans = spans_in(content, owners)
+    rest = without_spans(content, spans)
+    places = sorted(
+        ((place_of(rest, rank(owner_word(line.removesuffix(b"\n")))), line) for line in lines),
+        key=lambda pair: pair[0],
+    )
+    parts, at = [], 0
+    for place, line in places:
+        parts += [rest[at:place], line]
+        at = place
+    return LineChange(
+        wanted=b"".join((*parts, rest[at:])),
+        old=tuple(content[start:end] for start, end in spans),
+        new=tuple(lines),
+    )
+
+
+def place_of(content: bytes, key: bytes) -> int:
+    """Return where the lines begin that stand after those of this rank."""
+    low, high = 0, len(content)
+    while low < high:
+        middle = (low + high) // 2
+        start = content.rfind(b"\n", low, middle) + 1 or low
+        end = content.find(b"\n", middle) + 1
+        if rank(owner_word(content[start:end].rstrip(b"\r\n"))) <= key:
+            low = end
         else:
-            kept.append(line + b"\n")
-            order.append(rank(word))
-    new = [line + b"\n" for line in lines]
-    for line in new:
-        key = rank(owner_word(line.removesuffix(b"\n")))
-        at = bisect_right(order, key)
-        kept.insert(at, line)
-        order.insert(at, key)
-    return LineChange(wanted=b"".join(kept), old=tuple(old), new=tuple(new))
+            high = start
+    return low
 
 
 def rank(word: bytes) -> bytes:
@@ -69,7 +113,7 @@ def rank(word: bytes) -> bytes:
 
 
 def count_of_nodes(content: bytes) -> int:
-    """Return how many lines seem to be of nodes' keys."""
+    """Return how many lines of the content seem to be of nodes' keys."""
     return content.count(SPLIT) - content.count(SPLIT + b"*\n") - content.count(SPLIT + b"+")
 
 

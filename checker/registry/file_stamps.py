@@ -20,12 +20,12 @@ Signs = list[list[Any]]
 """For each file of the registry: its name, inode, ctime in nanoseconds, and size."""
 
 
-def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
+def stamp(folder: Path) -> tuple[tuple[str, bytes], ...]:
     """Return what changes when any file of the registry does: names, inodes, times and sizes; empty
     if the folder cannot be listed.
     """
     try:
-        return tuple(map(tuple, signs(folder)[0]))
+        return tuple(marks(folder)[0].items())
     except OSError:
         return ()
 

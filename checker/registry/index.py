@@ -12,6 +12,8 @@ checksum, and is as if it were not there. A small registry has no index.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
 import zlib
@@ -31,7 +33,7 @@ FORMAT = 1
 FEWEST = 200
 """With fewer nodes, reading the files is as fast."""
 MOST_DEAD = 1000
-"""Lines that no longer count, before the file is written anew."""
+"""Lines that no longer count, before the whole file is written."""
 HEAD = f"reversi {__version__} {FORMAT}\n".encode()
 Rows = dict[NodeName, Row]
 
@@ -51,13 +53,30 @@ def load_index(folder: Path) -> tuple[Rows, int]:
     if not content.startswith(HEAD):
         return {}, 0
     lines = content[len(HEAD) :].split(b"\n")
-    rows: Rows = {}
+    with without_collecting():
+        rows = dict(rows_in(lines))
+    living = {name: row for name, row in rows.items() if row[SIGNS]}
+    return living, len(lines) - 1 - len(living)
+
+
+def rows_in(lines: Iterable[bytes]) -> Iterator[tuple[NodeName, Row]]:
+    """Yield name and row of each line that is whole."""
     for line in lines:
         row = line.split(b"\t")
         if len(row) == COLUMNS and row[0] == checksum(line.partition(b"\t")[2]):
-            rows[NodeName(row[1].decode())] = row
-    living = {name: row for name, row in rows.items() if row[SIGNS]}
-    return living, len(lines) - 1 - len(living)
+            yield NodeName(row[1].decode()), row
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """Look for no garbage during the block, which makes much and none of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def checksum(text: bytes) -> bytes:
@@ -119,7 +138,7 @@ def update_index(folder: Path, nodes: Mapping[NodeName, Node], but: Collection[s
 
 
 def append(folder: Path, basis: Basis, rows: Iterable[Row]) -> bool:
-    """Append these rows. Return False if the file must be written anew. Raises OSError."""
+    """Append these rows. Return False if the whole file must be written. Raises OSError."""
     try:
         handle = os.open(index_path(folder), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -136,8 +155,8 @@ def append(folder: Path, basis: Basis, rows: Iterable[Row]) -> bool:
 
 
 def write_whole(folder: Path, basis: Basis, new: Iterable[Row]) -> None:
-    """Write the index anew: the rows that it has and that count, and the new ones. Whoever may read
-    the files may read it. Raises OSError.
+    """Write the whole index: the rows that it has and that count, and the new ones.
+    Whoever may read the files may read it. Raises OSError.
     """
     path = index_path(folder)
     temporary = path.with_name(f"{path.name}.new")

@@ -1,15 +1,15 @@
 """The nodes of a registry by name, each parsed when it is asked for.
 
 Of 30,000 nodes an edit needs one, and of the others only their names, keys and ports. So a node may
-stand here as a row of the index (`checker.registry.index`), which has those in columns.
+be here as a row of the index (`checker.registry.index`), which has those in columns.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from checker.model import Node, NodeName, Port
 from checker.registry.contests import Right
@@ -44,13 +44,14 @@ class Basis:
 class IndexedNodes(Mapping[NodeName, Node]):
     """All nodes by name, in the order of their files."""
 
-    __slots__ = ("basis", "by_flag", "entries", "owned")
+    __slots__ = ("basis", "by_flag", "entries", "owned", "taken")
 
     def __init__(self, entries: dict[NodeName, Node | Row], basis: Basis | None = None) -> None:
         self.entries = entries
         self.basis = basis or Basis()
         self.owned: Mapping[Right, NodeName] | None = None
         self.by_flag: dict[bytes, list[NodeName]] = {}
+        self.taken: frozenset[Port] | None = None
 
     def __getitem__(self, name: NodeName) -> Node:
         found = self.entries[name]
@@ -66,6 +67,19 @@ class IndexedNodes(Mapping[NodeName, Node]):
 
     def __contains__(self, name: object) -> bool:
         return name in self.entries
+
+    def values(self) -> ValuesView[Node]:
+        return self.whole().values()
+
+    def items(self) -> ItemsView[NodeName, Node]:
+        return self.whole().items()
+
+    def whole(self) -> dict[NodeName, Node]:
+        """Return all nodes, each parsed by now."""
+        rows = [entry for entry in self.entries.values() if isinstance(entry, list)]
+        for node in parsed_at_once(rows) if rows else ():
+            self.entries[node.name] = node
+        return cast("dict[NodeName, Node]", self.entries)
 
     def with_others(self, others: Mapping[NodeName, Node | None]) -> IndexedNodes:
         """Return these nodes with `others` in their places; None removes one."""
@@ -94,7 +108,8 @@ class IndexedNodes(Mapping[NodeName, Node]):
     def having(self, rights: Iterable[Right]) -> set[NodeName]:
         """Return the nodes that have any of these keys and ports."""
         wanted = set(rights)
-        if self.owned is None and wanted.isdisjoint({*self.ports(), *self.keys_of_all()}):
+        is_new = self.owned is None and self.ports().isdisjoint(wanted)
+        if is_new and not any(isinstance(one, str) and self.has_key(one) for one in wanted):
             return set()  # as for most new nodes
         owners = self.owners()
         return {owners[right] for right in wanted if right in owners}
@@ -104,15 +119,19 @@ class IndexedNodes(Mapping[NodeName, Node]):
         entry = self.entries[name]
         return rights_in_row(entry) if isinstance(entry, list) else rights_in_node(entry)
 
-    def ports(self) -> set[Port]:
+    def ports(self) -> frozenset[Port]:
         """Return the gateway ports that nodes have."""
-        found = {Port(int(port)) for port in self.column(PORTS)}
-        return found.union(port for node in self.parsed() for port in node.ports)
+        if self.taken is None:
+            own = [port for node in self.parsed() for port in node.ports]
+            self.taken = frozenset([*map(Port, map(int, self.column(PORTS))), *own])
+        return self.taken
 
-    def keys_of_all(self) -> set[str]:
-        """Return the keys that nodes have."""
-        found = {key.decode() for key in self.column(KEYS)}
-        return found.union(key for node in self.parsed() for key in node.public_keys)
+    def has_key(self, key: str) -> bool:
+        """Return whether a node has the key."""
+        rows = [entry[KEYS] for entry in self.entries.values() if isinstance(entry, list)]
+        return key.encode() in b",".join(rows).split(b",") or any(
+            key in node.public_keys for node in self.parsed()
+        )
 
     def column(self, place: int) -> list[bytes]:
         """Return all that the rows have in this column."""

@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -24,8 +24,8 @@ HEAD = b"# reversi keys: "
 HASH = "SHA256:"
 SPLIT = f" {MARK}".encode()
 VOID = b"#- "
-MOST_CHANGES = 1000
-"""After so many lines that void others or are void, the list is written anew."""
+MOST_CHANGES = 40
+"""Most lines that void others or are void, before the whole list is written."""
 
 
 class Stand(StrEnum):
@@ -86,15 +86,47 @@ def without_void(lines: bytes) -> tuple[bytes, int]:
     """
     if VOID not in lines:
         return lines, 0
-    void: set[bytes] = set()
-    kept = []
-    found = LINE.findall(lines)
-    for line in reversed(found):
-        if line.startswith(VOID):
-            void.add(line.removeprefix(VOID).strip())
-        elif not void or owner_word(line.rstrip(b"\r\n")) not in void:
-            kept.append(line)
-    return b"".join(reversed(kept)), len(found) - len(kept)
+    last: dict[bytes, int] = {}
+    spans: list[tuple[int, int]] = []
+    for at in places_of_void(lines):
+        end = lines.find(b"\n", at) + 1
+        last[lines[at + len(VOID) : end].strip()] = at
+        spans.append((at, end))
+    for owner, before in last.items():
+        spans += spans_of(lines, owner, before)
+    return without_spans(lines, spans), len(spans)
+
+
+def places_of_void(lines: bytes) -> Iterator[int]:
+    """Yield where the lines begin that void others."""
+    if lines.startswith(VOID):
+        yield 0
+    at = lines.find(b"\n" + VOID)
+    while at >= 0:
+        yield at + 1
+        at = lines.find(b"\n" + VOID, at + 1)
+
+
+def spans_of(lines: bytes, owner: bytes, before: int | None = None) -> list[tuple[int, int]]:
+    """Return where the lines stand that seem to be of this owner. To look for a few is as fast as
+    to divide all lines, and takes no memory.
+    """
+    mark = SPLIT + owner + b"\n"
+    found = []
+    at = lines.find(mark, 0, before)
+    while at >= 0:
+        end = at + len(mark)
+        found.append((lines.rfind(b"\n", 0, at) + 1, end))
+        at = lines.find(mark, end, before)
+    return found
+
+
+def without_spans(lines: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
+    kept, at = [], 0
+    for start, end in sorted(spans):
+        kept.append(lines[at:start])
+        at = end
+    return b"".join((*kept, lines[at:]))
 
 
 def owner_word(line: bytes) -> bytes:

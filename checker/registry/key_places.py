@@ -143,7 +143,7 @@ def write_part(there: Places, change: LineChange) -> None:
 
 
 def append_list(there: Places, change: LineChange) -> None:
-    """Append the change to the list, or write that anew if it has too many of them. Raises
+    """Append the change to the list, or write all of it if it has too many of them. Raises
     ConfigError.
     """
     path = list_beside(there.key_file)

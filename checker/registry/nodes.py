@@ -340,11 +340,12 @@ def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]
     have: those that its file marks as added.
     """
     found = set()
-    for node in after.nodes.values():
+    several = (node for node in after.nodes.values() if len(node.forwards) > 1)
+    for node in several:
         old = before.nodes.get(node.name)
         for forward in node.forwards:
             is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
-            if is_new and len(node.forwards) > 1:
+            if is_new:
                 found.add((node.name, forward.port))
     return found
 
@@ -358,6 +359,13 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
         if name not in known or known[name].public_key == node.public_key
     )
     return after.broken.union(same)
+
+
+def differing(before: Registry, after: Registry) -> frozenset[NodeName]:
+    """Return the nodes that came, went, or are not as they were."""
+    old, new = before.indexed.entries, after.indexed.entries
+    changed = (name for name in new if new[name] is not old.get(name))
+    return frozenset((*changed, *(old.keys() - new.keys()), *(before.broken ^ after.broken)))
 
 
 def longest_freed(freed: FreedPorts, ports: Iterable[Port]) -> list[Port]:

@@ -15,6 +15,7 @@ from checker.model import Node, NodeName
 from checker.registry.contests import Age, Contest, Right
 from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
+from checker.registry.generation import identity
 from checker.registry.index import load_index
 from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row, parsed_at_once
 from checker.registry.kept_rights import (
@@ -34,15 +35,6 @@ Cache = dict[NodeName, tuple[bytes, Node]]
 """Nodes as last read, with the signs of the node's file and of the one beside it."""
 Files = Mapping[NodeName, bytes]
 """The signs of each node's files, by name."""
-
-
-def identity(folder: Path) -> tuple[int, int] | None:
-    """Return the folder's device and inode; None if there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:

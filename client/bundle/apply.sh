@@ -137,7 +137,7 @@ ask_each() {
     while :; do
         known_pace=$pace
         for word in $(printf '%s\n' "$GATEWAYS"); do
-            gateway=$word address='' family=''
+            go_to "$word"
             question
             case $outcome in wait | accepted | rejected | later) return ;; esac
             say "$error"

@@ -28,7 +28,6 @@ from checker.model import (
     parse_forward,
     parse_name,
     parse_public_key,
-    parse_target,
 )
 from checker.output import progress_bar
 from checker.registry.changes import kept_key_path
@@ -36,6 +35,14 @@ from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.host_key_files import host_keys
 from client.bundle.compose import Bundle, render
+from client.bundle.gateways import (
+    Given,
+    Pinning,
+    key_texts,
+    parse_gateway,
+    pinning,
+    split_id,
+)
 from client.bundle.host_keys import compare
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.noted_pins import note, pins_in, unnoted
@@ -57,30 +64,31 @@ class Source:
     config: Config
     registry: Registry
     gateways: Sequence[str]
-    host_keys: Sequence[str]
-    """`TYPE BASE64` each, to be pinned."""
-    to_come: Sequence[str] = ()
-    """Those among them that sshd does not have yet."""
+    """`[ID=]HOST:PORT` each, in order."""
+    pins: Pinning
     doubt: str = ""
     """Why sshd may not have these host keys; empty if it was asked."""
 
 
-def address(text: str) -> str:
-    """Return HOST:PORT; the port is 22 if the text has none. Raises InvalidValue."""
-    is_bare = ":" not in text or text.endswith("]")
-    return str(parse_target(f"{text}:22" if is_bare else text, "--gateway"))
+def given_keys(text: str) -> Given:
+    """Read the file of `--host-key [ID=]FILE`. Raises CannotBuild, InvalidValue."""
+    id_, name = ("", text) if os.path.lexists(text) else split_id(text, "--host-key")
+    return Given(id=id_, keys=host_keys_in(Path(name)))
 
 
-def host_key_in(file: Path) -> str:
-    """Read a public host key. Raises CannotBuild."""
+def host_keys_in(file: Path) -> tuple[str, ...]:
+    """Read public host keys: a .pub file, or lines of known_hosts. Raises CannotBuild."""
     try:
-        return parse_public_key(decoded(file.read_bytes()))
+        found = tuple(map(parse_public_key, key_texts(decoded(file.read_bytes()))))
     except OSError as error:
         raise CannotBuild(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise CannotBuild(f"{file} is not a public key; give the .pub file") from error
     except InvalidValue as error:
         raise CannotBuild(f"{file}: {error}") from error
+    if not found:
+        raise CannotBuild(f"{file} has no public key")
+    return found
 
 
 def find_source(wanted: BuildOptions) -> Source:
@@ -90,17 +98,15 @@ def find_source(wanted: BuildOptions) -> Source:
     refuse_unmade(layout, wanted.home, os.environ)
     config = load_config(layout.config)
     present = host_keys(layout)
-    to_come = [host_key_in(file) for file in wanted.host_keys]
+    gateways = tuple(map(parse_gateway, wanted.gateways or addresses(layout, config, None)))
+    pins = pinning(gateways, present.keys, tuple(map(given_keys, wanted.host_keys)))
     return Source(
         layout=layout,
         config=config,
         registry=read_registry(layout.nodes),
-        gateways=addresses(
-            layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
-        ),
-        host_keys=tuple(dict.fromkeys((*present.keys, *to_come))),
-        to_come=tuple(key for key in to_come if key not in present.keys),
-        doubt=present.doubt,
+        gateways=gateways,
+        pins=pins,
+        doubt=present.doubt if pins.own else "",
     )
 
 
@@ -222,7 +228,7 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         gateways=source.gateways,
         user=source.config.tunnel_user,
         forwards=node.remote_forwards,
-        host_keys=source.host_keys,
+        host_keys=source.pins.lines,
         key=(
             None
             if wanted.makes_key or wanted.keep
@@ -237,7 +243,7 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
 def handed_out(source: Source, bundle: Bundle, wanted: BuildOptions) -> Path:
     """Write the bundle, note what it pins, and return its path. Raises ConfigError."""
     path = wanted.output or wanted.output_dir / f"{bundle.node}.sh"
-    note(source.layout, bundle.node, pins_in(bundle, source.to_come, int(time.time())))
+    note(source.layout, bundle.node, pins_in(bundle, source.pins, int(time.time())))
     if path == STDOUT:
         sys.stdout.write(render(bundle))
     else:
@@ -249,7 +255,7 @@ def confirm(source: Source, wanted: BuildOptions, narration: TextIO) -> None:
     """Compare the host keys with what the gateway's addresses answer. Raises AnotherHostKey."""
     said = [source.doubt, unnoted(source.layout)]
     if wanted.scans:
-        said += compare(source.gateways, source.host_keys)
+        said += compare(source.gateways, source.pins)
     for sentence in filter(None, said):
         print(f"reversi-client: {sentence}", file=narration)
 

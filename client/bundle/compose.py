@@ -34,12 +34,12 @@ class Bundle:
 
     node: str
     gateways: Sequence[str]
-    """HOST:PORT, tried in turn."""
+    """[ID=]HOST:PORT, tried in this order."""
     user: str
     forwards: Sequence[str]
     """PORT:HOST:PORT, as -R takes it."""
     host_keys: Sequence[str]
-    """TYPE BASE64."""
+    """[ID ]TYPE BASE64: with an id only for its gateway."""
     key: KeyForms | None
     """None: the device makes its own, or `keep` is not empty."""
     node_add: str

@@ -52,7 +52,7 @@ def enrolment_bundle(source: Source, enrolment: Enrolment, wanted: BuildOptions)
         gateways=source.gateways,
         user=source.config.tunnel_user,
         forwards=(),
-        host_keys=source.host_keys,
+        host_keys=source.pins.lines,
         key=enrolment_key(source.layout, enrolment),
         # The device puts the name of its node in place of the sign.
         node_add=checker_words(source, "node", "rekey", ENROLS, "--public-key", "-"),
@@ -69,7 +69,7 @@ def build_enrolment(wanted: BuildOptions) -> Path:
         bundle = enrolment_bundle(source, enrolment, wanted)
         confirm(source, wanted, sys.stderr)
         path = wanted.output or wanted.output_dir / f"reversi-{enrolment.id}.sh"
-        pins = pins_in(bundle, source.to_come, int(time.time()))
+        pins = pins_in(bundle, source.pins, int(time.time()))
         note_enrolment(source.layout, enrolment.id, pins)
         write_secret(path, render(bundle).encode())
     except CheckerError as error:

@@ -88,13 +88,14 @@ stop() {
 
 take_end() {
     if [ "$outcome" != up ]; then
-        outcome=${why%slow} address='' family=
+        outcome=${why%slow}
+        [ -n "$again" ] || address='' family=
         outcome=${outcome:-failed}
     fi
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused or silent (there was no
+# Keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), drains, failed, refused or silent (there was no
 # TCP connection), busy, taken (no forward), denied or impostor. Claim first if a connection of ours may still hold the ports: this process
 # held here last, the bundle is new, or the client would stay without a forward. Else claim only if the gateway refuses a forward, or if it
 # prints a number that may be text of the login: a claim shows what a login prints.
@@ -120,7 +121,7 @@ live_once() {
 
 hold() {
     # If it is not known what a login prints, the first answer may be lost behind it.
-    owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
+    again='' owed=1 silent=0 outcome=failed asked_s=0 bulky='' heard='' numbers=${skip:-1}
     forget_strays
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
@@ -132,12 +133,24 @@ hold() {
         late) ! is_stuck || { take_end; break; } ;;
         end)
             take_end
+            [ "$value" != 75 ] || drains
             break
             ;;
         esac
     done
     finish
+    [ "$kind-$why" != dropbear-impostor ] || turn_pins
+    if [ -n "$again" ]; then
+        hold
+        return
+    fi
     [ "$outcome-$why" != failed-slow ] || slow_down
+}
+
+# The gateway may also close the connection, and the client then says only that.
+drains() {
+    case $said in '' | *'Connection to '*) said="this gateway drains" ;; esac
+    outcome=drains error="$gateway: $said"
 }
 
 take_verdict() {

@@ -24,20 +24,31 @@ find_client() {
     case $kind${client_help:-} in openssh* | *ExitOnForwardFailure*) ;; *) stays=yes ;; esac
 }
 
-# Set called, the name of this client for the gateway, which refuses other characters and longer words.
+# Set called, the name of this client for the gateway, which refuses other characters and longer words. It ends in +moves, as we know
+# what exit status 75 of hold means.
 name_client() {
     word=${version#*OpenSSH_} word=${word#*ropbear*v}
-    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}
-    [ "${#called}" -le 64 ] || called=bundle
+    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}+moves
+    [ "${#called}" -le 64 ] || called=bundle+moves
 }
 
-split() { # HOST:PORT
-    host=${1%:*} port=${1##*:}
-    host=${host#\[} host=${host%]}
+split() { # [ID=]HOST:PORT
+    case $1 in *=*) alias=reversi-${1%%=*} ;; *) alias=reversi ;; esac
+    host=${1#*=}
+    port=${host##*:} host=${host%:*}
+    host=${host#\[} host=${host%\]}
+}
+
+# Print the host keys that are pinned for $gateway: those with its id before them or, if it has no id, those without one.
+pins() {
+    case $gateway in
+    *=*) printf '%s\n' "$HOST_KEYS" | sed -n "s/^${gateway%%=*} //p" ;;
+    *) printf '%s\n' "$HOST_KEYS" | grep -v ' .* ' ;;
+    esac
 }
 
 pin() { # HOST
-    printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
+    pins | sed "s/^/$1 /"
 }
 
 # The installed script reads its keys and some of its functions from a file beside it. If a power cut left a new script with an old file,
@@ -50,17 +61,13 @@ read_keys() {
     mv -f "$installed.old" "$installed" && exec /bin/sh "$installed" "$verb"
 }
 
-# Write the private key and the pinned host keys as files that this client reads. Replace them atomically, as a client may be starting.
+# Write the private key and the host keys of $gateway as files that this client reads. Replace them atomically, as a client may be starting.
 make_files() { # DIRECTORY
     mkdir -p "$1/.ssh" && cd "$1" || return
-    {
-        pin reversi
-        for word in $(printf '%s\n' "$GATEWAYS"); do
-            split "$word"
-            pin "$host"
-        done
-        [ -z "$address" ] || pin "$address"
-    } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
+    split "$gateway"
+    for word in "$alias" "$host" "$address"; do
+        [ -z "$word" ] || pin "$word"
+    done >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
     *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;
@@ -82,7 +89,7 @@ become_client() { # REQUEST [forwards]
     # There it is also longer than a beat on a metered link (60 s): keepalives beside beats only cost data.
     if [ -r /proc/self/stat ]; then alive=120; else alive=20; fi
     if [ "$kind" = openssh ]; then
-        set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
+        set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o "HostKeyAlias=$alias" \
             -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$connect_s" \
             -o "ServerAliveInterval=$alive" -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
         [ -z "$family" ] || set -- "-$family" "$@"
@@ -262,7 +269,6 @@ ask() { # REQUEST
     fi
     [ "$why" != slow ] || slow_down
     [ "$status" = 0 ] || return
-    turned=0
     speed_up
     word=${last##*[!0-9]}
     [ -n "$answer" ] || ! is_count "$word" || answer=$word tail=${last%"$word"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from checker.config.layout import Layout
 from checker.model import NodeName, fingerprint
 from checker.registry.enrolment_pins import note_enrolment_pins
@@ -12,6 +10,7 @@ from checker.registry.pin_files import note_pins, write_pins
 from checker.registry.pins import Pins
 from checker.sshd.host_keys import as_pin
 from client.bundle.compose import Bundle
+from client.bundle.gateways import Pinning
 
 
 def unnoted(layout: Layout) -> str:
@@ -26,14 +25,13 @@ def unnoted(layout: Layout) -> str:
     )
 
 
-def pins_in(bundle: Bundle, to_come: Sequence[str], now: int) -> Pins:
-    """Return what the bundle pins; `to_come`: those of its host keys that sshd does not have."""
-    present = [key for key in bundle.host_keys if key not in to_come]
+def pins_in(bundle: Bundle, pinning: Pinning, now: int) -> Pins:
+    """Return what the bundle pins for this machine; other gateways note their own."""
     return Pins(
         at=now,
         node_key="" if bundle.key is None or bundle.enrolment else fingerprint(bundle.key.public),
-        host_keys=tuple(map(as_pin, present)),
-        to_come=tuple(map(as_pin, to_come)),
+        host_keys=tuple(map(as_pin, pinning.own)),
+        to_come=tuple(map(as_pin, pinning.to_come)),
     )
 
 

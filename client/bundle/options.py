@@ -34,8 +34,8 @@ class BuildOptions:
     """A file, or the directory with the nodes' keys."""
     forwards: list[str]
     settings: Settings
-    host_keys: Sequence[Path] = ()
-    """Files with public host keys to pin, besides those that the gateway has."""
+    host_keys: Sequence[str] = ()
+    """`[ID=]FILE` each: public host keys to pin, besides those that this machine has."""
     keep: Sequence[str] = ()
     """Header lines to take over from the installed bundle; its key is one. Empty: none."""
     scans: bool = True
@@ -144,16 +144,21 @@ def add_gateway(build: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--gateway",
         action="append",
-        metavar="HOST[:PORT]",
-        help="where the node reaches the gateway (default: gateway in reversi.toml); repeatable",
+        metavar="[ID=]HOST[:PORT]",
+        help=(
+            "where the node reaches a gateway (default: gateway in reversi.toml); repeatable, in"
+            " the order in which it tries them; the ID ties host keys to it"
+        ),
     )
     build.add_argument(
         "--host-key",
-        type=Path,
         action="append",
         default=[],
-        metavar="FILE",
-        help="a public host key to pin too, such as one that is still to come; repeatable",
+        metavar="[ID=]FILE",
+        help=(
+            "public host keys of the gateway with that ID, which is another machine; without an ID,"
+            " of this machine, besides those that it has, such as one to come; repeatable"
+        ),
     )
     build.add_argument(
         "--no-scan",

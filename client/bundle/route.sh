@@ -3,35 +3,53 @@
 
 begin_round() { left=$GATEWAYS tried=0; }
 
+without() { # LIST: print it without $gateway
+    for word in $(printf '%s\n' "$1"); do
+        case $word in "$gateway="*) ;; *) printf ' %s' "$word" ;; esac
+    done
+}
+
 bar() { # SECONDS: avoid this gateway for that long
     draw "$(($1 / 10))"
     now
-    barred="$barred $gateway=$((now_s + $1 + drawn))"
+    barred="$(without "$barred") $gateway=$((now_s + $1 + drawn))"
+}
+
+# Set until to the time in a list of GATEWAY=TIME, else to 0.
+until_of() { # LIST GATEWAY
+    case "$1 " in *" $2="*) until=${1##*" $2="} until=${until%% *} ;; *) until=0 ;; esac
+}
+
+# Sort the gateways that are left in this round: ready, then spare, which drain, and leave out those that are barred, up to soonest.
+sort_left() {
+    now
+    ready='' spare='' soonest=''
+    for word in $(printf '%s\n' "$left"); do
+        until_of "$barred" "$word"
+        if [ "$until" -gt "$now_s" ]; then
+            [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
+            continue
+        fi
+        until_of "$drained" "$word"
+        if [ "$until" -gt "$now_s" ]; then spare="$spare $word"; else ready="$ready $word"; fi
+    done
+    left=$ready$spare
 }
 
 go_to() { # GATEWAY
     [ "$1" != "$gateway" ] || return 0
     gateway=$1 address='' family=''
+    make_files "$PWD"
 }
 
-# Go to the next gateway of this round that is not barred, and set others if one more is left. If none is, wait, begin the next round, and
-# return false.
+# Go to the next gateway of this round, and set others if one more is ready. If none is left, wait, begin the next round, and return
+# false.
 choose_gateway() {
-    now
-    soonest='' found='' rest='' others=''
-    for word in $(printf '%s\n' "$left"); do
-        case "$barred " in *" $word="*) until=${barred##*" $word="} until=${until%% *} ;; *) until=0 ;; esac
-        if [ "$until" -gt "$now_s" ]; then
-            [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
-        elif [ -z "$found" ]; then
-            found=$word
-        else
-            rest="$rest $word" others=yes
-        fi
-    done
-    left=$rest
-    if [ -n "$found" ]; then
-        tried=$((tried + 1))
+    sort_left
+    case $ready in ' '*' '*) others=yes ;; *) others='' ;; esac
+    if [ -n "$left" ]; then
+        found=${left# } found=${found%% *}
+        left=${left#" $found"} tried=$((tried + 1))
         go_to "$found"
         return 0
     fi
@@ -62,6 +80,18 @@ go_on() {
         begin_round
         draw "$((asked_s / 4))"
         pause "$((asked_s + drawn))"
+        return
+        ;;
+    drains)
+        log_error
+        draw 6
+        now
+        drained="$(without "$drained") $gateway=$((now_s + 60 + drawn))"
+        sort_left
+        [ -z "$ready" ] || return 0
+        begin_round
+        draw 14
+        pause "$((drawn + 1))"
         return
         ;;
     busy) busy=$((busy + 1)) ;;

@@ -81,7 +81,7 @@ read_pace() {
 slow_down() { set_pace "$((pace * 2))"; }
 
 speed_up() {
-    busy=0
+    busy=0 turned=0
     now
     set -- 1
     while [ "$(($1 * SETUP * BEAT))" -lt "$((3 * (now_s - begun_s)))" ]; do set -- "$(($1 * 2))"; done
@@ -143,11 +143,13 @@ turn_addresses() {
 # again at once, until each had its turn.
 turn_pins() {
     turned=$((turned + 1)) again=yes
-    if [ "$turned" -ge "$(printf '%s\n' "$HOST_KEYS" | grep -c .)" ]; then
+    if [ "$turned" -ge "$(pins | grep -c .)" ]; then
         turned=0 again=
         return
     fi
-    HOST_KEYS=$(printf '%s\n' "$HOST_KEYS" | sed -e '1{h;d;}' -e "\$G")
+    word=$(pins | sed q)
+    case $gateway in *=*) word="${gateway%%=*} $word" ;; esac
+    HOST_KEYS=$(printf '%s\n' "$HOST_KEYS" | awk -v first="$word" '$0 != first { print } END { print first }')
     make_files "$PWD"
 }
 

@@ -8,7 +8,7 @@ ask_any() { # REQUEST
         known_pace=$pace
         # In yash the variable of a loop is local to the function.
         for word in $(printf '%s\n' "$GATEWAYS"); do
-            gateway=$word address='' family=
+            go_to "$word"
             ask "$1" && return
             [ "$why" != denied ] || refused=yes
             say "$gateway: ${said:-the connection ended}"

@@ -69,7 +69,7 @@ class Rollout:
 
     async def note_pins(self, job: Job, write: Callable[[Layout, str, Pins], None]) -> None:
         """Note which host keys the device may have, or has."""
-        pins = pins_in(job.bundle, self.source.to_come, int(time.time()))
+        pins = pins_in(job.bundle, self.source.pins, int(time.time()))
         try:
             await asyncio.to_thread(write, self.source.layout, job.name, pins)
         except CheckerError as error:

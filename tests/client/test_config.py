@@ -191,3 +191,60 @@ def test_any_file_is_read_or_refused_with_one_sentence(tmp_path: Path, content: 
         sentence = str(error)
 
     assert not sentence or sentence.startswith(str(path))
+
+
+KEY_1, KEY_2 = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + letter * 4 for letter in "ab")
+IN_TABLES = f"""
+[[gateway]]
+address = "gw1.example.org:22"
+host_key = ["{KEY_1}"]
+
+[[gateway]]
+address = "[2001:db8::2]:22"
+host_key = ["{KEY_2}", "{KEY_1}"]
+"""
+
+
+def without(*keys: str) -> str:
+    """Return the sample without these keys."""
+    lines = samples.TEXT.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(keys))
+
+
+def test_each_gateway_may_have_host_keys_of_its_own() -> None:
+    found = samples.config(text=without("gateway", "host_key") + IN_TABLES)
+
+    assert list(map(str, found.gateways)) == ["gw1.example.org:22", "[2001:db8::2]:22"]
+    assert [found.pinned(gateway) for gateway in found.gateways] == [(KEY_1,), (KEY_2, KEY_1)]
+
+
+def test_a_gateway_without_host_keys_of_its_own_has_those_of_all() -> None:
+    line = f'gateway = ["gw1:22", {{ address = "gw2:22", host_key = ["{KEY_2}"] }}]\n'
+    found = samples.config(text=line + without("gateway"))
+
+    assert [found.pinned(gateway) for gateway in found.gateways] == [found.host_keys, (KEY_2,)]
+
+
+@pytest.mark.parametrize(
+    ("gateways", "problem"),
+    [
+        pytest.param('["gw1:22"]', "host_key is missing", id="no host key at all"),
+        pytest.param('[{ address = "gw1:22" }]', "host_key is missing", id="none for one"),
+        pytest.param('[{ address = "gw1" }]', "gateway 1: address must be", id="no port"),
+        pytest.param('[{ host_key = ["x"] }]', "gateway 1: address is missing", id="no address"),
+        pytest.param(
+            '[{ address = "gw1:22", hostkey = [] }]', "did you mean host_key", id="misspelt"
+        ),
+        pytest.param(
+            '[{ address = "gw1:22", host_key = [] }]', "gateway 1: host_key must be", id="empty"
+        ),
+        pytest.param(
+            f'[{{ address = "gw1:22", host_key = ["{KEY_1}"] }}, "gw1:22"]',
+            "gateway 2: gw1:22 is named twice",
+            id="twice",
+        ),
+    ],
+)
+def test_a_bad_gateway_is_named(gateways: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        samples.config(text=f"gateway = {gateways}\n" + without("gateway", "host_key"))

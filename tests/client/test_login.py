@@ -13,6 +13,7 @@ from tests.client.samples import config
 from tests.strategies import public_key, rsa_key
 
 UNKNOWN = "ssh-of-tomorrow AAAA"
+HOME = config().gateways[0]
 
 
 def pinning(*keys: str) -> Config:
@@ -20,7 +21,7 @@ def pinning(*keys: str) -> Config:
 
 
 def test_each_type_of_host_key_is_taken_but_one_that_is_unknown_here() -> None:
-    keys = host_keys(pinning(public_key(1), UNKNOWN, rsa_key(2048), public_key(2)))
+    keys = host_keys(pinning(public_key(1), UNKNOWN, rsa_key(2048), public_key(2)), HOME)
 
     assert [key.get_algorithm() for key in keys] == ["ssh-ed25519", "ssh-rsa", "ssh-ed25519"]
 
@@ -34,4 +35,4 @@ def test_each_type_of_host_key_is_taken_but_one_that_is_unknown_here() -> None:
 )
 def test_a_damaged_key_or_only_unknown_ones_are_refused(keys: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="host_key has an item that is not a public key"):
-        host_keys(pinning(*keys))
+        host_keys(pinning(*keys), HOME)

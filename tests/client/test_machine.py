@@ -271,17 +271,15 @@ def test_a_proven_tunnel_reconnects_at_once_and_begins_at_home(life: Life, failu
     assert life.machine.gateway == home
 
 
-def test_a_dead_home_delays_the_way_to_the_next_gateway_by_five_seconds(life: Life) -> None:
+def test_a_gateway_that_drains_is_left_in_order_and_the_next_one_tried_at_once(life: Life) -> None:
     life.come_up()
-    life.live(61)
-    life.lose()
 
-    (connect,) = life.sleep(0.6)
+    leave, connect = life.handle(words.Lost(connection=1, reason="it drains", drains=True))
+
+    assert leave == LEAVE
     assert isinstance(connect, words.Connect)
-    assert connect.limits.connect_s == 5.0
-    assert life.fail(words.Failure.SILENT)[0] == LEAVE
-    assert life.machine.phase is Phase.CONNECTING
-    assert life.machine.gateway == life.machine.config.gateways[1]
+    assert connect.gateway == life.machine.config.gateways[1]
+    assert life.said[-1] == "127.0.0.1:2222: it drains; next try now"
 
 
 def test_a_tunnel_that_keeps_failing_backs_off(life: Life) -> None:

@@ -153,11 +153,11 @@ class AnyLife(RuleBasedStateMachine):
         assert self.open == connection + 1
 
     @precondition(lambda self: self.logged_in)
-    @rule()
-    def the_connection_is_lost(self) -> None:
+    @rule(drains=st.booleans())
+    def the_connection_is_lost(self, drains: bool) -> None:
         assert self.open is not None
         connection, self.open, self.logged_in = self.open, None, False
-        self.handle(words.Lost(connection=connection, reason="gone"))
+        self.handle(words.Lost(connection=connection, reason="gone", drains=drains))
 
     @precondition(lambda self: self.machine.connection > 1)
     @rule(event=st.sampled_from(["lost", "failed", "answered", "connected"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client import words
+from client.machine import Phase
 from client.pace import Pace
 from tests.client.life import Life
 
@@ -117,3 +118,18 @@ def test_setup_gets_more_time_after_a_time_out() -> None:
     life.sleep(30.1)
 
     assert life.machine.route.paces[0].setup_s == 60
+
+
+def test_a_dead_home_delays_the_way_to_the_next_gateway_by_five_seconds() -> None:
+    life = Life()
+    life.start()
+    life.come_up()
+    life.live(61)
+    life.lose()
+
+    (connect,) = life.sleep(0.6)
+    assert isinstance(connect, words.Connect)
+    assert connect.limits.connect_s == 5.0
+    assert life.fail(words.Failure.SILENT)[0] == words.Drop(abort=False)
+    assert life.machine.phase is Phase.CONNECTING
+    assert life.machine.gateway == life.machine.config.gateways[1]

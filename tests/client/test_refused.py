@@ -152,9 +152,11 @@ def test_a_clock_jump_ends_the_wait_of_a_refused_client() -> None:
 
 
 async def failure_at(port: int, host: str = "127.0.0.1", banner_s: float = 5.0) -> Refusal:
-    dialer = Dialer(asyncssh.SSHClientConnectionOptions(config=None, known_hosts=None))
+    address = Address(host=host, port=port)
+    options = asyncssh.SSHClientConnectionOptions(config=None, known_hosts=None)
+    dialer = Dialer({address: options})
     limits = Limits(connect_s=0.5, banner_s=banner_s, login_s=5.0)
-    outcome = await dialer.dial(Address(host=host, port=port), limits, Owner)
+    outcome = await dialer.dial(address, limits, Owner)
     assert isinstance(outcome, Refusal)
     return outcome
 

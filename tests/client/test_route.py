@@ -155,3 +155,37 @@ def test_a_login_ends_the_count_of_busy_answers(failure: Failure | None) -> None
         found.fail(failure, 0.0)
 
     assert waits(found, BUSY, 3) == [30.0, 30.0, 60.0]
+
+
+def test_a_gateway_that_drains_is_left_at_once_and_comes_last_for_a_minute() -> None:
+    found = route(2, fraction=0.0)
+
+    assert found.drain(0.0) == 0.0
+    assert found.gateway.host == "gw2"
+    found.worked()
+    found.begin(59.0)
+    assert found.gateway.host == "gw2"
+    assert found.limits(59.0) == USUAL, "no other gateway remains"
+    assert found.fail(SILENT, 59.0) == 0.0
+    assert found.gateway.host == "gw1"
+    found.begin(60.0)
+    assert found.gateway.host == "gw1"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_if_all_gateways_drain_it_comes_back_without_a_growing_wait(count: int) -> None:
+    for fraction, wait_s in ((0.0, 1.0), (1.0, 15.0)):
+        found = route(count, fraction)
+        for _ in range(count - 1):
+            assert found.drain(0.0) == 0.0
+
+        assert [found.drain(0.0) for _ in range(5)] == [wait_s] * 5
+        assert found.attempt == 0
+
+
+def test_a_gateway_that_drains_does_not_shorten_the_bar_of_another() -> None:
+    found = route(2)
+    found.fail(Failure.DENIED, 0.0)
+
+    assert found.drain(0.0) == 15.0
+    assert found.gateway.host == "gw2"

@@ -26,7 +26,13 @@ printf '%s %s\\n' "$SSH_ORIGINAL_COMMAND" "$$" >> asked
 case $verb in
     claim) cat claim ;;
     check) cat check ;;
-    hold) while read -r line; do echo >> beats; cat verdict; done ;;
+    hold)
+        while read -r line; do
+            [ ! -e drains ] || { echo 'this gateway drains' >&2; exit 75; }
+            echo >> beats
+            cat verdict
+        done
+        ;;
     *) echo 0; echo 'not understood' >&2; exit 64 ;;
 esac
 """

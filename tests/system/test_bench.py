@@ -18,7 +18,9 @@ from tests.programs import require
 CHECKOUT = Path(__file__).parents[2]
 
 
-def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str]:
+def quick_run(
+    folder: Path, *benchmarks: str, within_s: int = 110
+) -> subprocess.CompletedProcess[str]:
     """Run these benchmarks, with the folder as the only place for files of their own."""
     return subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--only", *benchmarks],
@@ -26,7 +28,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=within_s,
         stdin=subprocess.DEVNULL,
         env={
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -102,6 +104,52 @@ def test_a_quick_run_counts_what_each_client_sends_and_receives(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     for name in NAMES.values():
         assert f"\n| idle traffic, {name} |" in done.stdout
+    assert "left out" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+LARGE = {
+    "scale": (
+        "CPU of a login, 60 keys, by fingerprint",
+        "node add, 60 registered",
+        "one sweep, by a gateway that has just started",
+        "one sweep, by the same gateway again",
+        "daemon, 60 registered: CPU",
+        "daemon, 60 registered: memory",
+        "daemon restarted with 2 held",
+        "console, 150 rows: first rows",
+        "`--once --json`, 150 nodes",
+    ),
+    "herd": (
+        "herd: a login of 6 nodes",
+        "herd, 6 nodes, sshd and daemon restarted: up again",
+        "herd, 6 nodes, sshd alone restarted: up again",
+        "herd, 6 nodes, sshd alone restarted: daemon",
+        "herd, 6 logins at once beside 6 healthy tunnels: tunnels lost",
+        "herd, 6 logins at once beside 6 healthy tunnels: their beats",
+        "herd, 6 logins at once beside 6 healthy tunnels: all logged in",
+    ),
+    "failover": (
+        "failover, 4 nodes: their gateway dies silently",
+        "failover, 4 nodes: their gateway is repaired",
+        "failover, 4 nodes: orderly stop",
+    ),
+}
+"""The rows of benchmarks that need namespaces of their own."""
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("name", LARGE)
+def test_a_quick_run_measures_large_gateways(name: str, tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "ip", "mount", "unshare", "nsenter", "setpriv")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace needs root")
+
+    done = quick_run(tmp_path, name, within_s=300)
+
+    assert done.returncode == 0, done.stderr
+    for what in LARGE[name]:
+        assert f"\n| {what}" in done.stdout
     assert "left out" not in done.stdout
     assert not list(tmp_path.rglob("*"))
 

@@ -216,7 +216,7 @@ def test_a_power_cut_in_an_edit_leaves_nothing_that_the_next_edit_does_not_mend(
     assert is_right(layout)
 
 
-def test_the_list_is_written_anew_when_it_has_too_many_changes(indexed: Layout) -> None:
+def test_the_list_is_written_again_when_it_has_too_many_changes(indexed: Layout) -> None:
     with indexed.key_list.open("ab") as file:
         file.write(b"#- nobody\n" * MOST_CHANGES)
 
@@ -226,7 +226,7 @@ def test_the_list_is_written_anew_when_it_has_too_many_changes(indexed: Layout) 
     assert is_right(indexed)
 
 
-def test_a_torn_list_is_written_anew(indexed: Layout) -> None:
+def test_a_torn_list_is_written_again(indexed: Layout) -> None:
     with indexed.key_list.open("ab") as file:
         file.write(b"restrict,command=")
 

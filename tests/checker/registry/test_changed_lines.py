@@ -53,7 +53,8 @@ def exchanged(before: dict[int, Node], after: dict[int, Node], others: bytes = A
     )
     lines = [line for one in ordered for line in render_lines(one, COMMAND)]
     owners = {"*", *(f"box-{number}" for number in differing)}
-    return changed(merged(before, others), owners, [line.encode() for line in (*lines, *SHARED)])
+    new = [f"{line}\n".encode() for line in (*lines, *SHARED)]
+    return changed(merged(before, others), owners, new)
 
 
 @settings(max_examples=50)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from checker.cli.main import run as run_checker
-from client.bundle.build import CannotBuild, address, build, build_all, find_key, find_source
+from client.bundle.build import CannotBuild, build, build_all, find_key, find_source
+from client.bundle.gateways import parse_gateway
 from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
 from tests.client.bundle.places import Place
@@ -97,7 +98,7 @@ def test_each_type_of_host_key_that_the_gateway_has_is_pinned(place: Place, tmp_
     ],
 )
 def test_a_gateways_default_port_is_22(text: str, expected: str) -> None:
-    assert address(text) == expected
+    assert parse_gateway(text) == expected
 
 
 def test_typed_gateways_and_settings_win(place: Place) -> None:

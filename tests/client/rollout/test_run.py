@@ -16,6 +16,7 @@ from checker.registry.pin_files import note_pins, read_pins
 from checker.registry.pins import Pins
 from checker.sshd.host_keys import as_pin
 from client.bundle.build import Source
+from client.bundle.gateways import Pinning
 from client.cli import parse_arguments
 from client.rollout.course import Came, Result
 from client.rollout.device import REPLACED
@@ -47,7 +48,7 @@ def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
         config=Config(tunnel_user="reversi"),
         registry=Registry(nodes=MappingProxyType({})),
         gateways=(),
-        host_keys=(HOST_KEY,),
+        pins=Pinning(lines=(HOST_KEY,), own=(HOST_KEY,), to_come=()),
     )
     with view_of(layout) as view:
         return carried_out(wanted, source, view, memory, Plan(jobs=those, others=()))

@@ -16,12 +16,20 @@ version) printf '%s\\n' '1 0.1.0' ;;
 check) cat "$here/verdict" ;;
 enrol*) cat "$here/enrol" && exit "$(cat "$here/enrol-status" 2>/dev/null || printf 0)" ;;
 claim*) cat "$here/claim"; ! grep -qx 0 "$here/claim" || rm -f "$here/taken" ;;
-hold*) while read -r _; do cat "$here/verdict"; done ;;
+hold*)
+    while read -r _; do
+        for word; do
+            [ ! -e "$here/drains-$word" ] || { printf 'this gateway drains\\n' >&2; exit 75; }
+        done
+        cat "$here/verdict"
+    done
+    ;;
 esac
 """  # noqa: E501 - one line of what runs
 """Answers `claim`, `enrol` and each beat with the content of a file beside it. If there is a file
 `refusal`, prints that and fails, with the exit status in `status`. If there is a file `taken`, the
-forwards of `hold` are refused, until a `claim` succeeds.
+forwards of `hold` are refused, until a `claim` succeeds. A gateway drains while there is a file
+`drains-HOST`.
 """
 TAKEN = "Error: remote port forwarding failed for listen port 20022\r\n"
 KEYGEN = """#!/bin/sh

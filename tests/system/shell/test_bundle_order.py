@@ -29,6 +29,11 @@ def away(box: Box, *hosts: str) -> None:
         (folder / f"away-{host}").touch()
 
 
+def drains(box: Box, *hosts: str) -> None:
+    for host in hosts:
+        (box.folder / "programs" / f"drains-{host}").touch()
+
+
 def hosts(box: Box) -> list[str]:
     return [line.split()[0] for line in requests(box)]
 
@@ -86,4 +91,45 @@ def test_a_slow_link_gets_more_time_at_each_gateway(box: Box) -> None:
     box.await_state("up")
 
     assert limits(box)[:2] == [("one", 20), ("two", 40)]
+    box.stop()
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_gateway_that_drains_is_left_for_another_and_not_tried_first(box: Box) -> None:
+    box.start(bundle(box, "one:22", "two:22", retry="3600"))
+    box.await_state("up")
+
+    drains(box, "one")
+    until(lambda: box.state().get("gateway") == "two:22", "it is elsewhere")
+    until(lambda: box.log().count("up, at") == 2, "it is up")
+    assert "one:22: this gateway drains" in box.log()
+    before = hosts(box)
+    box.client("ssh").kill()
+    until(lambda: box.log().count("up, at") == 3, "it is up again")
+
+    assert before == ["one", "two"]
+    assert set(hosts(box)[2:]) == {"two"}
+    box.stop()
+
+
+@pytest.mark.parametrize("names", [("one:22",), ("one:22", "two:22")], ids=["one", "two"])
+def test_if_all_gateways_drain_it_comes_back_within_fifteen_seconds(
+    box: Box, names: tuple[str, ...]
+) -> None:
+    drains(box, "one", "two")
+    box.start(bundle(box, *names, retry="3600"))
+
+    until(lambda: any(1 <= nap <= 15 for nap in box.naps()), "it waits")
+    assert hosts(box) == [name.removesuffix(":22") for name in names]
+    for file in (box.folder / "programs").glob("drains-*"):
+        file.unlink()
+    box.await_state("up")
+    box.stop()
+
+
+def test_it_says_that_it_can_move(box: Box) -> None:
+    box.start(bundle(box))
+    box.await_state("up")
+
+    assert requests(box)[0].endswith("/openssh-9.2p1+moves")
     box.stop()

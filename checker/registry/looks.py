@@ -1,0 +1,88 @@
+"""When to look at all files of the registry: one `stat` tells if none of ours changed it.
+
+An edit of ours changes the generation. What somebody edits by hand, what an earlier release writes
+and what a backup brings back shows in the directory's watch (inotify). Without
+a watch, and for what it does not see (a network file system), all files are looked at now and then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from checker.registry.generation import Generation, generation, identity
+from checker.registry.waiting import SUFFIX
+
+WATCHED_EVERY_S = 30.0
+"""Between two looks, though the watch saw nothing."""
+UNWATCHED_EVERY_S = 2.0
+"""The same without a watch, as long as there are few files."""
+A_FILE_S = 0.0005
+"""Between two such looks, for each file: a hundred times what looking at it takes."""
+
+
+class Watch(Protocol):
+    """Shows what changed in a directory."""
+
+    def changed_names(self) -> set[str] | None: ...
+    def close(self) -> None: ...
+
+
+class Looks:
+    """Decides when all files must be looked at. `now` is monotonic, in seconds."""
+
+    def __init__(
+        self, folder: Path, open_watch: Callable[[Path], Watch] | None, every_s: float
+    ) -> None:
+        """`open_watch` raises OSError if there can be no watch; `every_s`: without one."""
+        self.folder = folder
+        self.open_watch = open_watch
+        self.every_s = every_s
+        self.watch: Watch | None = None
+        self.watched: tuple[int, int] | None = None
+        """Which directory the watch is of."""
+        self.seen: Generation | None = None
+        self.next_at = -math.inf
+
+    def is_due(self, now: float) -> bool:
+        """Return whether a file may have changed since `looked`."""
+        fresh = generation(self.folder)
+        names: set[str] | None = self.watch.changed_names() if self.watch else set()
+        if fresh == self.seen and now < self.next_at and not concerns_registry(names):
+            return False
+        self.seen = fresh
+        self.renew_watch(is_whole=names is not None)
+        return True
+
+    def looked(self, now: float, files: int) -> None:
+        """Note a look at so many files, which ended now."""
+        every_s = self.every_s if self.watch is None else WATCHED_EVERY_S
+        self.next_at = now + max(every_s, A_FILE_S * files)
+
+    def look_again(self) -> None:
+        """Be due until `looked`: what was seen could not be used."""
+        self.next_at = -math.inf
+
+    def renew_watch(self, *, is_whole: bool) -> None:
+        """Watch the directory that is there now: before the look, so that nothing is missed."""
+        there = identity(self.folder)
+        if self.watch is not None and is_whole and there == self.watched:
+            return
+        if self.watch is not None:
+            self.watch.close()
+        self.watch, self.watched = None, there
+        if self.open_watch is not None and there is not None:
+            try:
+                self.watch = self.open_watch(self.folder)
+            except OSError:
+                return  # next time, perhaps
+
+
+def concerns_registry(names: set[str] | None) -> bool:
+    """Return whether files of nodes, or the directory itself, may be among what changed."""
+    return names is None or any(
+        not name or (name.endswith((".toml", SUFFIX)) and not name.startswith("."))
+        for name in names
+    )
