@@ -264,8 +264,10 @@ def run_console(args: Args, layout: Layout) -> int:
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
+    from reversi_tui import collecting
     from reversi_tui.terminal.environment import prepare, wants_mouse
 
+    collecting.begin()
     prepare(os.environ)
     every_s, files = of_files(layout)
     preferences, remember = preferred(args, layout, files)

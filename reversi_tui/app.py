@@ -22,9 +22,11 @@ from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source
 from reversi_tui.screens.confirm import Confirm
+from reversi_tui.screens.event_log import EventLog
 from reversi_tui.screens.finder import Finder
 from reversi_tui.screens.going import go_to
 from reversi_tui.screens.main import Main
+from reversi_tui.screens.uptime import Uptime
 from reversi_tui.settings.presets import all_keys
 from reversi_tui.terminal.chords import Chords
 from reversi_tui.terminal.driver import Driver
@@ -165,8 +167,9 @@ class Console(App[None]):
             self.watch_terminal()
 
     def action_help(self) -> None:
-        """Show the help, also above a screen that is not the table."""
-        self.main.table_view.help()
+        """Show the help of the table, or of the screen that covers it."""
+        covering = isinstance(self.screen, EventLog | Uptime)
+        self.main.table_view.help(self.screen if covering else None)
 
     async def action_on_main(self, call: str) -> None:
         """Run an action of the main screen, if that is the one in front."""

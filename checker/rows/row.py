@@ -124,13 +124,10 @@ class Moment:
     def turns_at(self, row: Row) -> float | None:
         """When the row's staleness may change next, if it is not seen again; None: never."""
         at = row.seen.probed_at
-        if at is None:
-            return None
-        if is_future(at, self.now):
+        if at is None or is_future(at, self.now):
             return at
-        if self.is_stale(row):
-            return None
-        return stale_at(at, row.seen.due_s, self.every_s)
+        turns_at = stale_at(at, row.seen.due_s, self.every_s)
+        return None if self.now > turns_at else turns_at
 
     def word(self, row: Row) -> str:
         """The status in one word, as far as it can be relied on; for a shut row, the reason."""

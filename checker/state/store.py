@@ -40,7 +40,7 @@ from checker.state.rows import (
     registration_from,
     shown_from,
     sweep_from,
-    tunnel_from,
+    tunnels_from,
     unregistered_from,
 )
 from checker.state.schema import (
@@ -131,9 +131,7 @@ class StateFile:
         """Return the tunnels that were written after this revision; 0 gives all."""
         with self.using() as db:
             statement = TUNNELS_DUE_SINCE if any_due(db) else TUNNELS_SINCE
-            return tuple(
-                tunnel_from(row) for row in db.execute(statement, {"revision": since_revision})
-            )
+            return tuple(tunnels_from(db.execute(statement, {"revision": since_revision})))
 
     def registrations(self) -> tuple[Registration, ...]:
         with self.using() as db:

@@ -203,7 +203,7 @@ class EventReader:
 
 def write_events(state: Path, question: Question, folder: Path, stamp: str) -> str:
     """Write all events that the filter shows to a new file in the folder, and return a sentence
-    about it. Raises StateError, OSError; then there is no file.
+    about it. Without such an event, or if it raises StateError or OSError, there is no file.
     """
     around = Around(rows=RowsOf(question.rows), moment=question.moment)
     store = open_reader(state)
@@ -216,6 +216,9 @@ def write_events(state: Path, question: Question, folder: Path, stamp: str) -> s
                 for event in pages.all_of_them():
                     out.write(f"{event_line(event)}\n")
                     count += 1
+            if not count:
+                path.unlink()
+                return "nothing to write: the log shows no event"
         except BaseException:
             path.unlink(missing_ok=True)
             raise

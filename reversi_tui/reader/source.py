@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Event, Machine, Tunnel, seen_at
+from checker.model import CheckerError, Event, Machine, Tunnel, by_place, seen_at
 from checker.registry.reading import node_path
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Row
@@ -31,7 +31,7 @@ from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.news import is_health_news, is_lost, is_news
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
 from reversi_tui.reader.trends import Trends
-from reversi_tui.rows.report import Daemon, Health, Past, Report
+from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 from reversi_tui.rows.uptime import DAYS
 
 PING_EVERY_S = 5.0
@@ -174,7 +174,8 @@ class Source:
             return self.applying.rows[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
         trend, rates = self.trends.of(key), self.trends.rates_of(key)
-        if known.trend is not trend or known.rates is not rates:
+        is_other = known.trend is not trend or known.rates is not rates
+        if is_other and self.registered.forwards is not None:  # the first rows are shown soon
             known = self.background.with_trend(key, trend, rates)
         if not self.was_up(key, seen):
             known = replace(known, was_up=False)
@@ -285,14 +286,11 @@ class Source:
         if token == self.token and not self.trouble:
             return set()
         tunnels = self.state.tunnels(since_revision=self.revision)
-        if not self.revision:
-            tunnels = self.whole(tunnels)
+        changed = by_place(tunnels)
+        if not self.revision:  # all were read, also those that did not change
+            changed = by_place(self.whole(tunnels))
+            changed = {key: each for key, each in changed.items() if self.seen.get(key) != each}
         self.sweep = self.state.last_sweep()
-        changed = {
-            (tunnel.node, tunnel.port): tunnel
-            for tunnel in tunnels
-            if self.seen.get((tunnel.node, tunnel.port)) != tunnel
-        }
         self.trends.take(changed.values(), self.seen)
         every_s = self.sweep.every_s if self.sweep else math.inf
         now, seen = self.now(), self.seen
@@ -316,7 +314,8 @@ class Source:
         """
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
-            self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
+            free = self.free_bytes(self.layout.state.parent)
+            self.disk_free_bytes = steadied(self.disk_free_bytes, free)
             machine = self.read_machine()
             if machine is None or self.machine is None or not machine.is_near(self.machine):
                 self.machine = machine

@@ -34,8 +34,13 @@ class Trends:
             if tunnel.probed_at is None or (seen and seen.probed_at == tunnel.probed_at):
                 continue
             latency_ms = math.nan if tunnel.latency_ms is None else tunnel.latency_ms
-            append(self.kept.setdefault(key, array("f")), latency_ms)
-            self.count(key, tunnel)
+            kept = self.kept.get(key)
+            if kept is None:
+                self.kept[key] = array("f", (latency_ms,))
+            else:
+                append(kept, latency_ms)
+            if tunnel.bytes_total is not None or key in self.counted or key in self.rates:
+                self.count(key, tunnel)
 
     def count(self, key: Key, tunnel: Tunnel) -> None:
         """Add the rate since the bytes were last counted, unless that was just now."""

@@ -27,6 +27,8 @@ class Dossier:
     """What was last seen of it, if it is down."""
     registry: str = ""
     """The text of its node's registry file; empty: it has none that can be read."""
+    file: str = ""
+    """The path of that file."""
     ssh: str = ""
     """The command that logs in to the node, or why there is none."""
     trouble: str = ""

@@ -51,6 +51,19 @@ LATE_S = 30.0
 """A running daemon marks its sweep every two seconds, if it keeps time."""
 
 
+STEADY = 0.05
+"""Free disk space that moved by a smaller share than this is shown as before."""
+
+
+def steadied(before: int | None, now: int | None) -> int | None:
+    """The free bytes to show: as before, unless they moved enough, so that neither the number nor
+    its alarm flickers.
+    """
+    if before is None or now is None or abs(now - before) > STEADY * before:
+        return now
+    return before
+
+
 def silence(health: Health, now: float) -> str:
     """That a running daemon writes nothing, as a sentence; empty if it does."""
     sweep = health.sweep

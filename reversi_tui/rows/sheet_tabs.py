@@ -131,6 +131,7 @@ def registry_tab(row: Row, _: Moment, dossier: Dossier | None, paper: Paper) -> 
         return unread(text, dossier, paper)
     if not dossier.registry:
         return text.append(f"{printable(row.seen.node)} has no file in the registry")
+    text.append(f"{hanging(printable(dossier.file, 2000), paper.width, 4)}\n\n", style="bold")
     lines = (printable(line, 2000) for line in dossier.registry.splitlines())
     return text.append("\n".join(hanging(line, paper.width, 4) for line in lines))
 

@@ -10,6 +10,7 @@ from checker.rows.row import Key, Row
 from reversi_tui.messages import PastRead
 from reversi_tui.rows.detail_text import title
 from reversi_tui.rows.dossier import Dossier, Paper
+from reversi_tui.rows.report import Report
 from reversi_tui.rows.selected_text import Room, selected_text
 from reversi_tui.rows.sheet_tabs import described
 from reversi_tui.screens.desk import Call, Desk
@@ -104,9 +105,10 @@ class Beside:
         if row is not None and (self.pane.display or is_lost(row)):
             self.detail.read_past(row.key)
 
-    def follow(self, keys: frozenset[Key]) -> None:
+    def follow(self, report: Report) -> None:
         """Read the row's past again if there is news of it."""
-        if self.key in keys:
+        node, port = self.key or (None, None)
+        if any(row.seen.node == node and row.seen.port == port for row in report.changed):
             self.wait()
 
     def show_past(self, message: PastRead) -> None:

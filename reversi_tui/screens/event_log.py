@@ -75,6 +75,7 @@ class EventLog(Screen[Event | None]):
     EventLog { layout: vertical; overflow: hidden; }
     EventLog #events-whole { height: 2; text-wrap: wrap; }
     """
+    TITLE = "Event log"
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("slash", "filter", "Filter", "Filter the events; enter keeps, escape clears"),
         *(
@@ -87,7 +88,7 @@ class EventLog(Screen[Event | None]):
         bound("home", "edge('oldest')", "Oldest", "Go to the oldest event"),
         bound("end", "edge('newest')", "Newest", "Go to the newest event, and follow"),
         bound("escape,q,v", "close", "Close", "Go back to the table"),
-        bound("question_mark,f1", "app.help", "Help", "Show all keys"),
+        bound("question_mark,f1", "app.help", "Help", "Show these keys"),
     ]
 
     def __init__(self, around: Surroundings, text: str = "") -> None:

@@ -16,9 +16,14 @@ class Foot:
     def __init__(self, desk: Desk, bars: Sequence[Bar], is_acting: Callable[[], bool]) -> None:
         self.desk, self.bars, self.is_acting = desk, bars, is_acting
         self.line = Block(id="keys")
+        self.drawn_for: tuple[object, ...] = ()
 
     def renew(self) -> None:
         desk, found = self.desk, self.situation()
+        asked = (found, desk.off, desk.screen.size.width, tuple(desk.actions))
+        if asked == self.drawn_for:  # as with most moves of the cursor
+            return
+        self.drawn_for = asked
         last = help_hint(desk.actions, typing=bool(found.typing))
         keys = hints(desk.actions, desk.off, found)
         self.line.show(line(keys, last, desk.screen.size.width))

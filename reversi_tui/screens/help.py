@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.text import Text
+from textual.screen import Screen
 
 from checker.model import STATUS_MEANING, Status
 from checker.rows.cells import SYMBOLS
+from reversi_tui.actions.key_names import key_name
 from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.rows.detail_text import hanging
 from reversi_tui.rows.palette import Palette
@@ -52,6 +55,15 @@ MARKS = (
     ("+ pending", "a device that asks to become a node"),
     ("3 ports", "a node's forwards, folded into one row with the worst status"),
 )
+
+
+def own_keys(screen: Screen[Any]) -> Section:
+    """The keys of a screen that covers the table, and of what has the focus on it."""
+    lines: dict[str, list[str]] = {}
+    for key, active in screen.active_bindings.items():
+        if active.enabled and active.binding.id and active.tooltip:
+            lines.setdefault(active.tooltip, []).append(key_name(key))
+    return screen.TITLE or "Keys", tuple((" ".join(keys), tip) for tip, keys in lines.items())
 
 
 def sections() -> tuple[Section, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from textual.containers import Horizontal
 from checker.control.all_rows import no_nodes
 from checker.model import printable
 from checker.rows.row import Key, Moment, Row
+from reversi_tui import collecting
 from reversi_tui.actions.action import Action
 from reversi_tui.actions.plans import Deed, left
 from reversi_tui.actions.table import ACTIONS, of_command, with_keys
@@ -319,8 +319,7 @@ class Main(Steady[None]):
     def take_in(self, report: Report) -> None:
         selected, before = self.table.selected, self.table.cursor_place
         if report.health.registry_read and not self.feed.health.registry_read:
-            # thousands of rows that stay: collecting garbage among them would delay a key by 50 ms
-            gc.freeze()
+            collecting.settle()
         if moved := self.feed.take(report):
             self.table.rearranged(before)
             self.say_what_left(selected)
@@ -334,7 +333,7 @@ class Main(Steady[None]):
             self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
-            self.beside.follow(frozenset(row.key for row in report.changed))
+            self.beside.follow(report)
             self.newsroom.follow(report, self.attention.follow(report))
 
     def say_what_left(self, before: Row | None) -> None:

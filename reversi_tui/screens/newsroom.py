@@ -52,7 +52,8 @@ class Newsroom:
             and now - self.mine.get(row.key, float("-inf")) > TOGETHER_S
         )
         self.tell(self.losses.add(known, self.desk.moment()))
-        self.losses.follow(report.changed, report.keys)
+        if not report.is_quiet:  # then no tunnel comes from elsewhere
+            self.losses.follow(report.changed, report.keys)
         news = deeds(report.deeds, operator_name())
         if news is not None:
             self.desk.voice.keep(news.text)
@@ -82,6 +83,6 @@ class Newsroom:
         if len(news.keys) == 1 and news.keys[0] in places:
             desk.table.select(places[news.keys[0]])
             return
-        names = dict.fromkeys(node for node, _ in news.keys)
+        names = dict.fromkeys(f"={node}" for node, _ in news.keys)
         self.table_view.filter(f"node:{'|'.join(names)}", final=True)
         desk.voice.renew()

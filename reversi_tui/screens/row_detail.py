@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checker.registry.reading import node_path
 from checker.rows.row import Key, Row
 from checker.state.errors import StateError
 from reversi_tui.actions.footer import about
@@ -134,6 +135,7 @@ class RowDetail:
             usage=known.usage,
             last=known.last,
             registry=known.registry,
+            file=str(node_path(self.desk.dependencies.layout, row.seen.node)),
             ssh=self.ssh_text(row),
             trouble=past if isinstance(past, str) else "",
         )

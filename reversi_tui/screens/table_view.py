@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from typing import Any
+
+from textual.screen import Screen
 
 from checker.model import printable
 from checker.rows.mistakes import mistake, why_nothing
@@ -17,7 +20,7 @@ from reversi_tui.rows.palette import THEMES
 from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Call, Desk
-from reversi_tui.screens.help import Help
+from reversi_tui.screens.help import Help, own_keys
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sorting import SortBy
 from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
@@ -300,9 +303,14 @@ class TableView:
         choices = [(name, name) for name in THEMES]
         self.desk.push(Choose("Colours", choices, chosen=looks.name), chosen)
 
-    def help(self) -> None:
+    def help(self, covering: Screen[Any] | None = None) -> None:
+        """Show the keys of the table, or of the screen that covers it."""
         desk = self.desk
         wanted = desk.dependencies.preferences
         keys = moves(all_keys(wanted.preset, wanted.keys))
-        sections = help_sections(desk.actions, keys, read_only=desk.dependencies.acts.read_only)
+        sections = (
+            help_sections(desk.actions, keys, read_only=desk.dependencies.acts.read_only)
+            if covering is None
+            else (own_keys(covering),)
+        )
         desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))

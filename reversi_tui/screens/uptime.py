@@ -69,6 +69,7 @@ class Uptime(Screen[Key | None]):
     DEFAULT_CSS = """
     Uptime { layout: vertical; overflow: hidden; }
     """
+    TITLE = "Uptime"
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("slash", "filter", "Filter", "Filter the rows; enter keeps, escape clears"),
         bound("g", "group", "Groups", "Sum up by tag, or show each forward again"),
@@ -77,7 +78,7 @@ class Uptime(Screen[Key | None]):
         bound("enter", "open", "Row", "Go to the row, or show the forwards of the tag"),
         bound("escape", "clear", "Clear", "Clear the filter, else go back to the table"),
         bound("q,u", "close", "Close", "Go back to the table"),
-        bound("question_mark,f1", "app.help", "Help", "Show all keys"),
+        bound("question_mark,f1", "app.help", "Help", "Show these keys"),
     ]
 
     def __init__(self, desk: Desk, text: str) -> None:

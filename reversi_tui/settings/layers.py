@@ -50,7 +50,7 @@ def layers_of_files(
 
 def layer_of_own(path: Path) -> Layer:
     """The settings in the operator's own file. Raises ConfigError."""
-    from reversi_tui.settings.toml import FILE_KEYS, layer_in
+    from reversi_tui.settings.toml import FILE_KEYS, layer_in, refuse_preset
     from reversi_tui.settings.view_tables import views_in
 
     if path.stat().st_mode & 0o002:
@@ -58,6 +58,7 @@ def layer_of_own(path: Path) -> Layer:
             path, "everyone may write to it, and it names programs to run; run: chmod o-w on it"
         )
     table = read_toml(path)
+    refuse_preset(path, "at the top", table)
     refuse_unknown(path, "", table, FILE_KEYS)
     views, remarks = views_in(path, table.get("view", []))
     return replace(layer_in(path, table), views=views, remarks=remarks)

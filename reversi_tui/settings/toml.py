@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
     console = table.get("console", {})
     if not isinstance(console, dict):
         raise ConfigError(path, "console must be a table; write [console]")
+    refuse_preset(path, "below [console]", console)
     refuse_unknown(path, "console: ", console, CONSOLE_KEYS)
     keys = keys_in(path, console.get("keys", {}))
     preset = keys.pop(PRESET, "")
@@ -68,6 +69,12 @@ def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
         keys=keys,
         commands=commands_in(path, table.get("command", [])),
     )
+
+
+def refuse_preset(path: Path, where: str, table: Iterable[str]) -> None:
+    """Raise ConfigError if a preset of keys is written there."""
+    if PRESET in table:
+        raise ConfigError(path, f"{PRESET} belongs below [console.keys], not {where}")
 
 
 def values_in(path: Path, console: Mapping[str, Any]) -> dict[str, Any]:

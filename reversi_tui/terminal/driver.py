@@ -9,7 +9,7 @@ from functools import partial
 from textual.drivers import linux_driver
 
 from reversi_tui.terminal.clipboard import BEL, ESC, UNABLE
-from reversi_tui.terminal.environment import COLOURLESS
+from reversi_tui.terminal.environment import COLOURLESS, erases_in_colour
 from reversi_tui.terminal.styles import Shortener
 
 KEEP_TITLE, OLD_TITLE = f"{ESC}[22;2t", f"{ESC}[23;2t"
@@ -66,7 +66,7 @@ class Driver(linux_driver.LinuxDriver):
         self.write(title_sequence(title))
 
     def start_application_mode(self) -> None:
-        self.styles = Shortener()
+        self.styles = Shortener(erases=erases_in_colour(os.environ))
         super().start_application_mode()  # type: ignore[no-untyped-call] # of Textual
         title, self.title = self.title, ""
         if title:  # the terminal was lent, and is ours again

@@ -18,6 +18,7 @@ FEW_COLOURS = "standard"
 """Textual's name for the 16 colours of a plain terminal; the others are `256` and `truecolor`."""
 MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
 COLOURLESS = ("vt100", "vt102", "vt220")
+ERASING = ("xterm", "rxvt", "linux")
 
 
 class PoorTerminal(CheckerError):
@@ -50,6 +51,13 @@ def wants_mouse(environ: Mapping[str, str]) -> bool:
     then holds escape back until the next key.
     """
     return not is_remote(environ) and not is_within_screen(environ)
+
+
+def erases_in_colour(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal fills erased cells with the colour behind the text: those that are known
+    to do so (`bce` and `ech` in terminfo), but not GNU screen, whatever TERM says there.
+    """
+    return environ.get("TERM", "").startswith(ERASING) and not environ.get("STY")
 
 
 def draws_ascii_only(environ: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
-"""Shorter sequences for styles: only what differs from the style before is written. Pure.
+"""Shorter output with the same look: styles, moves of the cursor and blanks. Pure.
 
-Rich ends each piece of text with a reset, and begins the next one with its whole style. Source:
-ECMA-48, 8.3.117 (SGR).
+Rich ends each piece of text with a reset, and begins the next one with its whole style; only what
+differs is written. Source: ECMA-48, 8.3.117 (SGR).
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 STYLE = re.compile(r"(\x1b\[[\d;]*m)")
+MOVED_ON = re.compile(r"(?:\x1b\[\d+;\d+H|\r\n)+(?=\x1b\[\d+;\d+H)")
+"""Moves of the cursor right before another one."""
+BLANKS = re.compile(r" {16,}")
+"""So many blanks take more bytes than to erase them."""
 ESC, RESET = "\x1b", "\x1b[0m"
 UNKNOWN = "unknown"
 """Before the first reset, and after several styles without one between."""
@@ -23,11 +27,16 @@ ENDS |= {"text": "39", "behind": "49"}
 """What ends a part of a style."""
 
 
+ON_BLANKS = frozenset({"3", "4", "5", "7", "9", "21", "53"})
+"""Attributes that show on a blank, but not on an erased cell."""
+
+
 class Shortener:
     """Knows the style in force from one write to the next."""
 
-    def __init__(self) -> None:
-        self.style = UNKNOWN
+    def __init__(self, *, erases: bool = False) -> None:
+        """`erases`: the terminal erases cells in the colour behind the text."""
+        self.style, self.erases = UNKNOWN, erases
 
     def shortened(self, output: str) -> str:
         """The output with shorter sequences, and the same look."""
@@ -45,14 +54,27 @@ class Shortener:
             elif piece:
                 yield from self.ended(is_reset=is_reset)
                 is_reset = False
-                yield piece
+                yield self.text(piece)
         yield from self.ended(is_reset=is_reset)
+
+    def text(self, piece: str) -> str:
+        """The text between two styles."""
+        piece = MOVED_ON.sub("", piece)
+        if not self.erases or self.style == UNKNOWN or ON_BLANKS & parts(self.style).keys():
+            return piece
+        return BLANKS.sub(erased, piece)
 
     def ended(self, *, is_reset: bool) -> Iterator[str]:
         """Write a reset that was held back."""
         if is_reset:
             self.style = ""
             yield RESET
+
+
+def erased(blanks: re.Match[str]) -> str:
+    """ECH and CUF: erase so many cells, and go behind them. Source: ECMA-48, 8.3.38 and 8.3.20."""
+    count = len(blanks[0])
+    return f"\x1b[{count}X\x1b[{count}C"
 
 
 @lru_cache(maxsize=4096)
@@ -72,6 +94,7 @@ def change(before: str, after: str) -> str:
     return min(short, afresh, key=len)
 
 
+@lru_cache(maxsize=4096)
 def parts(style: str) -> Mapping[str, str]:
     """The numbers of a style by what they are about; an attribute is about itself."""
     numbers, found = style[2:-1].split(";") if style else [], dict[str, str]()

@@ -14,6 +14,7 @@ from checker.state.rows import Batch
 from checker.state.store import open_store
 from reversi_tui.app import Console
 from reversi_tui.screens.event_log import EventLog
+from reversi_tui.screens.help import Help
 from tests.reversi_tui.console.screen import lines, nodes, running, shows, text, until
 from tests.reversi_tui.console.states import EVENTS, NOW, console, demo_home, write
 
@@ -176,6 +177,35 @@ async def test_what_is_shown_is_written_to_a_new_file_for_us_only(
     assert len(first.read_text().splitlines()) == 700
     assert second.name.endswith("-2.txt")
     assert "killed sshd 3999" in second.read_text().splitlines()[1]
+
+
+async def test_without_an_event_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = console(demo_home(tmp_path / "gateway"))
+
+    async with running(app) as pilot:
+        await pilot.press("v", "slash", *"nowhere", "enter", "w")
+        await shows(pilot, "nothing to write: the log shows no event")
+
+    assert not written(tmp_path)
+
+
+async def test_its_help_has_its_own_keys(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (100, 50)) as pilot:
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, EventLog))
+        await pilot.press("question_mark")
+        await shows(pilot, "Go to the newest event, and follow")
+        await shows(pilot, "One event down")
+        assert isinstance(app.screen, Help)
+        (title, _), *_ = app.screen.sections
+        assert title == "Event log"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, EventLog))
 
 
 async def test_without_a_state_file_what_is_shown_stays_and_a_new_file_is_followed(

@@ -50,6 +50,7 @@ async def test_faults_of_one_site_are_one_line_and_a_key_shows_only_them(tmp_pat
         replace(tunnel(f"gate-{at}", 20010 + at), peer=f"203.0.113.{at}:40022")
         for at in range(1, 6)
     ]
+    seen[4] = tunnel("gate-11", 20015)  # its name has one of the others in it
     register(layout, [forward(one.node, one.port) for one in seen])
     write(layout, Batch(tunnels=tuple(seen), sweep=sweep()))
     app = console(layout)

@@ -12,6 +12,7 @@ import pytest
 
 from checker.model import NodeName, Port
 from reversi_tui.app import Console
+from reversi_tui.screens.help import Help
 from reversi_tui.screens.uptime import Uptime
 from reversi_tui.widgets.lines import Lines
 from tests.reversi_tui.console.hands import Hands
@@ -49,6 +50,18 @@ async def test_the_worst_comes_first_and_enter_goes_to_its_row(tmp_path: Path) -
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.main)
         assert app.main.table.cursor == (NodeName(WORST), Port(27007))
+
+
+async def test_its_help_has_its_own_keys(tmp_path: Path) -> None:
+    app = app_at(tmp_path)
+
+    async with running(app, (100, 50), COUNT) as pilot:
+        await pilot.press("u")
+        await shows(pilot, "Uptime by 7 d")
+        await pilot.press("question_mark")
+        await shows(pilot, "Sum up by tag, or show each forward again")
+        assert isinstance(app.screen, Help)
+        assert app.screen.sections[0][0] == "Uptime"
 
 
 async def test_a_row_that_the_table_hides_is_shown(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ DOSSIER = Dossier(
         began_at=NOW - 3 * 86400,
     ),
     registry='public_key = "ssh-ed25519 AAAA"\nforward = []\n\x1b[31m',
+    file="/etc/reversi/nodes/attic.toml",
     ssh="ssh -p 20010 127.0.0.1",
 )
 
@@ -146,7 +147,9 @@ def test_history_names_the_days_with_losses() -> None:
 
 
 def test_the_registry_tab_is_the_nodes_file_made_safe() -> None:
-    assert text(Tab.REGISTRY) == ('public_key = "ssh-ed25519 AAAA"\nforward = []\n\\x1b[31m')
+    assert text(Tab.REGISTRY) == (
+        '/etc/reversi/nodes/attic.toml\n\npublic_key = "ssh-ed25519 AAAA"\nforward = []\n\\x1b[31m'
+    )
     assert text(Tab.REGISTRY, dossier=Dossier()) == "attic has no file in the registry"
 
 

@@ -331,5 +331,12 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         read('[console.keys]\npreset = "vi"')
 
 
+def test_a_preset_in_the_wrong_table_names_the_right_one() -> None:
+    with pytest.raises(
+        ConfigError, match=r"preset belongs below \[console.keys\], not below \[con"
+    ):
+        read('[console]\npreset = "vim"')
+
+
 def test_the_console_s_own_keys_do_not_clash() -> None:
     assert len(keymap({action.id: action.key for action in ACTIONS}, Preferences())) == len(ACTIONS)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reversi_tui.terminal.environment import erases_in_colour
 from reversi_tui.terminal.styles import RESET, Shortener
 
 OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("under",), 27: ("reverse",), 29: ("strike",)}
@@ -94,3 +95,51 @@ def test_only_what_differs_is_written(output: str, wanted: str) -> None:
 
 def test_before_the_first_reset_nothing_is_taken_for_granted() -> None:
     assert Shortener().shortened("\x1b[0m\x1b[31ma\x1b[0m") == "\x1b[0;31ma\x1b[0m"
+
+
+ROW = f"\x1b[38;5;7;48;5;16mup{' ' * 40}3h\x1b[0m"
+
+
+def test_many_blanks_are_erased_by_a_terminal_that_fills_them_with_the_colour_behind() -> None:
+    shown = Shortener(erases=True).shortened(f"\x1b[0m{ROW}")
+
+    assert "up\x1b[40X\x1b[40C3h" in shown
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        pytest.param("\x1b[0m\x1b[7mup" + " " * 40 + "\x1b[0m", id="reverse"),
+        pytest.param("\x1b[0m\x1b[4;38;5;7mup" + " " * 40 + "\x1b[0m", id="underlined"),
+        pytest.param("\x1b[0m\x1b[1mup" + " " * 9 + "\x1b[0m", id="few"),
+        pytest.param("up" + " " * 40, id="in an unknown style"),
+    ],
+)
+def test_blanks_stay_that_would_look_otherwise_or_are_few(output: str) -> None:
+    assert "X" not in Shortener(erases=True).shortened(output)
+
+
+def test_blanks_stay_for_a_terminal_that_may_erase_in_another_colour() -> None:
+    assert " " * 40 in Shortener().shortened(f"\x1b[0m{ROW}")
+
+
+def test_only_the_last_of_several_moves_of_the_cursor_is_written() -> None:
+    shown = Shortener().shortened("\x1b[0ma\x1b[4;200H\r\n\x1b[5;1Hb\r\nc\x1b[9;9H")
+
+    assert shown.endswith("a\x1b[5;1Hb\r\nc\x1b[9;9H")
+
+
+@pytest.mark.parametrize(
+    ("environ", "erases"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "STY": "1.pts"}, False),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "tmux-256color"}, False),
+        ({}, False),
+    ],
+)
+def test_cells_are_erased_only_where_the_terminal_is_known(
+    environ: dict[str, str], erases: bool
+) -> None:
+    assert erases_in_colour(environ) is erases
