@@ -1,4 +1,4 @@
-"""What is said of entries that were taken or left out. Pure."""
+"""The sentences about entries that were taken or left out. Pure."""
 
 from __future__ import annotations
 
