@@ -72,7 +72,7 @@ class Owners:
         return self.searched_at >= asked_at and inodes <= self.sought
 
     async def search(self, inodes: frozenset[int]) -> None:
-        """Look at all sessions, and at all processes if one of these sockets is not of a session."""
+        """Look at all sessions, and at all processes if one of these sockets is in none of them."""
         self.searches += 1
         began = time.monotonic()
         if self.may_look:
