@@ -83,20 +83,25 @@ def bundle(  # noqa: PLR0913 - what differs between two bundles
     """Write the member's bundle, with a root directory of its own.
 
     `host` is where its device reaches the gateway, if that is another address. `others`: the
-    gateways that it tries after this one.
+    gateways that it tries after this one; then each has its own host key.
     """
+    servers = (server, *others)
+    ids = [f"gw{number}" for number, _ in enumerate(servers, 1)] if others else [""]
     root = server.home / f"root-{member.name}"
     root.mkdir()
     text = render(
         Bundle(
             node=member.name,
             gateways=[
-                f"{host or server.listen}:{server.port}",
-                *(other.address for other in others),
+                f"{id_}{'=' if id_ else ''}{host or one.listen}:{one.port}"
+                for id_, one in zip(ids, servers, strict=True)
             ],
             user=server.user,
             forwards=[f"{member.port}:127.0.0.1:{target}"],
-            host_keys=[host_key_line(one.layout.host_key) for one in (server, *others)],
+            host_keys=[
+                f"{id_} {host_key_line(one.layout.host_key)}".strip()
+                for id_, one in zip(ids, servers, strict=True)
+            ],
             key=read_key(member.key.read_bytes()),
             node_add="",
             settings=dataclasses.replace(settings, root=str(root)),

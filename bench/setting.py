@@ -234,7 +234,7 @@ async def gateway(
     """Run a gateway with this `reversi.toml`; end it and its clients after the block.
 
     `user`: whom its nodes log in as; empty: this user. `inside`: the words that run a command where
-    the gateway is to be.
+    the gateway will be.
     """
     with temporary_home() as home:
         made = Gateway(home, listen, user=user, inside=inside)

@@ -20,7 +20,7 @@ from checker.model.public_key import KEY_TYPES
 
 REGISTRY = "reversi-registry"
 """The namespace of entries and cards: a signature for another purpose does not count."""
-WITHIN_S = 120
+SIGNED_WITHIN_S = 120
 """A key on a token waits until it is touched."""
 VERIFIED_WITHIN_S = 30
 AGENT = "SSH_AUTH_SOCK"
@@ -130,9 +130,15 @@ def keys_in_agent() -> list[str]:
     return found
 
 
-def sign(texts: Sequence[bytes], key: SigningKey, namespace: str = REGISTRY) -> list[bytes]:
-    """Return an armoured signature of each text; all by one process, so a token or a passphrase is
-    asked for as seldom as ssh-keygen lets us. Raises NotSigned.
+def sign(
+    texts: Sequence[bytes],
+    key: SigningKey,
+    namespace: str = REGISTRY,
+    *,
+    may_ask: bool = True,
+) -> list[bytes]:
+    """Return an armoured signature of each text; all by one process, so that it asks for a
+    passphrase as seldom as it can. `may_ask`: it may ask at the terminal. Raises NotSigned.
     """
     if not texts:
         return []
@@ -146,7 +152,7 @@ def sign(texts: Sequence[bytes], key: SigningKey, namespace: str = REGISTRY) -> 
         for path, text in zip(paths, texts, strict=True):
             path.write_bytes(text)
         words = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(file), "-n", namespace]
-        done = run([*words, *map(str, paths)], b"", may_ask=True)
+        done = run([*words, *map(str, paths)], b"", may_ask=may_ask, within_s=SIGNED_WITHIN_S)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise NotSigned(f"nothing was signed: {said[-1] if said else 'ssh-keygen failed'}")
@@ -174,19 +180,22 @@ def is_signed_by(
 
 
 def run(
-    words: list[str], given: bytes, *, may_ask: bool = False
+    words: list[str], given: bytes, *, may_ask: bool = False, within_s: float = VERIFIED_WITHIN_S
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program of OpenSSH; `may_ask`: it may ask for a passphrase at the terminal."""
-    environ = {**os.environ, "LC_ALL": "C"}
+    """Run a program of OpenSSH; without `may_ask`, away from the terminal. Raises CheckerError."""
+    environ = {**os.environ, "LC_ALL": "C", **({} if may_ask else {"SSH_ASKPASS_REQUIRE": "never"})}
     try:
         return subprocess.run(
             words,
             input=given,
             capture_output=True,
             check=False,
-            timeout=WITHIN_S if may_ask else VERIFIED_WITHIN_S,
+            timeout=within_s,
             env=environ,
+            start_new_session=not may_ask,
         )
+    except subprocess.TimeoutExpired as error:
+        raise CheckerError(f"{words[0]} did not end within {within_s:g} s") from error
     except FileNotFoundError as error:
         raise CheckerError(
             f"{words[0]} is not installed; as root, run: apt-get install openssh-client"

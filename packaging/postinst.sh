@@ -23,7 +23,7 @@ runs_this() {
 enable_again() {
     [ -f "$stopped" ] || return 0
     while read -r name; do
-        case $name in reversi-checker.service | reversi-keys.path | reversi-metrics.service | reversi-alert.service) ;; *) continue ;; esac
+        case $name in reversi-checker.service | reversi-keys.path | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.path) ;; *) continue ;; esac
         ! has_systemd || systemctl --quiet enable "$name" || true
     done <"$stopped"
     rm -f "$stopped"

@@ -32,14 +32,14 @@ keep_units() {
 
 stop_services() {
     [ -d /run/systemd/system ] || return 0
-    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service; do
+    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service reversi-fleet-apply.path; do
         ! systemctl --quiet is-enabled "$name" 2>/dev/null || printf '%s\n' "$name"
     done >"$stopped"
     while read -r name; do
         systemctl --quiet disable "$name" || true
         deb-systemd-invoke stop "$name" || true
     done <"$stopped"
-    deb-systemd-invoke stop reversi-keys.service || true
+    deb-systemd-invoke stop reversi-keys.service reversi-fleet-apply.service || true
 }
 
 # Key lines name bare.sh for the time in which Python cannot answer. Once installed again, init puts its usual path there.
@@ -57,7 +57,7 @@ keep_answering() {
 name_others() {
     grep -ls '^ExecStart="\{0,1\}/usr/lib/reversi/' /etc/systemd/system/*.service | while read -r file; do
         case ${file##*/} in
-        reversi-checker.service | reversi-keys.service | reversi-metrics.service | reversi-alert.service) ;;
+        reversi-checker.service | reversi-keys.service | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.service) ;;
         *) say "${file##*/} goes on, but cannot start again without the package" ;;
         esac
     done

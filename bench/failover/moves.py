@@ -58,7 +58,7 @@ class Moves:
             self.look()
 
     async def for_s(self, seconds: float) -> None:
-        """Look for so long."""
+        """Look during this time."""
         end = time.monotonic() + seconds
         self.look()
         while time.monotonic() < end:

@@ -41,9 +41,10 @@ class Scene:
 def know_both(member: Member, first: Gateway, second: Gateway, beat_s: int) -> None:
     """Write both gateways, their host keys and the rhythm into the client's file."""
     values = tomllib.loads(member.config.read_text(encoding="utf-8"))
-    values["gateway"] = [first.address, second.address]
-    values["host_key"] = [
-        key for server in (first, second) for key in host_keys(server.layout).keys
+    del values["gateway"], values["host_key"]
+    values["gateway"] = [
+        {"address": server.address, "host_key": list(host_keys(server.layout).keys)}
+        for server in (first, second)
     ]
     values["check_every_s"] = beat_s
     member.config.write_text(tomli_w.dumps(values), encoding="utf-8")

@@ -158,5 +158,5 @@ async def held(server: Gateway, members: Sequence[Member], plan: Plan) -> Held:
                 await asyncio.sleep(plan.known_s)
                 watched.append(await watch(server, step, plan.watch_s))
         restarted.append(await restart(server, ports))
-    short = "" if steps == plan.held else f"only {steps[-1]} held: memory for no more"
+    short = "" if steps == plan.held else f"only {steps[-1]} held: memory is short"
     return Held(fresh=fresh, again=again, watched=watched, restarted=restarted, short=short)

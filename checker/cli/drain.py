@@ -87,7 +87,7 @@ def followed(layout: Layout, progress: DrainProgress) -> DrainProgress:
     """Show how far the drain is, until nobody is left to be ended, or it is ended."""
     said_at, said = time.monotonic(), ""
     try:
-        while progress.drain is not None and progress.leavers:
+        while progress.drain is not None and not progress.done:
             line = progress_line(progress)
             if line != said and (not said or time.monotonic() - said_at >= SAY_EVERY_S):
                 narrate(line)

@@ -238,10 +238,10 @@ def add_push(actions: Verbs) -> None:
 
 def cmd_push(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.cli.fleet_lines import others, pushed_lines
-    from checker.fleet.exchange import RECEIVE, PushFailed, Way, push, shell_words
+    from checker.fleet.exchange import RECEIVE, PushFailed, PushWay, push, shell_words
 
     refuse_missing(layout)
-    way = Way(
+    way = PushWay(
         login=args.login,
         ssh=shell_words(args.ssh),
         receive=args.receive or RECEIVE,

@@ -41,23 +41,18 @@ def add_to(actions: Verbs) -> None:
 
 
 def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    from checker.control.sealing import parse_routing, seal, to_sign
+    from checker.control.sealing import SignWish, parse_routing, seal, to_sign
 
     if bool(args.names) == args.all:
         raise InvalidValue("name the nodes to sign, or say --all")
     refuse_others(layout)
     routing = parse_routing(args.paths, args.gateways)
+    wish = SignWish(key_file=args.key, routing=routing, again=args.again)
     names = chosen(args, layout)
     if args.dry_run:
-        would(f"sign {name}" for name in to_sign(layout, names, routing, again=args.again))
+        would(f"sign {name}" for name in to_sign(layout, names, wish))
         return ExitCode.OK
-    done = seal(
-        layout,
-        names,
-        key_file=args.key,
-        routing=routing,
-        again=args.again,
-    )
+    done = seal(layout, names, wish)
     for entry in done:
         what = "removed" if entry.node is None else "signed"
         say(f"{entry.name}: revision {entry.head.rev} {what} by {entry.head.changed_by}")

@@ -27,7 +27,7 @@ from checker.registry.entry_files import (
 from checker.registry.lock import locked
 from checker.registry.node_file import read_node
 from checker.registry.reading import node_path
-from checker.signatures import NoKey, SigningKey, allowed_keys, find_key, sign
+from checker.signatures import NoKey, NotSigned, SigningKey, allowed_keys, find_key, sign
 
 ALLOWED = "allowed_signers"
 AT_ONCE = 500
@@ -73,6 +73,8 @@ class Present:
     text: bytes
     """Of the node's file."""
     entry: Entry | None
+    has_signature: bool
+    """Whether somebody signed the entry."""
     left_out: Entry | None
     """A newer one, which waits because its port or key belongs to another node."""
 
@@ -87,6 +89,7 @@ class Present:
             node=read_node(path) if is_there else None,
             text=present_text(path) if is_there else b"",
             entry=kept.entry if kept else None,
+            has_signature=kept is not None and bool(kept.signature),
             left_out=left_out.entry if left_out else None,
         )
 
@@ -140,6 +143,23 @@ class Draft:
 AS_IT_IS = Routing()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignWish:
+    """How to sign, and what besides."""
+
+    key_file: Path | None = None
+    """None: as `find_key` finds one."""
+    routing: Routing = AS_IT_IS
+    again: bool = False
+    """Whether to sign also what does not differ."""
+    may_ask: bool = True
+    """Whether ssh-keygen may ask for a passphrase at the terminal."""
+
+    @property
+    def is_about_signed_ones(self) -> bool:
+        return self.again or bool(self.routing)
+
+
 def signers_file(layout: Layout) -> Path:
     """Return the file that says who may sign; root writes it by hand."""
     return layout.fleet / ALLOWED
@@ -158,8 +178,9 @@ def seal_changed(
     """
     names = sorted(set(names))
     try:
-        done = seal(layout, names) if is_in_fleet(layout) else []
-    except NoKey as error:
+        # a console that shows rows must not be asked for a passphrase
+        done = seal(layout, names, SignWish(may_ask=False)) if is_in_fleet(layout) else []
+    except (NoKey, NotSigned) as error:
         which = names[0] if len(names) == 1 else "--all"
         text = (
             f"changed on this gateway only, and not signed for the others: {error}; then run:"
@@ -173,39 +194,36 @@ def seal_changed(
             report(Note("signed for the fleet; bring it to the others: reversi-checker fleet push"))
 
 
-def seal(
-    layout: Layout,
-    names: Collection[NodeName],
-    *,
-    key_file: Path | None = None,
-    routing: Routing = AS_IT_IS,
-    again: bool = False,
-) -> list[Entry]:
-    """Sign the entries of these nodes that differ from what is signed (with `again`: all), and
-    return them. Raises NoKey, NotSigned, ConfigError, InvalidValue.
+def seal(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[Entry]:
+    """Sign the entries of these nodes that differ from what is signed, and return them. Raises
+    NoKey, NotSigned, ConfigError, InvalidValue.
     """
-    wanting = [Present.read(layout, name) for name in to_sign(layout, names, routing, again=again)]
+    wanting = [Present.read(layout, name) for name in to_sign(layout, names, wish)]
     if not wanting:
         return []
-    key = signing_key(layout, key_file)
+    key = signing_key(layout, wish.key_file)
     signer = key.signer if key else own_name()
     done: list[Entry] = []
     for at in range(0, len(wanting), AT_ONCE):
-        part = [one.draft(signer, routing) for one in wanting[at : at + AT_ONCE]]
+        part = [one.draft(signer, wish.routing) for one in wanting[at : at + AT_ONCE]]
         # outside the lock: a token may wait for a finger
-        signatures = sign([one.text for one in part], key) if key else [b""] * len(part)
+        texts = [one.text for one in part]
+        signatures = sign(texts, key, may_ask=wish.may_ask) if key else [b""] * len(part)
         done += keep(layout, part, signatures)
     return done
 
 
-def to_sign(
-    layout: Layout, names: Collection[NodeName], routing: Routing, *, again: bool
-) -> list[NodeName]:
-    """Return the nodes whose entry must be signed; with `again`, or if their routing changes, also
-    those that do not differ. Raises ConfigError.
-    """
+def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[NodeName]:
+    """Return the nodes whose entry must be signed. Raises ConfigError."""
+    fleet = load_config(layout.config).fleet
+    is_signing = fleet is not None and fleet.signed
     found = (Present.read(layout, name) for name in names)
-    return [one.name for one in found if one.wants_signing or (one.entry and (again or routing))]
+    return [
+        one.name
+        for one in found
+        if one.wants_signing
+        or (one.entry and (wish.is_about_signed_ones or (is_signing and not one.has_signature)))
+    ]
 
 
 def signing_key(layout: Layout, file: Path | None) -> SigningKey | None:

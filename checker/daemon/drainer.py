@@ -18,19 +18,20 @@ from checker.daemon.live_connections import Connection, connections, open_throug
 from checker.daemon.verdicts import Verdicts
 from checker.linux.clock import boot_id
 from checker.linux.processes import is_alive
-from checker.model import CheckerError, EventKind, Forward, Port, ProcessId
+from checker.model import CheckerError, EventKind, Forward, NodeName, Port, ProcessId
 from checker.model.drain import Drain, DrainProgress, Leaver
 from checker.sshd.kill import Freed, end_session
 from checker.state import beats
 from checker.state.drain_file import read_drain, write_drain
 from checker.tunnels.beat_loops import beat_loop, tell_to_move
-from checker.tunnels.departures import Departure, Sight, Way, is_older, must_end
+from checker.tunnels.departures import LEAVES_WITHIN_S, Departure, Sight, Way, is_older, must_end
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.kill_reasons import Drained, why_kill
 
 TICK_S = 0.25
 TOLD_AT_ONCE = 5
 """At each tick: 20 a second."""
+LOOK_AGAIN_S = 5.0
 LONGEST_WAIT_S = 15
 """Each client that cannot move is told to wait for 1 s to this long."""
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -71,10 +72,12 @@ class Drainer:
             await self.use(found.drain)
 
     async def use(self, drain: Drain) -> None:
+        """Begin a round. No await from where the drain counts: a step would find half of it."""
         self.boot = await asyncio.to_thread(boot_id)
-        self.drain, self.round, self.is_done = drain, Round(), False
+        found = await connections(self.ledger)
+        queue = sorted(older_of(found, drain, self.boot), key=lambda one: not one.moves)
+        self.drain, self.round, self.is_done = drain, Round(queue=deque(queue)), False
         self.gateway.sent_away.begin()
-        self.round.queue.extend(sorted(await self.leaving(), key=lambda one: not one.moves))
         self.changed.set()
 
     async def begin(self, operator: str) -> None:
@@ -107,13 +110,50 @@ class Drainer:
         """Drain whenever that is asked for, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
+                if self.drain is not None:
+                    for session, node in self.overstaying():
+                        group.create_task(self.end_refused(session, node, self.drain))
                 if self.drain is None or self.is_done:
-                    await self.changed.wait()
-                    self.changed.clear()
+                    await self.rest()
                     continue
                 for departure in await self.step(self.drain, self.round):
                     group.create_task(self.see_off(departure, self.drain, self.round))
                 await asyncio.sleep(TICK_S)
+
+    def overstaying(self) -> list[tuple[ProcessId, NodeName]]:
+        """Take out the connections that were refused and had time to leave."""
+        refused, now = self.gateway.sent_away.refused, time.monotonic()
+        due = [
+            (session, node) for session, (node, at) in refused.items() if now - at > LEAVES_WITHIN_S
+        ]
+        for session, _ in due:
+            del refused[session]
+        return due
+
+    async def end_refused(self, session: ProcessId, node: NodeName, drain: Drain) -> None:
+        """End a connection that stays though its `hold` was refused."""
+        try:
+            if await asyncio.to_thread(is_alive, session):
+                await self.ended(node, session, drain, was_refused=True)
+        except (CheckerError, OSError) as error:
+            self.ledger.complain(f"cannot send {node} away: {error}")
+
+    async def rest(self) -> None:
+        """Wait for a drain; during one, look again now and then: a connection that no daemon took
+        is known some seconds later.
+        """
+        try:
+            async with asyncio.timeout(None if self.drain is None else LOOK_AGAIN_S):
+                await self.changed.wait()
+            self.changed.clear()
+        except TimeoutError:
+            if self.drain is not None and await self.late(self.drain, self.round):
+                self.is_done = False
+
+    async def late(self, drain: Drain, now: Round) -> list[Connection]:
+        """Return the connections that the drain should end and did not try to."""
+        found = older_of(await connections(self.ledger), drain, self.boot)
+        return [one for one in found if one.session not in now.failed]
 
     async def step(self, drain: Drain, now: Round) -> list[Departure]:
         """Tell the next connections, and return the departures that must be ended by us."""
@@ -125,7 +165,7 @@ class Drainer:
             if not sight.is_there and session not in now.ending and session in now.told:
                 await self.left(now.told.pop(session), now)
         if not (now.queue or now.told) and self.round is now:
-            late = [one for one in await self.leaving() if one.session not in now.failed]
+            late = await self.late(drain, now)
             now.queue.extend(late)
             if not late and self.round is now:
                 self.finish(now)
@@ -148,7 +188,7 @@ class Drainer:
                 self.gateway.sent_away.note(one.node, time.monotonic())
         if way is Way.END and one.registration is not None and not self.is_back(one):
             last = await asyncio.to_thread(beats.beaten_at, self.spool, one.session)
-            if last is not None:
+            if last is not None and self.round is now:
                 way = Way.WAIT
                 self.gateway.sent_away.waits[one.node] = random.randint(1, LONGEST_WAIT_S)  # noqa: S311 - only spreads them
                 await self.verdicts.write(one.node)
@@ -189,7 +229,7 @@ class Drainer:
         session = departure.session
         is_ended = False
         try:
-            is_ended = await self.ended(departure, drain)
+            is_ended = await self.ended(departure.node, session, drain)
         except (CheckerError, OSError) as error:
             self.ledger.complain(f"cannot send {departure.node} away: {error}")
         now.told.pop(session, None)
@@ -199,11 +239,12 @@ class Drainer:
         else:
             now.failed.add(session)
 
-    async def ended(self, departure: Departure, drain: Drain) -> bool:
+    async def ended(
+        self, node: NodeName, session: ProcessId, drain: Drain, *, was_refused: bool = False
+    ) -> bool:
         """End the connection's session as any kill does; return whether it has ended."""
-        session = departure.session
-        older = is_older(session, drain, self.boot, TICKS_PER_S)
-        why = why_kill(Drained(by=drain.by, is_older=older))
+        must_leave = was_refused or is_older(session, drain, self.boot, TICKS_PER_S)
+        why = why_kill(Drained(by=drain.by, must_leave=must_leave))
         if not why or self.drain is not drain:
             return False
         forward = self.forward_of(session)
@@ -215,10 +256,10 @@ class Drainer:
             return False
         ending = await end_session(session, Port(0), self.watcher.uid, frozenset())
         if not isinstance(ending, Freed):
-            self.ledger.complain(f"{departure.node} could not be sent away: {ending.reason}")
+            self.ledger.complain(f"{node} could not be sent away: {ending.reason}")
             return False
         text = f"killed sshd process {session.pid}, which held no port; {why}"
-        self.ledger.log_event(EventKind.KILL, text, node=departure.node, actor=drain.by)
+        self.ledger.log_event(EventKind.KILL, text, node=node, actor=drain.by)
         return True
 
     def forward_of(self, session: ProcessId) -> Forward | None:
@@ -239,37 +280,41 @@ class Drainer:
         text = f"drained: {told}, {now.gone[Way.END]} ended{failed}"
         self.ledger.log_event(EventKind.GATEWAY, text)
 
-    async def leaving(self, all_of_them: list[Connection] | None = None) -> list[Connection]:
-        """Return those of them that the drain ends."""
-        drain, found = self.drain, all_of_them
-        if drain is None:
-            return []
-        if found is None:
-            found = await connections(self.ledger)
-        return [one for one in found if is_older(one.session, drain, self.boot, TICKS_PER_S)]
-
     async def progress(self, *, again: bool = False) -> DrainProgress:
         """Return how far the drain is; without one, or `again`: whom it would end."""
         found = await connections(self.ledger)
-        leaving = found if again or self.drain is None else await self.leaving(found)
+        drain = self.drain
+        leaving = found if again or drain is None else older_of(found, drain, self.boot)
         beating = await asyncio.to_thread(beats.all_beats, self.spool)
         open_now = await asyncio.to_thread(open_through, ports(self.ledger))
+        leavers = (
+            Leaver(
+                node=one.node,
+                pid=one.session.pid,
+                moves=one.moves,
+                beats=one.session in beating,
+                carried=open_now.get(one.session, 0),
+            )
+            for one in leaving
+            if one.session not in self.round.failed
+        )
         return DrainProgress(
             drain=self.drain,
+            done=self.is_done,
             moved=self.round.gone[Way.MOVE],
             waiting=self.round.gone[Way.WAIT],
             ended=self.round.gone[Way.END],
             failed=len(self.round.failed),
-            leavers=tuple(
-                Leaver(
-                    node=one.node,
-                    pid=one.session.pid,
-                    moves=one.moves,
-                    beats=one.session in beating,
-                    carried=open_now.get(one.session, 0),
-                )
-                for one in leaving
-                if one.session not in self.round.failed
-            ),
+            leavers=tuple(sorted(leavers, key=order_of)),
             here=tuple(sorted({one.node for one in found})),
         )
+
+
+def older_of(found: Iterable[Connection], drain: Drain, boot: str) -> list[Connection]:
+    """Return the connections that the drain ends."""
+    return [one for one in found if is_older(one.session, drain, boot, TICKS_PER_S)]
+
+
+def order_of(one: Leaver) -> tuple[bool, bool, NodeName]:
+    """Those that can move first, and those that cannot be told last."""
+    return not one.moves, not one.beats, one.node

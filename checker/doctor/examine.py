@@ -15,6 +15,7 @@ from checker.control.client import Control
 from checker.doctor.examine_alerts import alert_facts
 from checker.doctor.examine_enrolments import enrolment_facts
 from checker.doctor.examine_files import key_facts, place_facts
+from checker.doctor.examine_fleet import fleet_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
 from checker.doctor.examine_metrics import metrics_facts
@@ -82,6 +83,7 @@ def examine(layout: Layout) -> Facts:
         metrics=metrics_facts(layout),
         alerts=alert_facts(layout),
         enrolments=enrolment_facts(layout, now),
+        fleet=fleet_facts(layout, config),
         drain=found_drain.drain,
         drain_trouble=found_drain.trouble,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.doctor.alert_facts import AlertFacts
 from checker.doctor.enrolment_facts import EnrolmentFacts
+from checker.doctor.fleet_facts import FleetFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
@@ -302,6 +303,8 @@ class Facts:
     """None: nobody asked for metrics."""
     alerts: AlertFacts = field(default_factory=AlertFacts)
     enrolments: EnrolmentFacts = field(default_factory=EnrolmentFacts)
+    fleet: FleetFacts | None = None
+    """None: the gateway is on its own."""
     drain: Drain | None = None
     """None: the gateway does not drain."""
     drain_trouble: str = ""

@@ -11,6 +11,7 @@ from checker.doctor.check_alerts import check_alerts
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_drain import check_drain
 from checker.doctor.check_enrolments import check_enrolments
+from checker.doctor.check_fleet import check_fleet
 from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_keys import check_keys
 from checker.doctor.check_login import check_login
@@ -38,6 +39,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_alerts,
     check_machine,
     check_enrolments,
+    check_fleet,
     check_records,
 )
 

@@ -17,11 +17,12 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.control.notices import EVENTS_AT_ONCE
-from checker.fleet.desk import Desk, Said
+from checker.fleet.desk import Desk
 from checker.fleet.inbox import read_inbox, throw_away
+from checker.fleet.said import Said
 from checker.fleet.sealed import Sealed
 from checker.haproxy.publish import tell_haproxy
-from checker.model import CheckerError, Event, EventKind
+from checker.model import CheckerError, Event, EventKind, NodeName
 from checker.registry.entry_files import forget_old_tombstones
 from checker.registry.lock import locked
 
@@ -42,7 +43,7 @@ def apply(layout: Layout, many: Sequence[Sealed], *, now: float | None = None) -
         desk.carry_out()
         forget_old_tombstones(layout, now)
     said = tuple(bounded(desk.said))
-    log(layout, said, now)
+    log(layout, said, now, desk.renamed)
     if any(one.node for one in said):
         tell_haproxy(layout)
     return said
@@ -77,7 +78,12 @@ def bounded(said: Iterable[Said]) -> Iterable[Said]:
         yield Said(text=f"{count - MOST_TROUBLES} more were left out", is_trouble=True)
 
 
-def log(layout: Layout, said: Sequence[Said], now: float) -> None:
+def log(
+    layout: Layout,
+    said: Sequence[Said],
+    now: float,
+    renamed: Sequence[tuple[NodeName, NodeName]] = (),
+) -> None:
     """Write the events, and have the daemon read the registry."""
     events = [
         Event(
@@ -91,7 +97,7 @@ def log(layout: Layout, said: Sequence[Said], now: float) -> None:
         for one in said
     ]
     for at in range(0, len(events), EVENTS_AT_ONCE):
-        Control(layout=layout).report(events[at : at + EVENTS_AT_ONCE])
+        Control(layout=layout).report(events[at : at + EVENTS_AT_ONCE], () if at else renamed)
 
 
 def apply_inbox(layout: Layout) -> tuple[Said, ...]:

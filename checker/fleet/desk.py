@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from checker.config.files import write_atomically, write_changed
@@ -23,18 +23,19 @@ from checker.fleet.offers import (
     offer_of,
     unsigned_text,
 )
-from checker.fleet.owners import Owners, owners_of
+from checker.fleet.ownership import Ownership, owners_of
+from checker.fleet.said import Said, added, why_left_out
 from checker.fleet.sealed import Sealed
 from checker.fleet.taking import Here, Offer, Taking, take
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Port
 from checker.registry.authorized_keys import gate_command
 from checker.registry.broken_nodes import disable_broken
-from checker.registry.changes import remove
-from checker.registry.edits import describe
+from checker.registry.changes import change, remove
+from checker.registry.edits import describe, renamed
 from checker.registry.entries import Entry
 from checker.registry.entry_files import (
     WHY,
-    Kept,
+    KeptEntry,
     all_kept,
     entry_path,
     forget_left_out,
@@ -44,22 +45,12 @@ from checker.registry.entry_files import (
     write_signed,
 )
 from checker.registry.many_changes import change_all
+from checker.registry.nodes import Registry
 from checker.registry.reading import node_path, read_registry
 from checker.registry.reasons import put, reason_path
 from checker.signatures import is_signed_by
 
 TAKES = (Taking.TAKE, Taking.TAKE_BARRED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """Something that happened to a node or to the fleet, for the log."""
-
-    text: str
-    node: NodeName | None = None
-    port: Port | None = None
-    actor: str = ""
-    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +83,15 @@ class Desk:
     """Those that were left out before: only news about them is said."""
     gone: set[NodeName] = field(default_factory=set)
     """Those that were removed."""
+    renamed: list[tuple[NodeName, NodeName]] = field(default_factory=list)
+    """Old and new name of each node that has another name now."""
+    is_touched: bool = False
+    """Whether the registry was changed since it was read."""
 
     def look_at_left_out(self) -> None:
         """Try again what another node's port or key kept out. Raises ConfigError."""
         for kept in all_kept(left_out_folder(self.layout)):
-            if not isinstance(kept, Kept) or kept.entry.name in self.decided:
+            if not isinstance(kept, KeptEntry) or kept.entry.name in self.decided:
                 continue
             name = kept.entry.name
             present = read_entry(self.layout, name)
@@ -191,24 +186,66 @@ class Desk:
 
     def carry_out(self) -> None:
         """Do what was decided: first remove nodes, then change and add them. Raises ConfigError."""
-        before = read_registry(self.layout.nodes)
+        before = self.with_renamed(read_registry(self.layout.nodes))
         for one in [one for one in self.decided.values() if one.is_removal]:
             if one.taking is not Taking.BAR:
                 self.remove(one)
         broken = before.broken.intersection(self.decided)
         for name in broken:
             self.meet_broken(self.decided.pop(name))
-        owners = owners_of(
-            (node for name, node in before.nodes.items() if name not in self.gone),
-            keys_of_no_node(self.layout, self.config),
-            before.broken_ports,
-        )
         wanted = [
             one for one in self.decided.values() if one.taking is Taking.BAR or not one.is_removal
         ]
-        nodes = {one.entry.name: self.node_for(one, owners) for one in wanted}
+        nodes = {
+            one.entry.name: self.node_for(one, before.nodes.get(one.entry.name)) for one in wanted
+        }
+        owners = owners_of(
+            self.concerned(before, nodes),
+            keys_of_no_node(self.layout, self.config),
+            before.broken_ports,
+        )
         accepted = self.fitting(wanted, nodes, owners)
-        self.write([one for one in accepted if nodes[one.entry.name]], nodes, before.nodes)
+        self.write([one for one in accepted if nodes[one.entry.name]], nodes, before)
+
+    def with_renamed(self, before: Registry) -> Registry:
+        """Rename each node whose key comes back under another name, as `node rename` does: removed
+        and added again, it would lose its tunnel. Return the registry afterwards.
+        """
+        heirs = {
+            one.entry.node.public_key: one.entry.name
+            for one in self.decided.values()
+            if one.taking in TAKES
+            and one.entry.node is not None
+            and not one.entry.node.is_shared
+            and one.entry.name not in before.nodes
+            and one.entry.name not in before.broken
+        }
+        for one in [one for one in self.decided.values() if one.is_removal]:
+            old = before.nodes.get(one.entry.name)
+            heir = None if old is None else heirs.get(old.public_key)
+            if old is None or heir is None or one.taking is Taking.BAR:
+                continue
+            try:
+                change(self.layout, old.name, renamed(old, heir), gate_command(self.layout))
+            except CheckerError:
+                continue  # then it is removed and added
+            self.renamed.append((old.name, heir))
+            self.say(one, [(None, f"renamed to {heir}")])
+            self.keep(one)
+            del self.decided[old.name]
+        return read_registry(self.layout.nodes) if self.renamed else before
+
+    def concerned(self, before: Registry, nodes: Mapping[NodeName, Node | None]) -> Iterator[Node]:
+        """Yield the present nodes that change, and those whose ports or keys could be in the way:
+        not all of a large registry.
+        """
+        names = set(nodes)
+        for name, node in nodes.items():
+            if node is not None:
+                names.update(one.name for one in before.rivals(node, name))
+        yield from (
+            before.nodes[name] for name in sorted(names - self.gone) if name in before.nodes
+        )
 
     def remove(self, one: Decided) -> None:
         """Remove the node, and keep its tombstone."""
@@ -217,6 +254,7 @@ class Desk:
             if os.path.lexists(node_path(self.layout, name)):
                 remove(self.layout, name, gate_command(self.layout))
                 self.gone.add(name)
+                self.is_touched = True
                 self.say(one, [(None, "removed")])
             self.keep(one)
         except CheckerError as error:
@@ -231,13 +269,13 @@ class Desk:
             return
         self.leave_out(one, "the node's file here is broken; repair it, or remove the node")
         if one.entry.bars or one.taking is Taking.BAR:
+            self.is_touched = True
             with contextlib.suppress(ConfigError):
                 disable_broken(self.layout, name, gate_command(self.layout), meanwhile=lambda: None)
                 self.say(one, [(None, "disabled, with a broken file")])
 
-    def node_for(self, one: Decided, owners: Owners) -> Node | None:
+    def node_for(self, one: Decided, before: Node | None) -> Node | None:
         """Return the node as it will be here; None if there is none to change."""
-        before = owners.nodes.get(one.entry.name)
         if one.taking is Taking.BAR:
             return replace(before, enabled=False) if before and before.enabled else None
         assert one.entry.node is not None
@@ -245,7 +283,7 @@ class Desk:
         return replace(node, enabled=False) if one.taking is Taking.TAKE_BARRED else node
 
     def fitting(
-        self, wanted: Sequence[Decided], nodes: dict[NodeName, Node | None], owners: Owners
+        self, wanted: Sequence[Decided], nodes: dict[NodeName, Node | None], owners: Ownership
     ) -> list[Decided]:
         """Return those that own all of their ports and keys, the oldest first; leave the others
         out.
@@ -274,7 +312,7 @@ class Desk:
         self,
         accepted: Sequence[Decided],
         nodes: dict[NodeName, Node | None],
-        before: Mapping[NodeName, Node],
+        before: Registry,
     ) -> None:
         """Write key file, nodes' files and entries, in this order. Raises ConfigError."""
         layout = self.layout
@@ -282,13 +320,14 @@ class Desk:
             if one.taking is not Taking.TAKE:
                 put(reason_path(layout, one.entry.name), reason(one))
         after = [node for one in accepted if (node := nodes[one.entry.name])]
-        failed = change_all(layout, after, gate_command(layout)) if after else {}
+        known = None if self.is_touched else before
+        failed = change_all(layout, after, gate_command(layout), registry=known) if after else {}
         for one in accepted:
             name = one.entry.name
             if name in failed:
                 self.complain(f"cannot be taken: {failed[name]}", name)
                 continue
-            node, old = nodes[name], before.get(name)
+            node, old = nodes[name], before.nodes.get(name)
             clauses = describe(old, node) if old and node else added(node)
             if one.taking is Taking.BAR:
                 self.leave_out(one, reason(one))
@@ -328,26 +367,8 @@ class Desk:
             self.said.append(Said(text=said, node=head.name, port=port, actor=head.changed_by))
 
 
-def added(node: Node | None) -> list[tuple[Port | None, str]]:
-    forwards = node.forwards if node else ()
-    return [(one.port, f"added: to {one.target}, expecting {one.expect}") for one in forwards]
-
-
 def reason(one: Decided) -> str:
     rev = one.entry.head.rev
     if one.taking is Taking.BAR:
         return f"disabled: two entries have revision {rev}; look at both, and sign the right one"
     return f"stays disabled here: that was not signed before revision {rev} came"
-
-
-def why_left_out(taking: Taking, signer: str) -> str:
-    """Return why it was left out, as a clause; empty if there is nothing to say."""
-    match taking:
-        case Taking.UNSIGNED:
-            return f"no signature of {signer} counts here"
-        case Taking.OLD:
-            return "a newer one is here"
-        case Taking.CLASH:
-            return "another one of the same name and revision is here; sign the right one again"
-        case _:
-            return ""

@@ -62,7 +62,9 @@ def read_folder(folder: Path) -> tuple[list[Sealed], list[str]]:
     troubles: list[str] = []
     for path in (path for kind in (*KINDS, UNSIGNED) for path in toml_files(folder / kind)):
         try:
-            found.append(read_sealed(path))
+            sealed = read_sealed(path)
+            if sealed.signature or path.parent.name != UNSIGNED:
+                found.append(sealed)
         except ConfigError as error:
             troubles.append(str(error))
     return found, troubles

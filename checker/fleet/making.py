@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checker.config.files import make_readable_folder, present_file, write_atomically
+from checker.config.files import make_readable_folder, mode_in, present_file, write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
@@ -26,6 +26,7 @@ from checker.signatures import SigningKey, allowed_keys, find_key, sign
 from checker.sshd.host_key_files import host_keys
 from checker.sshd.keygen import host_key_line, make_host_key, make_key
 
+CLOSED_MODE = 0o2750
 SIGNERS_HEAD = """\
 # Who may sign entries of nodes and cards of gateways. Only root writes this file, by hand, on each
 # gateway. A line for each signer: a name, and his public SSH key. Source: ssh-keygen(1).
@@ -48,6 +49,8 @@ def make_fleet(layout: Layout, id_: GatewayId, *, signed: bool) -> None:
     try:
         for folder in (layout.fleet, entries_folder(layout), cards_folder(layout)):
             make_readable_folder(folder)
+        if mode_in(layout.config.parent.stat(), 0o755) != 0o755:  # only readers may look here
+            layout.fleet.chmod(CLOSED_MODE)
     except OSError as error:
         raise ConfigError(layout.fleet, f"cannot be made ({error.strerror})") from error
     if signed and present_file(signers_file(layout)) is None:

@@ -11,7 +11,7 @@ from checker.fleet.card_files import KeptCard, all_cards
 from checker.fleet.exchange import fleet_of, left_out
 from checker.model import NodeName
 from checker.registry.entries import is_followed
-from checker.registry.entry_files import Kept, all_kept, entries_folder
+from checker.registry.entry_files import KeptEntry, all_kept, entries_folder
 from checker.registry.reading import read_registry
 
 
@@ -48,7 +48,7 @@ def standing(layout: Layout) -> Standing:
     problems = [str(one) for one in all_cards(layout) if isinstance(one, ConfigError)]
     kept = list(all_kept(entries_folder(layout)))
     problems += [str(one) for one in kept if isinstance(one, ConfigError)]
-    entries = {one.entry.name: one for one in kept if isinstance(one, Kept)}
+    entries = {one.entry.name: one for one in kept if isinstance(one, KeptEntry)}
     registry = read_registry(layout.nodes)
     problems += list(registry.problems)
     followed: list[NodeName] = []

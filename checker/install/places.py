@@ -27,6 +27,12 @@ METRICS_UNIT = UNIT_FILE.with_name("reversi-metrics.service")
 ALERT_UNIT = UNIT_FILE.with_name("reversi-alert.service")
 EXTRA_UNIT_FILES = (METRICS_UNIT, ALERT_UNIT)
 """Of services that only some gateways run: checker.install.extra_units."""
+FLEET_SERVICE_FILE = UNIT_FILE.with_name("reversi-fleet-apply.service")
+FLEET_PATH_FILE = UNIT_FILE.with_name("reversi-fleet-apply.path")
+FLEET_UNIT_FILES = (FLEET_SERVICE_FILE, FLEET_PATH_FILE)
+"""Only on a gateway in a fleet: checker.install.fleet_units."""
+EVERY_UNIT = (*UNITS, *EXTRA_UNIT_FILES, *FLEET_UNIT_FILES)
+FLEET_STATE = SYSTEM.inbox.parent
 PACKAGED = Path("/usr/lib/systemd/system")
 """Where a package puts its units. A unit of the same name in /etc takes the place of one here."""
 WANTS = UNIT_FILE.with_name("multi-user.target.wants")
@@ -56,6 +62,7 @@ FILES = (
     TUNE,
     *UNITS,
     *EXTRA_UNIT_FILES,
+    *FLEET_UNIT_FILES,
     *READERS_DROP_INS,
     REST,
     DROP_IN,

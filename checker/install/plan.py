@@ -15,6 +15,7 @@ from checker.install.extra_units import (
     refuse_missing_library,
     withdrawals,
 )
+from checker.install.fleet_units import fleet_folders, fleet_withdrawals
 from checker.install.key_ways import (
     after_sshd,
     before_sshd,
@@ -87,6 +88,7 @@ def plan(found: Found) -> InitPlan:
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
+    steps.extend(fleet_withdrawals(found))
     gone = tuple(removals(found))
     steps.extend(gone)
     steps.extend(commands(found, {*(file.path for file in files), *(one.path for one in gone)}))
@@ -157,7 +159,7 @@ def all_folders(tunnel_user: str, readers: str = "") -> tuple[Folder, ...]:
 def folders(found: Found) -> Iterator[Folder]:
     """Make the directories that are missing, or have another mode or owner than they should."""
     usual = all_folders(found.choices.tunnel_user, found.choices.readers)
-    for folder in (*usual, *key_folders(found)):
+    for folder in (*usual, *key_folders(found), *fleet_folders(found.choices)):
         entry = found.entries.get(folder.path)
         wanted = (folder.mode, folder.owner, folder.group)
         if (

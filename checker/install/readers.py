@@ -107,7 +107,7 @@ def closed_access(found: Found, path: Path, entry: Entry) -> tuple[int, str] | N
 
 def opened_access(path: Path, entry: Entry) -> tuple[int, str] | None:
     """Return mode and group of a file that was closed; None if it may stay as it is."""
-    if path == SYSTEM.enrolments:
+    if path in (SYSTEM.enrolments, SYSTEM.fleet):
         return (0o755, ROOT) if (entry.mode, entry.group) != (0o755, ROOT) else None
     lists = (SYSTEM.authorized_keys, SYSTEM.key_list, HAPROXY)
     is_ours = path.suffix in (".toml", ".next") or path in lists

@@ -74,6 +74,9 @@ class Choices:
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()
     """As given on the command line."""
+    is_in_fleet: bool = False
+    is_signing: bool = True
+    """Whether the fleet's entries count only if they are signed."""
     config: bytes | None = None
     """What `reversi.toml` will say, if `init` was asked to change it."""
 

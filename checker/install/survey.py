@@ -23,7 +23,7 @@ from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
 from checker.install.packaged_units import runs_packaged
-from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES
+from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES, FLEET_STATE
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
@@ -253,6 +253,7 @@ def survey(  # noqa: PLR0913 - the options of `init`
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), SYSTEM.keys, *FILES)
+    paths = (*paths, FLEET_STATE, SYSTEM.inbox)
     entries = {
         path: found
         for path in paths

@@ -16,6 +16,10 @@ from checker.install.places import (
     DROP_INS,
     ENABLED,
     EXTRA_UNIT_FILES,
+    FLEET_PATH_FILE,
+    FLEET_SERVICE_FILE,
+    FLEET_STATE,
+    FLEET_UNIT_FILES,
     KEYS_SERVICE_FILE,
     MANIFEST,
     READERS_DROP_INS,
@@ -31,7 +35,15 @@ from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import Command, Entry, NotSent, Remove, digest
 from checker.install.tuning import TUNE, left_value, restore_value
 
-OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS, *EXTRA_UNIT_FILES, *READERS_DROP_INS)
+OURS_TO_REMOVE = (
+    TMPFILES,
+    SYSCTL,
+    TUNE,
+    *UNITS,
+    *EXTRA_UNIT_FILES,
+    *FLEET_UNIT_FILES,
+    *READERS_DROP_INS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +98,12 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     steps: list[Undo] = []
     has_own = UNIT_FILE in there.entries and str(UNIT_FILE) in there.files
     if there.has_systemd and (has_own or SERVICE in there.packaged):
-        extra = [path.name for path in EXTRA_UNIT_FILES if is_run(there, path)]
+        extra = [path.name for path in (*EXTRA_UNIT_FILES, FLEET_PATH_FILE) if is_run(there, path)]
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED, *extra), must=False))
         steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
+        if is_run(there, FLEET_PATH_FILE):
+            words = ("systemctl", "stop", FLEET_SERVICE_FILE.name)
+            steps.append(Command(words=words, must=False))
         steps.extend(
             forget_state(unit) for unit in EXTRA_UNITS if unit.has_state and unit.path.name in extra
         )
@@ -99,7 +114,7 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         steps.append(EndSessions(user=there.tunnel_user))
     steps.extend(
         Remove(path=path)
-        for path in (RUN, STATE)
+        for path in (RUN, STATE, FLEET_STATE)
         if str(path) in there.folders and path in there.entries
     )
     steps.extend(

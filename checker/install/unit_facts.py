@@ -11,7 +11,7 @@ from pathlib import Path
 
 import checker
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
-from checker.install.places import EXTRA_UNIT_FILES, PACKAGED, UNITS, WANTS
+from checker.install.places import EVERY_UNIT, PACKAGED, WANTS
 from checker.linux.processes import read_process, started_at
 from checker.linux.systemd import asked, is_enabled, is_unit, state_of
 
@@ -21,13 +21,13 @@ HAS_MODULES = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] 
 
 def packaged_units() -> dict[str, bytes]:
     """Return the units that a package ships, by name."""
-    places = ((path.name, PACKAGED / path.name) for path in (*UNITS, *EXTRA_UNIT_FILES))
+    places = ((path.name, PACKAGED / path.name) for path in EVERY_UNIT)
     return {name: place.read_bytes() for name, place in places if place.is_file()}
 
 
 def linked_units() -> frozenset[str]:
     """Return those of our units that systemd starts at boot. Needs no answer of systemd."""
-    names = (path.name for path in (*UNITS, *EXTRA_UNIT_FILES))
+    names = (path.name for path in EVERY_UNIT)
     return frozenset(name for name in names if (WANTS / name).is_symlink())
 
 

@@ -11,22 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit, chosen_units, extra_commands
+from checker.install.fleet_units import PATH_TEXT, SERVICE_TEXT, fleet_commands
 from checker.install.packaged_units import as_packaged, is_packaged
 from checker.install.places import (
     ENABLED,
-    EXTRA_UNIT_FILES,
+    EVERY_UNIT,
+    FLEET_PATH_FILE,
+    FLEET_SERVICE_FILE,
     KEYS_PATH_FILE,
     KEYS_SERVICE_FILE,
     READERS_DROP_INS,
     SERVICE,
     UNIT_FILE,
-    UNITS,
     drop_in_of,
 )
 from checker.install.steps import Command, Found, Remove, digest
-from checker.install.unit_files import KEYS_PATH, keys_unit, readers_part, unit
+from checker.install.unit_files import KEYS_PATH, keys_unit, readers_part, unit, with_python
 
-ALL_UNIT_FILES = (*UNITS, *EXTRA_UNIT_FILES, *READERS_DROP_INS)
+ALL_UNIT_FILES = (*EVERY_UNIT, *READERS_DROP_INS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,19 @@ def extra_text(extra: ExtraUnit, python: str, readers: str) -> UnitText:
     )
 
 
+def fleet_text(python: str) -> tuple[UnitText, ...]:
+    """Return the units of a gateway in a fleet."""
+    service, path = with_python(SERVICE_TEXT, python), PATH_TEXT.encode()
+    return (
+        UnitText(path=FLEET_SERVICE_FILE, whole=service, plain=service),
+        UnitText(path=FLEET_PATH_FILE, whole=path, plain=path),
+    )
+
+
 def packaged_texts(python: str) -> dict[str, bytes]:
     """Return all units as a package ships them, by name."""
-    texts = (*own_text(python, ""), *(extra_text(extra, python, "") for extra in EXTRA_UNITS))
+    extra = (extra_text(extra, python, "") for extra in EXTRA_UNITS)
+    texts = (*own_text(python, ""), *extra, *fleet_text(python))
     return {text.path.name: as_packaged(text.plain) for text in texts}
 
 
@@ -77,7 +89,8 @@ def unit_texts(found: Found) -> tuple[UnitText, ...]:
     """Return the units that this gateway should have."""
     readers = found.choices.readers
     extra = (extra_text(one, found.python, readers) for one in chosen_units(found))
-    return (*own_text(found.python, readers), *extra)
+    fleet = fleet_text(found.python) if found.choices.is_in_fleet else ()
+    return (*own_text(found.python, readers), *extra, *fleet)
 
 
 def is_left(found: Found, text: UnitText) -> bool:
@@ -150,6 +163,7 @@ def unit_commands(found: Found, changed: Collection[Path], *, is_edited: bool) -
     elif is_edited or {UNIT_FILE, drop_in_of(UNIT_FILE)}.intersection(changed):
         yield Command(words=("systemctl", "restart", SERVICE))
     yield from extra_commands(found, changed)
+    yield from fleet_commands(found, changed)
 
 
 def reload_commands(found: Found, changed: Collection[Path]) -> Iterator[Command]:

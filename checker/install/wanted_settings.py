@@ -55,6 +55,8 @@ def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOT
         shared_ports=config.shared_key.open_ports,
         gateways=config.gateway,
         asked_gateways=gateways,
+        is_in_fleet=config.fleet is not None,
+        is_signing=config.fleet is None or config.fleet.signed,
     )
 
 

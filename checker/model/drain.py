@@ -80,6 +80,8 @@ class DrainProgress:
     """Connections that are still to be ended."""
     here: tuple[NodeName, ...] = ()
     """Nodes that are connected now."""
+    done: bool = True
+    """Whether all that the drain can end has ended, and is counted."""
 
     @property
     def stayed(self) -> tuple[NodeName, ...]:
@@ -105,4 +107,5 @@ def progress_from(table: Any) -> DrainProgress:
         failed=table["failed"],
         leavers=tuple(Leaver(**leaver) for leaver in leavers),
         here=tuple(table["here"]),
+        done=table["done"],
     )

@@ -25,7 +25,7 @@ WHY = ".why"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptEntry:
     """An entry as it lies on the disk."""
 
     entry: Entry
@@ -53,7 +53,7 @@ def signature_path(path: Path) -> Path:
     return path.with_name(f"{path.name}{SIGNATURE}")
 
 
-def read_kept(path: Path) -> Kept | None:
+def read_kept(path: Path) -> KeptEntry | None:
     """Read an entry; None if there is none. Raises ConfigError."""
     if not os.path.lexists(path):
         return None
@@ -63,7 +63,7 @@ def read_kept(path: Path) -> Kept | None:
         raise ConfigError(path, str(error)) from error
     if entry.name != path.stem:
         raise ConfigError(path, f"is the entry of node {entry.name}; move it away")
-    return Kept(entry=entry, signature=read_signature(path))
+    return KeptEntry(entry=entry, signature=read_signature(path))
 
 
 def read_signature(path: Path) -> bytes:
@@ -72,12 +72,12 @@ def read_signature(path: Path) -> bytes:
     return beginning(place, MOST_SIGNATURE) if place.exists() else b""
 
 
-def read_entry(layout: Layout, name: NodeName) -> Kept | None:
+def read_entry(layout: Layout, name: NodeName) -> KeptEntry | None:
     """Read the entry of a node; None if there is none. Raises ConfigError."""
     return read_kept(entry_path(layout, name))
 
 
-def all_kept(folder: Path) -> Iterator[Kept | ConfigError]:
+def all_kept(folder: Path) -> Iterator[KeptEntry | ConfigError]:
     """Yield each entry of a folder by name, or why it cannot be read. Raises ConfigError."""
     for path in toml_files(folder):
         try:

@@ -114,7 +114,7 @@ def name_of(process: psutil.Process) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stranger:
-    """A process that holds a listener and is no sshd session of the tunnel user."""
+    """A process that holds a listener and is not an sshd session of the tunnel user."""
 
     process: ProcessId
     clause: str

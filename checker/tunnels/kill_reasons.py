@@ -81,8 +81,8 @@ class Drained:
 
     by: str
     """Who began the drain."""
-    is_older: bool
-    """Whether the connection is older than the drain: those that came back stay."""
+    must_leave: bool
+    """Whether it is older than the drain, or its `hold` was refused: those that came back stay."""
 
 
 Case = Strikes | NoRight | PortClaim | Order | Drained
@@ -99,8 +99,8 @@ def why_kill(case: Case) -> str:
             return why_make_way(case)
         case Order(operator=operator):
             return f"asked for by {operator}"
-        case Drained(by=by, is_older=is_older):
-            return f"{by} drains this gateway" if is_older else ""
+        case Drained(by=by, must_leave=must_leave):
+            return f"{by} drains this gateway" if must_leave else ""
     assert_never(case)
 
 

@@ -72,7 +72,7 @@ class Owners:
         return self.searched_at >= asked_at and inodes <= self.sought
 
     async def search(self, inodes: frozenset[int]) -> None:
-        """Look at all sessions, and if one of these sockets is none of theirs, at all processes."""
+        """Look at all sessions, and at all processes if one of these sockets is in none of them."""
         self.searches += 1
         began = time.monotonic()
         if self.may_look:
@@ -96,7 +96,7 @@ class Owners:
         return ""
 
     def forget_closed(self, open_now: Collection[int]) -> bool:
-        """Forget the owners of closed sockets, once there are many; return whether that was so."""
+        """Forget the owners of closed sockets, once there are many; return whether it did."""
         if len(self.by_inode) + len(self.strangers) <= 2 * len(open_now) + FEW:
             return False
         self.by_inode = {inode: one for inode, one in self.by_inode.items() if inode in open_now}

@@ -198,6 +198,7 @@ class Requests:
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
         if self.gateway.sent_away.refuses(node.name, time.monotonic()):
+            self.gateway.sent_away.refused[caller] = (node.name, time.monotonic())
             return Reply(answer="", complaint=DRAINS, exit_status=TRY_LATER)
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
@@ -231,6 +232,7 @@ class Requests:
         """Register a connection of the node, which came with `key`; older verdicts are void."""
         self.gateway.ledger.register(made)
         self.gateway.sent_away.waits.pop(node.name, None)
+        self.gateway.sent_away.refused.pop(made.session, None)
         await self.gateway.rights.handover.note_key(node, key, made.session)
         self.gateway.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.model import NodeName
+from checker.model import NodeName, ProcessId
 
 STRAIGHT_BACK_S = 900.0
 """A node that comes back within this time found no other gateway, and stays. All gateways of a node
@@ -22,6 +22,10 @@ class SentAway:
         self.drains = False
         self.last: dict[NodeName, float] = {}
         """When each node was told to use another gateway, or came back after that."""
+        self.refused: dict[ProcessId, tuple[NodeName, float]] = {}
+        """Connections whose `hold` was refused, and when. ssh stays while a visitor of one of its
+        forwards is connected, so the gateway ends them.
+        """
         self.waits: dict[NodeName, int] = {}
         """Seconds that a node's next beat is answered with."""
 
@@ -34,6 +38,7 @@ class SentAway:
         """Send nobody away any more; return the nodes whose verdict changes."""
         self.drains = False
         self.last.clear()
+        self.refused.clear()
         nodes = tuple(self.waits)
         self.waits.clear()
         return nodes

@@ -38,7 +38,7 @@ sort_left() {
 
 go_to() { # GATEWAY
     [ "$1" != "$gateway" ] || return 0
-    gateway=$1 address='' family=''
+    gateway=$1 address='' family='' turned=0
     make_files "$PWD"
 }
 

@@ -12,7 +12,9 @@ import pytest
 
 from checker.model import EventKind, Status
 from tests.attack.thief import break_in
+from tests.fleet.homes import signer
 from tests.system.harness import Gateway
+from tests.system.seen import is_gone
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
@@ -81,3 +83,28 @@ def test_rekeying_at_once_spares_the_connection_that_uses_the_new_key(
     assert not [
         event for event in own_gateway.events(device, EventKind.KILL) if OLDER in event.text
     ]
+
+
+def test_what_was_revoked_on_another_gateway_ends_its_tunnel_here(own_gateway: Gateway) -> None:
+    own_gateway.up()
+    device = own_gateway.add(own_gateway.service().target)
+    own_gateway.connect(device)
+    session = own_gateway.await_up(device)
+    anna = signer(own_gateway.folder / "people", "anna")
+    fleet = own_gateway.layout.fleet
+    fleet.mkdir()
+    (fleet / "allowed_signers").write_text(anna.line, encoding="utf-8")
+    own_gateway.ok("fleet", "init", "gw1", "--key", str(anna.key))
+    own_gateway.ok("node", "sign", "--all", "--key", str(anna.key))
+    entry = fleet / "nodes" / f"{device.node}.toml"
+
+    folder = own_gateway.folder / "from-gw2"
+    (folder / "nodes").mkdir(parents=True)
+    text = entry.read_text(encoding="utf-8").replace("\nrev = 1\n", "\nrev = 2\n")
+    draft = folder / "nodes" / entry.name
+    draft.write_text(f"enabled = false\n{text}", encoding="utf-8")
+    own_gateway.ok("fleet", "sign", str(draft), "--key", str(anna.key))
+    own_gateway.ok("fleet", "import", str(folder))
+
+    until(lambda: is_gone(session), "the tunnel has ended")
+    assert "disabled" in own_gateway.await_event(EventKind.REGISTRY, device).text

@@ -126,3 +126,11 @@ def test_of_allowed_signers_only_lines_of_one_person_are_ours_to_choose(tmp_path
 
     assert allowed_keys(path) == (AllowedKey(signer="ben", key=other),)
     assert allowed_keys(tmp_path / "missing") == ()
+
+
+def test_away_from_the_terminal_nobody_is_asked_for_a_passphrase(anna: Signer) -> None:
+    words = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(anna.key)]
+    subprocess.run(words, check=True)
+
+    with pytest.raises(NotSigned, match="nothing was signed"):
+        sign([TEXT], SigningKey(signer="anna", file=anna.key), may_ask=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,20 +108,23 @@ def signer(folder: Path, name: str) -> Signer:
     return Signer(name=name, key=key)
 
 
-def member(
-    folder: Path, id_: str, capsys: pytest.CaptureFixture[str], *allowed: Signer, more: str = ""
-) -> Member:
+def make_home(folder: Path, id_: str, *allowed: Signer, more: str = "") -> Path:
     """Make a home one of a fleet in which these may sign."""
     layout = home_layout(folder / id_)
     layout.nodes.mkdir(parents=True)
     layout.config.write_text(f'gateway = ["{id_}.example.org:22"]\n{more}', encoding="utf-8")
-    one = Member(layout=layout, id=GatewayId(id_), capsys=capsys)
     layout.fleet.mkdir()
     make_key(layout.host_key, comment=id_)  # no RSA key beside it, which takes long to make
     lines = "".join(person.line for person in allowed)
     (layout.fleet / "allowed_signers").write_text(lines, encoding="utf-8")
-    one.do("fleet", "init", id_)
-    return one
+    assert run(["--home", str(layout.home), "fleet", "init", id_]) == 0
+    assert layout.home is not None
+    return layout.home
 
 
-MakeFleet = Callable[..., Fleet]
+def member(
+    folder: Path, id_: str, capsys: pytest.CaptureFixture[str], *allowed: Signer, more: str = ""
+) -> Member:
+    """Make a gateway that is one of a fleet in which these may sign."""
+    home = make_home(folder, id_, *allowed, more=more)
+    return Member(layout=home_layout(home), id=GatewayId(id_), capsys=capsys)

@@ -11,8 +11,8 @@ import pytest
 
 from checker.config.toml_file import MOST_BYTES
 from checker.fleet.apply import apply, apply_inbox
-from checker.fleet.desk import Said
 from checker.fleet.inbox import drop
+from checker.fleet.said import Said
 from checker.fleet.sealed import MOST_BATCH, Sealed, batch
 from checker.registry.entries import Entry, entry_text, parse_entry
 from checker.registry.entry_files import signature_path

@@ -17,7 +17,7 @@ from checker.fleet.exchange import PushFailed, parse_index, shell_words
 from checker.fleet.making import OtherName, make_fleet
 from checker.model.gateway_id import GatewayId
 from checker.signatures import KEY_FILE
-from tests.fleet.homes import Fleet, Member, member
+from tests.fleet.homes import Fleet, Member, member, signer
 
 
 def refused(one: Member, *words: str) -> str:
@@ -190,6 +190,18 @@ def test_a_lab_fleet_believes_every_root(
 
     assert two.node("office") == node
     assert two.say("fleet", "status")[0] == 0
+
+    # a lab that begins to sign
+    anna = signer(tmp_path / "people", "anna")
+    (one.layout.fleet / "allowed_signers").write_text(anna.line, encoding="utf-8")
+    text = one.layout.config.read_text(encoding="utf-8").replace("signed = false", "")
+    one.layout.config.write_text(text, encoding="utf-8")
+    assert one.say("fleet", "status")[0] == 1
+    assert "office: revision 2 signed by anna" in one.do(
+        "node", "sign", "--all", "--key", str(anna.key)
+    )
+    one.do("fleet", "card", "--sign", "--key", str(anna.key))
+    assert one.say("fleet", "status")[0] == 0
 
 
 @pytest.mark.parametrize(

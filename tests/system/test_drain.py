@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +17,12 @@ from checker.linux.processes import is_alive
 from checker.model import EventKind, ProcessId, Registration
 from tests.client.bundle.samples import as_released
 from tests.system.clients import Connection, Device
-from tests.system.devices import DROPBEAR, OPENSSH, Boxes, await_up, built
+from tests.system.devices import DROPBEAR, OPENSSH, Boxes, built
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
+ENTRY = "import sys; from client.cli import main; sys.exit(main())"
 MOVES = ("hold", "first", "fake-1.0/ssh-9+moves")
 
 
@@ -26,25 +32,51 @@ def said(connection: Connection) -> bytes:
     return connection.process.stdout.read()
 
 
-def registered(gateway: Gateway, device: Device, *, after: ProcessId) -> Registration | None:
-    """The live connection that the device registered since."""
+def registered(
+    gateway: Gateway, device: Device, *, after: ProcessId | None = None
+) -> Registration | None:
+    """The live connection that the device registered since. If the daemon is late, it learns of it
+    only after some seconds.
+    """
     with closing(gateway.state()) as state:
         found = [one for one in state.registrations() if one.node == device.node]
     return next((one for one in found if one.session != after and is_alive(one.session)), None)
 
 
-def test_each_client_is_told_to_leave_as_it_understands_it_and_may_come_back(
-    own_gateway: Gateway,
-) -> None:
+def refused(device: Device) -> subprocess.CompletedProcess[str]:
+    """A hold that the daemon refused. If the daemon is late, the connection is let in, and its
+    client tries again.
+
+    It has no forward: while a visitor of one is connected, ssh would wait for him.
+    """
+    while not (tried := device.ask(*MOVES)).returncode:
+        pass
+    return tried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """A gateway that drains, after all that were connected have left."""
+
+    gateway: Gateway
+    mover: Device
+    """Its client knows how to move."""
+
+
+@pytest.fixture
+def drained(own_gateway: Gateway) -> Drained:
+    """Clients of each kind leave as they understand it."""
     gateway = own_gateway
     gateway.start_sshd()
     gateway.serve()
-    mover, waiter, mute, late = (gateway.add(gateway.service().target) for _ in range(4))
+    mover, waiter, mute = (gateway.add(gateway.service().target) for _ in range(3))
     moving, waiting = gateway.connect(mover, *MOVES), gateway.connect(waiter)
     silent = gateway.connect_unheard(mute)
     assert moving.beat() == waiting.beat() == 0
     for device in (mover, waiter, mute):
         gateway.await_up(device)
+    for device in (mover, waiter):
+        until(partial(registered, gateway, device), "it is registered")
 
     planned = gateway.run("drain", "--dry-run")
     gateway.ok("drain", "--no-wait")
@@ -60,35 +92,36 @@ def test_each_client_is_told_to_leave_as_it_understands_it_and_may_come_back(
     assert 1 <= wait_s <= 15
     assert waiting.ended() != 0, "it does not leave by itself, so it is ended"
     assert silent.ended() != 0
-    until(
-        lambda: gateway.ok("drain").startswith(
-            "draining: 1 moved, 1 told to wait, 1 ended, 0 left"
-        ),
-        "all",
-    )
+    done = "draining: 1 moved, 1 told to wait, 1 ended, 0 left"
+    assert gateway.ok("drain").startswith(done)
+    return Drained(gateway=gateway, mover=mover)
 
-    back = gateway.connect(mover, *MOVES)
-    refused = gateway.connect(late, *MOVES)
+
+def test_whoever_comes_back_to_a_gateway_that_drains_stays_also_over_a_restart(
+    drained: Drained,
+) -> None:
+    gateway, mover = drained.gateway, drained.mover
+    late = gateway.add(gateway.service().target)
+
+    back, gone = gateway.connect(mover, *MOVES), refused(late)
     assert back.beat() == 0, "it came straight back, so no other gateway took it"
-    assert gateway.client(mover) == "fake-1.0/ssh-9"
-    assert refused.ended() == 75
-    assert said(refused) == b""
-    assert "this gateway drains" in refused.complaint()
+    assert (gone.returncode, gone.stdout) == (75, "")
+    assert "this gateway drains" in gone.stderr
     stays = gateway.connect(late, *MOVES)
     assert stays.beat() == 0
+    for device in (mover, late):
+        found = until(partial(registered, gateway, device), "it is registered")
+        assert found.client == "fake-1.0/ssh-9"
 
     gateway.kill_daemon()
     gateway.serve()
     assert back.beat() == stays.beat() == 0, "a restart tells nobody again"
-    shown = gateway.run("status", "--json")
-    assert json.loads(shown.stdout)["draining"]["by"]
     assert "this gateway drains since" in gateway.run("status").stderr
-    assert (
-        f"2 devices are still here, as no other gateway took them: {mover.node}, {late.node}"
-        in (gateway.ok("drain"))
-    )
+    here = f"2 devices are still here, as no other gateway took them: {mover.node}, {late.node}"
+    assert here in gateway.ok("drain")
     gateway.ok("drain", "--again", "--no-wait")
     assert (back.ended(), stays.ended()) == (75, 75)
+
     assert gateway.ok("undrain") == "this gateway takes nodes again\n"
     assert json.loads(gateway.run("status", "--json").stdout)["draining"] is None
     told = [event for event in gateway.events(kind=EventKind.GATEWAY) if event.actor != "daemon"]
@@ -96,22 +129,41 @@ def test_each_client_is_told_to_leave_as_it_understands_it_and_may_come_back(
     assert [event.text for event in told] == [begins, begins, "this gateway no longer drains"]
 
 
-def test_released_bundles_come_back_and_stay_up(own_gateway: Gateway, boxes: Boxes) -> None:
+@contextmanager
+def python_client(device: Device) -> Iterator[None]:
+    """The Python client, which beats every second."""
+    text = device.config.read_text(encoding="utf-8")
+    device.config.write_text(f"check_every_s = 1\n{text}", encoding="utf-8")
+    words = [sys.executable, "-c", ENTRY, "run", "--config", str(device.config)]
+    with subprocess.Popen(words, cwd=Path.cwd(), stderr=subprocess.DEVNULL) as client:
+        yield
+        client.terminate()
+
+
+def test_clients_of_each_release_come_back_and_stay_up(own_gateway: Gateway, boxes: Boxes) -> None:
     gateway = own_gateway
     gateway.up()
-    devices = []
-    for kit in (OPENSSH, DROPBEAR):
-        device, box = gateway.add(gateway.service().target), boxes(kit)
-        file = built(gateway, device, box, kit)
+    target = gateway.service().target
+    devices = {name: gateway.add(target) for name in ("openssh", "dropbear", "python")}
+    running = {name: boxes(kit) for name, kit in (("openssh", OPENSSH), ("dropbear", DROPBEAR))}
+    for (name, box), kit in zip(running.items(), (OPENSSH, DROPBEAR), strict=True):
+        file = built(gateway, devices[name], box, kit)
         box.start(box.write(as_released(file.read_text()), "released.sh"))
-        devices.append((device, box, await_up(gateway, device, box)))
 
-    gateway.ok("drain", "--no-wait")
+    with python_client(devices["python"]):
+        before = {name: gateway.await_up(device) for name, device in devices.items()}
+        for device in devices.values():
+            until(partial(registered, gateway, device), "it is registered")
 
-    for device, _, before in devices:
-        held = until(partial(registered, gateway, device, after=before), "it is back", within_s=90)
-        assert held.client.startswith("bundle-0.1.0/")
-    gateway.ok("undrain")
-    for device, box, _ in devices:
-        assert box.await_state("up", device.node)["verdict"] == "0"
-        assert box.stop() == 0
+        gateway.ok("drain", "--no-wait")
+
+        for name, device in devices.items():
+            held = until(
+                partial(registered, gateway, device, after=before[name]), "it is back", within_s=90
+            )
+            assert held.client.startswith("reversi-" if name == "python" else "bundle-0.1.0/")
+        gateway.ok("undrain")
+        for name, box in running.items():
+            assert box.await_state("up", devices[name].node)["verdict"] == "0"
+            assert box.stop() == 0
+        gateway.await_up(devices["python"])

@@ -13,6 +13,7 @@ from tests.programs import require
 from tests.strategies import public_key
 from tests.system.booted import Booted
 from tests.system.enrolling import request_of
+from tests.system.fleet_inbox import an_operator_brings_an_entry
 from tests.system.machine import PYTHON, SSH_PORT, verdicts
 from tests.system.waiting import until
 
@@ -96,7 +97,9 @@ def test_an_edit_by_hand_reaches_the_key_file_and_a_broken_one_locks_nobody_out(
 
     doctor_serves_who_is_not_root(gateway)
     devices_become_nodes_without_an_operator(gateway)
+    an_operator_brings_an_entry(gateway)
     gateway.ok("uninstall", "--yes")
+    assert not gateway.has("/var/lib/reversi-fleet")
     (found,) = verdicts(gateway).values()
     assert "sudo reversi-checker uninstall --purge" in str(found["mend"])
     assert "0 loaded units" in gateway.must("systemctl", "list-units", "--all", "reversi-*")

@@ -97,6 +97,27 @@ async def test_a_daemon_that_starts_during_a_drain_ends_none_that_came_since(
     assert one.gateway.sent_away.drains
 
 
+async def test_a_connection_that_stays_though_its_hold_was_refused_is_ended(
+    tmp_path: Path,
+) -> None:
+    with held(tmp_path) as one:
+        drain = Drain(at=5e8, by="anna", boot=boot_id(), uptime_s=0.0)
+        write_drain(one.gateway.layout.drain, drain)
+        one.gateway.ledger.registrations.clear()
+
+        async with draining(one) as drainer:
+            await is_through(drainer)
+            one.gateway.sent_away.refused[one.session] = (one.node.name, float("-inf"))
+            drainer.changed.set()
+            async with asyncio.timeout(WITHIN_S):
+                while not one.events(EventKind.KILL):  # noqa: ASYNC110 - nothing else says so
+                    await asyncio.sleep(0.05)
+
+        assert one.holder.wait(WITHIN_S) != 0
+    assert not one.gateway.sent_away.refused
+    assert "anna drains this gateway" in one.events(EventKind.KILL)[0]
+
+
 async def test_a_broken_file_drains_nothing(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         one.gateway.layout.drain.write_text("{", encoding="ascii")

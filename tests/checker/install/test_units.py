@@ -8,7 +8,7 @@ import pytest
 
 from checker.install.extra_units import EXTRA_UNITS, METRICS, ExtraUnit
 from checker.install.places import (
-    EXTRA_UNIT_FILES,
+    EVERY_UNIT,
     READERS_DROP_INS,
     SERVICE,
     UNIT_FILE,
@@ -73,7 +73,7 @@ def after(found: Found, steps: tuple[Step, ...]) -> Found:
 def test_what_a_package_ships_is_what_init_writes_without_its_name() -> None:
     shipped = packaged_texts(PYTHON)
 
-    assert set(shipped) == {path.name for path in (*UNITS, *EXTRA_UNIT_FILES)}
+    assert set(shipped) == {path.name for path in EVERY_UNIT}
     assert HEAD.encode() + shipped[SERVICE] == unit(PYTHON)
     for name, content in shipped.items():
         assert b"\nConditionPathExists=/etc/reversi/reversi.toml\n" in content, name

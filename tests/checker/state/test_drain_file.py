@@ -68,6 +68,7 @@ def test_progress_arrives_as_it_was_sent() -> None:
         failed=4,
         leavers=(leaver,),
         here=(NodeName("attic"), NodeName("office")),
+        done=False,
     )
 
     for one in (progress, DrainProgress(drain=None)):

@@ -80,7 +80,7 @@ def test_only_connections_that_are_older_than_the_drain_are_ended(
     found = is_older(session, DRAIN, boot, 100)
 
     assert found is older
-    assert bool(why_kill(Drained(by="root", is_older=found))) is older
+    assert bool(why_kill(Drained(by="root", must_leave=found))) is older
 
 
 def test_open_connections_are_counted_without_our_own_probes() -> None:

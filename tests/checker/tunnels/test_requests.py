@@ -153,11 +153,13 @@ async def test_a_hold_at_a_gateway_that_drains_must_go_elsewhere_once(tmp_path: 
         one.gateway.sent_away.begin()
 
         first = await answer(one, "hold box reversi/1.0+moves")
+        assert one.session in one.gateway.sent_away.refused
         second = await answer(one, "hold box reversi/1.0+moves")
 
     assert (first.answer, first.exit_status, first.becomes) == ("", TRY_LATER, ())
     assert "this gateway drains" in first.complaint
     assert second.becomes
+    assert not one.gateway.sent_away.refused, "it may stay by now"
     assert not one.events(EventKind.REFUSED)
 
 

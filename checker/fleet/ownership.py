@@ -11,7 +11,7 @@ from checker.registry.publications import unbindable
 
 
 @dataclass(kw_only=True)
-class Owners:
+class Ownership:
     """The owners of ports and keys, as they change while entries are taken."""
 
     nodes: dict[NodeName, Node] = field(default_factory=dict)
@@ -74,9 +74,9 @@ def owners_of(
     nodes: Iterable[Node],
     others_keys: Mapping[str, str],
     broken_ports: frozenset[Port] = frozenset(),
-) -> Owners:
+) -> Ownership:
     """Return the owners before anything is taken."""
-    owners = Owners(others_keys=others_keys, broken_ports=broken_ports)
+    owners = Ownership(others_keys=others_keys, broken_ports=broken_ports)
     for node in nodes:
         owners.add(node)
     return owners

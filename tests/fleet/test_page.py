@@ -1,0 +1,121 @@
+"""docs/fleet.md: each of its commands, as people would type them on two gateways."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checker.config.layout import home_layout
+from checker.model.gateway_id import GatewayId
+from checker.signatures import KEY_FILE
+from checker.sshd.keygen import make_key
+from tests.fleet.homes import Fleet, Member, Signer
+from tests.fleet.test_pushing import serving
+
+PAGE = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
+BLOCKS = [block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
+TYPED = [line for block in BLOCKS for line in block]
+SUDO = re.compile(r"^sudo (--preserve-env=SSH_AUTH_SOCK )?")
+
+
+class People:
+    """Two gateways, a laptop, and what the page says is typed there."""
+
+    def __init__(self, fleet: Fleet, port: int, key: Path) -> None:
+        self.fleet = fleet
+        self.gw1, self.gw2 = fleet.gateways
+        self.port = port
+        self.ssh = f"ssh -F none -o IdentitiesOnly=yes -i {key}"
+        self.typed: list[str] = []
+        laptop = home_layout(fleet.folder / "laptop")
+        self.laptop = Member(layout=laptop, id=GatewayId("laptop"), capsys=self.gw1.capsys)
+
+    def type(self, line: str, on: Member | None = None) -> str:
+        """Type a line of the page; places of this test replace those of the page."""
+        assert line in TYPED, line
+        self.typed.append(line)
+        words, _, file = SUDO.sub("", line).partition(" > ")
+        _, *given = shlex.split(words)
+        places = {
+            "/media/stick/registry": str(self.fleet.folder / "stick"),
+            "registry/unsigned/barn.toml": str(self.fleet.folder / "stick/unsigned/barn.toml"),
+            "~/.ssh/id_ed25519": str(self.fleet.anna.key),
+        }
+        given = [places.get(word, word) for word in given]
+        if given[:2] == ["fleet", "push"]:
+            given += ["--ssh", self.ssh]
+        out = (on or self.gw1).do(*given)
+        if file:
+            Path(file).write_text(out, encoding="utf-8")
+        return out
+
+
+@pytest.fixture
+def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
+    with contextlib.ExitStack() as stack:
+        port, key = stack.enter_context(serving(fleet.gateways[1], tmp_path / "sshd"))
+        fleet.gateways[0].do("fleet", "card", "gw2", "--address", f"127.0.0.1:{port}")
+        yield People(fleet, port, key)
+
+
+SIGNERS = "/etc/reversi/fleet/allowed_signers"
+ALLOWED = 'echo "anna namespaces=\\"reversi-registry\\" $(ssh-add -L | head -n 1)"'
+BY_HAND = [
+    "sudo install -d /etc/reversi/fleet",
+    f"{ALLOWED} | sudo tee -a {SIGNERS}",
+    "sudo reversi-checker init",
+]
+"""The fixture does the first two; tests/system/fleet_inbox.py the third, with root's service."""
+
+
+@pytest.mark.sshd
+def test_each_command_of_the_page_does_what_it_says(
+    people: People, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gw1, gw2 = people.gw1, people.gw2
+    gw1.layout.nodes.joinpath("old.toml").write_text(
+        'public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAEA'
+        'AAAB"\n[[forward]]\nport = 20500\ntarget = "127.0.0.1:22"\n',
+        encoding="utf-8",
+    )
+
+    sudo = "sudo --preserve-env=SSH_AUTH_SOCK reversi-checker"
+    people.type(f"{sudo} fleet init gw1")
+    people.type("reversi-checker fleet card > gw1.card")
+    Path("gw2.card").write_text(gw1.do("fleet", "card", "gw2"), encoding="utf-8")
+    gw2.do("fleet", "join", "gw1.card", "gw2.card")
+    people.type("sudo reversi-checker fleet join gw2.card")
+    people.type(f"{sudo} node sign --all")
+    assert "gw2: 1 of 1" in people.type("reversi-checker fleet push")
+    assert "1 signed" in people.type("reversi-checker fleet status")
+    assert "old" in gw2.nodes
+
+    people.type(f"{sudo} node add barn --forward 127.0.0.1:22,banner:SSH-2.0")
+    people.type("reversi-checker fleet push")
+    assert "barn" in gw2.nodes
+
+    monkeypatch.delenv(KEY_FILE)
+    gw1.do("node", "set", "barn", "--note", "by the river")
+    people.type("reversi-checker fleet export /media/stick/registry")
+    people.type(
+        "reversi-checker fleet sign registry/unsigned/barn.toml --key ~/.ssh/id_ed25519 --as anna",
+        on=people.laptop,
+    )
+    people.type("sudo reversi-checker fleet import /media/stick/registry", on=gw2)
+    assert gw2.node("barn").note == "by the river"
+
+    monkeypatch.setenv(KEY_FILE, str(people.fleet.anna.key))
+    make_key(Path("gw9_ed25519"), comment="gw9")
+    people.type(
+        "sudo reversi-checker fleet card gw9 --state reserved --address gw9.example.org:22"
+        " --host-key gw9_ed25519.pub"
+    )
+    people.type(f"{sudo} fleet remove gw2")
+
+    assert set(people.typed) | set(BY_HAND) == set(TYPED)
+    assert isinstance(people.fleet.anna, Signer)
