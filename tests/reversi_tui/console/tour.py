@@ -122,9 +122,9 @@ STEPS = (
             "`v` opens the event log and follows it: `2` shows kills, `3` refusals, `4` what people"
             " did, `5` all that this console did. `/` filters, as in `kind:kill at:<1d`; enter goes"
             " to the event's row, `w` writes what is shown to a file. `E` on a row opens the log of"
-            " its node. `reversi-checker log` takes the same filters. What others do, and what is"
-            " lost meanwhile, is said above the keys: `op2 killed barn 24003`, `+4 down, all from"
-            " 203.0.113.0/24`; `i` goes there."
+            " its node. `reversi-checker log` takes the same filters. A line above the keys names"
+            " what colleagues do and what is lost meanwhile: `op2 killed barn 24003`, `+4 down,"
+            " all from 203.0.113.0/24`; `i` goes there."
         ),
     ),
     Step(
