@@ -77,7 +77,7 @@ def make_readable_folder(path: Path) -> None:
 
 
 def present_file(path: Path) -> bytes | None:
-    """Read the file; None if there is none. Raises ConfigError."""
+    """Return the content of the file; None if it does not exist. Raises ConfigError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -13,7 +13,8 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.doctor.facts import FingerprintFacts, SshdFacts
 from checker.install.unit_files import KEYS_USER
-from checker.linux.as_user import ids_of, is_account
+from checker.linux.accounts import is_account
+from checker.linux.as_user import ids_of
 from checker.model import CheckerError
 from checker.registry.key_files import Stand, files_for
 from checker.registry.key_places import Places, faults, in_both, read_places

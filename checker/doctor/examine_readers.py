@@ -17,6 +17,7 @@ from checker.install.steps import ROOT, Found
 from checker.install.survey import group_of, members_of, settings_entries
 from checker.install.unit_files import DAEMON_USER
 from checker.install.wanted_settings import choices
+from checker.linux.accounts import is_group
 
 LISTED_WITHIN_S = 10
 
@@ -39,21 +40,11 @@ def reader_facts(layout: Layout, config: Config) -> ReaderFacts | None:
     ours = (config.tunnel_user, DAEMON_USER)
     return ReaderFacts(
         group=group,
-        is_missing=group_is_missing(group),
+        is_missing=not is_group(group),
         outside=[name for name in ours if name not in members],
         blind=sorted(operators - members - {ROOT}),
         loose=open_paths(found),
     )
-
-
-def group_is_missing(group: str) -> bool:
-    import grp
-
-    try:
-        grp.getgrnam(group)
-    except KeyError:
-        return True
-    return False
 
 
 def is_guarded(layout: Layout, config: Config) -> bool | None:

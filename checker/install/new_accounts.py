@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from checker.install.effects import Say, run
 from checker.install.manifest import Manifest
 from checker.install.steps import Command
+from checker.linux.accounts import is_group
 from checker.model import CheckerError
 
 
@@ -34,11 +35,3 @@ def remove_account(made: str, groups: dict[str, int], say: Say) -> None:
     say(f"cannot remove {made}: {trouble}" if trouble else f"removed {made} again")
     if name in groups and not is_group(name):
         run(("groupadd", "--gid", str(groups[name]), name))
-
-
-def is_group(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.install.refusals import Refused
-from checker.linux.as_user import is_account
+from checker.linux.accounts import is_account
 from checker.model import CheckerError
 from checker.sshd.host_key_files import ask_for_host_keys
 from checker.sshd.includes import misplaced_include

@@ -42,7 +42,15 @@ from checker.install.unit_facts import (
 )
 from checker.install.unit_files import DAEMON_USER, KEYS_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
-from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
+from checker.linux.accounts import (
+    account_days,
+    group_name,
+    is_account,
+    is_group,
+    is_locked,
+    password_days,
+    user_name,
+)
 from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.machine import cores
 from checker.linux.processes import read_process, started_at
@@ -345,11 +353,7 @@ def exists(made: str) -> bool:
     An `uninstall` that failed may have removed it.
     """
     kind, _, name = made.partition(" ")
-    try:
-        _ = pwd.getpwnam(name) if kind == "user" else grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
+    return is_account(name) if kind == "user" else is_group(name)
 
 
 def extra_files() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Names of accounts and groups, and whether sshd takes an account for locked: shadow(5)."""
+"""Which accounts and groups exist, and whether sshd takes an account for locked: shadow(5)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,24 @@ def shadow_fields(name: str) -> list[str]:
     except OSError:
         return []
     return next((line.split(":") for line in lines if line.startswith(f"{name}:")), [])
+
+
+def is_account(user: str) -> bool:
+    """Return whether this machine has an account of this name."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def is_group(name: str) -> bool:
+    """Return whether this machine has a group of this name."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def user_name(uid: int) -> str:

@@ -29,15 +29,6 @@ class Closed:
     mode: int = 0o700
 
 
-def is_account(user: str) -> bool:
-    """Return whether this machine has an account of this name."""
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
-
-
 def ids_of(name: str) -> Ids:
     """Return the ids of an account; for one that does not exist, ids that no account has."""
     try:

@@ -245,7 +245,12 @@ def withdrawn(gateway: Booted, device: Device) -> None:
 
 
 def sshd_lines(gateway: Booted) -> list[str]:
-    words = ("journalctl", "--no-pager", "--output=json", "--unit", "ssh.service")
+    """Return what sshd has logged.
+
+    By the program's name, not by its unit: of a process that has ended before the journal looks at
+    it, the journal knows no unit.
+    """
+    words = ("journalctl", "--no-pager", "--output=json", "-t", "sshd", "-t", "sshd-session")
     return [json.loads(line)["MESSAGE"] for line in gateway.must(*words).splitlines()]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from checker.linux.accounts import (
     account_days,
     group_name,
+    is_account,
+    is_group,
     is_locked,
     password_days,
     user_name,
@@ -74,3 +78,10 @@ def test_without_a_shadow_file_no_account_is_locked(
     monkeypatch.setattr("checker.linux.accounts.SHADOW", tmp_path / f"none-{os.getpid()}")
 
     assert not is_locked("reversi")
+
+
+def test_what_does_not_exist_is_neither_an_account_nor_a_group() -> None:
+    assert is_account(pwd.getpwuid(0).pw_name)
+    assert is_group(grp.getgrgid(0).gr_name)
+    for is_there in (is_account, is_group):
+        assert not is_there("no such name")

@@ -24,6 +24,11 @@ READ_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
 """How often the daemon looks for overdue beats."""
 NEVER = float("inf")
+HOUR_S = 3600.0
+SETTLED_S = 400.0
+"""By then the gateway knows the device's rhythm."""
+FAST = 0.02
+"""Seconds, one way."""
 Delay = Callable[[float], float]
 """Seconds that a chunk which leaves at this moment is held back."""
 
@@ -221,6 +226,18 @@ class Gateway:
             self.pass_to(self.next_probe)
             wait_s = self.look()
             self.next_probe = self.now + wait_s
+
+
+def freed_after_s(seed: int, *, part: float, frozen: bool = True) -> float:
+    """How long the tunnel of a device on a fast link stays when the device dies."""
+    beats = jittered(random.Random(seed), part=part)
+    device = Device(up=lambda _: FAST, down=lambda _: FAST, every_s=beats, frozen=frozen)
+    gateway = Gateway(device)
+    gateway.log_in()
+    device.dead_at = SETTLED_S + seed
+    gateway.run(HOUR_S)
+    assert gateway.killed_at is not None
+    return gateway.killed_at - device.dead_at
 
 
 def jittered(dice: random.Random, every_s: float = 10.0, part: float = 0.1) -> Callable[[], float]:
