@@ -28,7 +28,7 @@ from checker.model import (
     parse_target,
 )
 from checker.registry.beating_every import is_well
-from checker.registry.file_stamps import Signs, is_settled, signs
+from checker.registry.file_stamps import Signs, Stamp, is_settled, signs, stamp_of
 from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.kept_rights import described
 from checker.registry.node_rows import node_from_row, node_list
@@ -194,16 +194,16 @@ def write_record(layout: Layout, registry: Registry, read: Signs, *, public: boo
     temporary.replace(path)
 
 
-def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Update copy and record from the registry. Return False if a file changed just before
-    `now_ns`: the caller must try again.
+def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> Stamp | None:
+    """Update copy and record from the registry, and return its stamp. None if a file changed just
+    before `now_ns`: the caller must try again.
 
     A registry with an unreadable file has no copy, so that each reader learns it from the file
     itself. Raises OSError, ConfigError.
     """
     read, public = signs(layout.nodes)
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
-        return False
+        return None
     registry = read_registry(layout.nodes, cache)
     if registry.problems:
         copy_path(layout).unlink(missing_ok=True)
@@ -217,4 +217,4 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
             record_path(layout),
             error.strerror,
         )
-    return True
+    return stamp_of(read)
