@@ -28,7 +28,7 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, wor
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=200,
             check=False,
         )
 
@@ -90,7 +90,7 @@ def test_scripts_load_neither_textual_nor_without_a_filter_its_grammar(
         [sys.executable, "-c", program, "--home", str(tmp_path), *flags],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=True,
     )
 

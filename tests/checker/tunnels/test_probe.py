@@ -271,7 +271,7 @@ async def until_closed(count: int) -> None:
     """No more descriptors are open than so many, soon; the servers close theirs in their own
     time.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while len(descriptors()) > count:  # noqa: ASYNC110 - the kernel's table tells nobody
             await asyncio.sleep(0.01)
 

@@ -44,7 +44,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=200,
         stdin=subprocess.DEVNULL,
         env={"PATH": path, "REVERSI_VENV": str(venv), "PYTHONDONTWRITEBYTECODE": "1"},
     )
