@@ -35,6 +35,7 @@ from tests.checker.tunnels.services import (
     says,
     serving,
 )
+from tests.system.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -209,12 +210,6 @@ async def test_an_open_forward_is_watched_only_until_it_settles(
 
     assert probed.reply == StayedOpen()
     assert probed.latency_ms >= 90
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 async def test_a_port_without_a_listener_is_reported_as_such() -> None:
