@@ -288,7 +288,7 @@ def run_console(args: Args, layout: Layout) -> int:
     from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
     from reversi_tui.dependencies import Dependencies
-    from reversi_tui.reader.source import ping
+    from reversi_tui.reader.daemon import ping
     from reversi_tui.settings.view_file import save_view
 
     control = Control(layout=layout, read_only=args.read_only)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from checker.config.layout import Layout, has_mirrors
 from checker.config.settings import load_config
 from checker.control.background import Background
 from checker.model import NodeName, Port, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
-from checker.rows.gateways import GatewayView, from_mirror, merge
+from checker.rows.gateways import GatewayView, merge
 from checker.rows.row import Key, Known, Whereabouts
 from checker.state.errors import StateError
 from checker.state.mirrors import mirror_path, mirrored, read_pulse
@@ -56,6 +57,12 @@ def others(layout: Layout, own: GatewayId) -> tuple[GatewayId, ...]:
     return tuple(id_ for id_ in mirrored(layout) if id_ != own)
 
 
+def mirror_paths(layout: Layout) -> tuple[Path, ...]:
+    """Return the mirrors of the other gateways; none without a fleet. Raises ConfigError."""
+    own = own_id(layout)
+    return () if own is None else tuple(mirror_path(layout, id_) for id_ in others(layout, own))
+
+
 @contextmanager
 def mirror_of(layout: Layout, id_: GatewayId) -> Iterator[StateFile]:
     """Open a mirror for the block. Raises StateError."""
@@ -88,8 +95,8 @@ def read_mirror(layout: Layout, id_: GatewayId) -> Mirror:
     try:
         with mirror_of(layout, id_) as mirror:
             view = look(id_, mirror, mirror.last_sweep())
-            tunnels = (from_mirror(seen, view.every_s) for seen in mirror.tunnels())
-            return Mirror(view=view, tunnels=by_place(tunnels), unregistered=mirror.unregistered())
+            tunnels = by_place(mirror.tunnels())
+            return Mirror(view=view, tunnels=tunnels, unregistered=mirror.unregistered())
     except StateError as error:
         return Mirror(view=GatewayView(id=id_, every_s=0.0, trouble=str(error)))
 

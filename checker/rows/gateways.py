@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from checker.model import Status, Tunnel, is_late
@@ -69,12 +70,10 @@ def silence(seconds: float) -> str:
 class GatewayRow(NamedTuple):
     """What one gateway says about a forward."""
 
-    gateway: str
+    view: GatewayView
     seen: Tunnel
-    is_here: bool = False
-    is_fresh: bool = True
+    is_fresh: bool
     """Whether it was probed lately, and its gateway can be reached."""
-    is_cut_off: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -86,22 +85,10 @@ def is_held(seen: Tunnel) -> bool:
     return seen.session is not None or seen.status in LISTENS
 
 
-def from_mirror(seen: Tunnel, every_s: float) -> Tunnel:
-    """A row of a mirror; `every_s` says how often rows come from there."""
-    return replace(seen, due_s=max(every_s, seen.due_s or 0.0))
-
-
-def row_of(gateway: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
+def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
-    is_cut_off = gateway.is_cut_off(now)
-    is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, gateway.every_s, now)
-    return GatewayRow(
-        gateway=gateway.id,
-        seen=seen,
-        is_here=gateway.is_here,
-        is_fresh=not is_cut_off and not is_old,
-        is_cut_off=is_cut_off,
-    )
+    is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
+    return GatewayRow(view, seen, not is_old and not view.is_cut_off(now))
 
 
 def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
@@ -124,12 +111,12 @@ WORST_LAST = {status: -place for status, place in WORST_FIRST.items()}
 
 def place(row: GatewayRow) -> tuple[bool, str]:
     """Among equals this gateway comes first: an operator can act here."""
-    return not row.is_here, row.gateway
+    return not row.view.is_here, row.view.id
 
 
 def backwards(row: GatewayRow) -> tuple[bool, tuple[int, ...]]:
     """The same, for the largest."""
-    return row.is_here, tuple(-ord(letter) for letter in row.gateway)
+    return row.view.is_here, tuple(-ord(letter) for letter in row.view.id)
 
 
 def lost_at(row: GatewayRow) -> float:
@@ -137,16 +124,29 @@ def lost_at(row: GatewayRow) -> float:
     return row.seen.since or 0.0
 
 
-def merged(rows: Sequence[GatewayRow]) -> tuple[Tunnel, Whereabouts]:
+def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]:
     """What was seen of a forward, where, and who else holds it."""
-    row = chosen(rows)
-    also = (each.gateway for each in rows if each.is_held and each.is_fresh)
-    return row.seen, Whereabouts(
-        gateway=row.gateway,
-        also=tuple(sorted({*also} - {row.gateway})),
-        is_cut_off=row.is_cut_off,
-        is_elsewhere=not row.is_here and row.is_held,
+    row = rows[0] if len(rows) == 1 else chosen(rows)
+    view, seen = row.view, row.seen
+    also = {each.view.id for each in rows if each is not row and each.is_fresh and each.is_held}
+    where = whereabouts(
+        view.id, tuple(sorted(also)), view.is_cut_off(now), not view.is_here and row.is_held
     )
+    if view.is_here:
+        return seen, where
+    # rows of other gateways come more seldom
+    return replace(seen, due_s=max(view.every_s, seen.due_s or 0.0)), where
+
+
+@lru_cache(4096)
+def whereabouts(
+    gateway: str,
+    also: tuple[str, ...],
+    is_cut_off: bool,
+    is_elsewhere: bool,
+) -> Whereabouts:
+    """One for all rows of which the same is true."""
+    return Whereabouts(gateway=gateway, also=also, is_cut_off=is_cut_off, is_elsewhere=is_elsewhere)
 
 
 def merge(
@@ -154,7 +154,7 @@ def merge(
 ) -> dict[Key, tuple[Tunnel, Whereabouts]]:
     """All rows of these gateways as one."""
     found: dict[Key, list[GatewayRow]] = {}
-    for gateway, tunnels in gateways:
+    for view, tunnels in gateways:
         for key, seen in tunnels.items():
-            found.setdefault(key, []).append(row_of(gateway, seen, now))
-    return {key: merged(rows) for key, rows in found.items()}
+            found.setdefault(key, []).append(row_of(view, seen, now))
+    return {key: merged(rows, now) for key, rows in found.items()}

@@ -26,6 +26,8 @@ __all__ = [
     "SortValue",
     "UnknownColumn",
     "column_named",
+    "offered",
+    "usual",
 ]
 
 
@@ -319,6 +321,16 @@ COLUMNS = (
 )
 BY_ID = {column.id: column for column in COLUMNS}
 DEFAULTS = tuple(column for column in COLUMNS if not column.wide and not column.of_fleet)
+
+
+def offered(*, in_fleet: bool) -> tuple[Column, ...]:
+    """The columns to choose from."""
+    return tuple(column for column in COLUMNS if in_fleet or not column.of_fleet)
+
+
+def usual(*, in_fleet: bool) -> tuple[Column, ...]:
+    """The columns if the operator chose none and all fit."""
+    return tuple(column for column in offered(in_fleet=in_fleet) if not column.wide)
 
 
 def column_named(name: str) -> Column:
