@@ -18,7 +18,7 @@ LOOK_EVERY_S = 5.0
 
 
 class Fleet:
-    """Only the reading thread uses it, but for `holder`. Without a fleet it imports nothing."""
+    """Only the reading thread uses it, except `holder`. Without a fleet it imports nothing."""
 
     def __init__(self, layout: Layout, *, only_here: bool) -> None:
         self.layout, self.only_here = layout, only_here

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from reversi_tui.__main__ import main
 from tests.fleet.homes import Words
 from tests.fleet.mirrors import held_elsewhere, mirror
 from tests.reversi_tui.console.states import write
+from tests.reversi_tui.scripted import all_up
 
 Say = Callable[..., Words]
 
@@ -188,6 +191,35 @@ def test_mirrors_without_a_fleet_in_the_settings_change_nothing(
     assert "GATEWAY" not in say("status")[1]
     assert "gateways" not in json.loads(once("--json")[1])
     assert "ProxyCommand" not in say("ssh-config")[1]
+
+
+@pytest.mark.parametrize("is_fleet", [False, True])
+def test_only_a_fleet_loads_what_reads_one(tmp_path: Path, *, is_fleet: bool) -> None:
+    if is_fleet:
+        held_elsewhere(tmp_path)
+    else:
+        all_up(tmp_path)
+    program = """
+import sys
+from checker.cli.main import run
+from reversi_tui.__main__ import main
+home = ["--home", sys.argv[1]]
+main([*home, "--json"])
+for verb in (["status"], ["log"], ["report"], ["inventory"], ["ssh-config"], ["probe", "attic"]):
+    run([*home, *verb])
+parts = {part for one in sys.modules for part in one.split(".")}
+print("found:", sorted({"gateways", "mirrors", "fleet_rows", "fleet_events", "fleet"} & parts))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    some = "['fleet_events', 'fleet_rows', 'gateways', 'mirrors']" if is_fleet else "[]"
+    assert done.stdout.splitlines()[-1] == f"found: {some}", done.stderr
 
 
 def test_a_mirror_that_cannot_be_read_is_a_sentence(layout: Layout, say: Say) -> None:
