@@ -77,6 +77,18 @@ BY_HAND = [
 """The fixture does the first two; tests/system/fleet_inbox.py the third, with root's service."""
 
 
+def look_at_the_fleet(people: People) -> None:
+    """Type what shows the whole fleet, while gw2 holds barn."""
+    gw1 = people.gw1
+    now, port = time.time(), gw1.node("barn").forwards[0].port
+    mirror(gw1.layout, "gw2", Batch(tunnels=at(now, tunnel("barn", port))), now)
+    assert "gw2" in people.type("reversi-checker where barn")
+    people.type("reversi-checker log --since 1h")
+    assert "barn" in people.type("reversi-checker report --here --days 7")
+    people.type("reversi-checker ssh-config > nodes.conf")
+    assert "connect %n" in Path("nodes.conf").read_text(encoding="utf-8")
+
+
 @pytest.mark.sshd
 def test_each_command_of_the_page_does_what_it_says(
     people: People, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -103,13 +115,7 @@ def test_each_command_of_the_page_does_what_it_says(
     people.type("reversi-checker fleet push")
     assert "barn" in gw2.nodes
 
-    now, port = time.time(), gw1.node("barn").forwards[0].port
-    mirror(gw1.layout, "gw2", Batch(tunnels=at(now, tunnel("barn", port))), now)
-    assert "gw2" in people.type("reversi-checker where barn")
-    people.type("reversi-checker log --since 1h")
-    assert "barn" in people.type("reversi-checker report --here --days 7")
-    people.type("reversi-checker ssh-config > nodes.conf")
-    assert "connect %n" in Path("nodes.conf").read_text(encoding="utf-8")
+    look_at_the_fleet(people)
 
     monkeypatch.delenv(KEY_FILE)
     gw1.do("node", "set", "barn", "--note", "by the river")
