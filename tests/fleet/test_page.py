@@ -64,7 +64,7 @@ def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
 
 
 SIGNERS = "/etc/reversi/fleet/allowed_signers"
-ALLOWED = 'echo "anna namespaces=\\"reversi-registry\\" $(ssh-add -L | head -n 1)"'
+ALLOWED = 'echo "anna namespaces=\\"reversi-registry,reversi-act\\" $(ssh-add -L | head -n 1)"'
 BY_HAND = [
     "sudo install -d /etc/reversi/fleet",
     f"{ALLOWED} | sudo tee -a {SIGNERS}",
