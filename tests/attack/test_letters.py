@@ -1,5 +1,6 @@
-"""Letters, against a stolen member of the fleet: it has the bus, an agent's account and its own
-identity key, and no operator's key.
+"""Letters, against a stolen member of the fleet.
+
+It has the bus, the agent's account and its own identity key, and no operator's key.
 """
 
 from __future__ import annotations

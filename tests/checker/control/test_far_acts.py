@@ -1,4 +1,4 @@
-"""Acts at another gateway: who signs them, what is said of them, and what the log here tells."""
+"""Acts at another gateway: who signs them, how each outcome reads, and the events here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from checker.control.far_acts import (
     FarAct,
     NoAnswer,
     NobodyThere,
+    RefusedThere,
     act_at,
+    outcomes_in,
     parts_of,
     send,
 )
@@ -177,6 +179,15 @@ def test_what_came_of_it_is_said_in_one_sentence(
     assert outcome == Outcome(node=AIM.node, port=AIM.port, done=False, sentence=sentence)
     is_known = not sentence.startswith(NOT_KNOWN)
     assert told("kill", sentence, done=False) == f"{'not killed: ' if is_known else ''}{sentence}"
+
+
+def test_a_refusal_is_told_apart_from_an_answer_that_never_came() -> None:
+    asked = letter()
+
+    with pytest.raises(RefusedThere, match="it is late"):
+        outcomes_in(asked, saying(refused="it is late")(GW1, letter_text(asked)))
+    with pytest.raises(NoAnswer, match="does not know how it ended"):
+        outcomes_in(asked, saying(unknown=True)(GW1, letter_text(asked)))
 
 
 def test_what_another_gateway_says_cannot_command_a_terminal() -> None:

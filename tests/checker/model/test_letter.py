@@ -1,4 +1,4 @@
-"""Letters: their one spelling, and what is none."""
+"""Letters: their one spelling, and what does not count as one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_letter_is_read_as_it_was_written(wanted: Letter) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-def test_what_is_no_letter_is_refused_as_such(text: bytes) -> None:
+def test_any_other_text_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidValue):
         parse_letter(text)
     nonce_in(text)
@@ -125,7 +125,7 @@ def table(**given: Any) -> bytes:
         pytest.param(b"null\n", id="null"),
     ],
 )
-def test_what_asks_for_anything_else_is_no_letter(text: bytes) -> None:
+def test_a_letter_that_asks_for_anything_else_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidValue):
         parse_letter(text)
 

@@ -100,7 +100,7 @@ def test_the_book_outlives_the_daemon() -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"letters": [{}], "forgotten_to": 0}', "[" * 5000, '{"letters": 5}']
 )
-def test_another_text_is_no_book(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match="not as the daemon writes it"):
         book_in(text)
 
@@ -128,7 +128,7 @@ def test_of_many_those_that_no_longer_count_are_forgotten_first() -> None:
     assert book.forgotten_to == many[0].at
 
 
-def test_a_book_full_of_letters_that_count_takes_no_more() -> None:
+def test_a_book_full_of_letters_that_count_refuses_another() -> None:
     many = tuple(noted(number, NOW) for number in range(1, MOST_KEPT + 1))
 
     with pytest.raises(InvalidValue, match="more than 1024 letters"):

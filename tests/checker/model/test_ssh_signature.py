@@ -29,6 +29,6 @@ def test_a_signature_says_its_key_and_purpose(tmp_path: Path) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200), st.booleans())
-def test_what_is_none_is_refused(content: bytes, is_armoured: bool) -> None:
+def test_anything_else_is_refused(content: bytes, is_armoured: bool) -> None:
     with pytest.raises(InvalidValue):
         made_by(BEGIN + content + END if is_armoured else content)
