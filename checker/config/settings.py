@@ -43,6 +43,10 @@ class FleetSettings:
     """This gateway's ID."""
     signed: bool = True
     """Whether entries and cards count only if somebody signed them who may."""
+    return_after_s: float = 600.0
+    """Guests are sent home once their own gateway has been well for so long; 0: never."""
+    return_per_s: float = 5.0
+    """How many of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ KEYS = (
 )
 """The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
-FLEET_KEYS = ("name", "signed")
+FLEET_KEYS = ("name", "signed", "return_after_s", "return_per_s")
 
 
 def address_in(path: Path, value: Any) -> str:
@@ -240,8 +244,14 @@ def fleet_in(path: Path, table: Any) -> FleetSettings:
         name = parse_gateway_id(text_in(path, "fleet: name", table["name"]))
     except InvalidValue as error:
         raise ConfigError(path, f"fleet: {error}") from error
+    after_s = number_in(path, "fleet: return_after_s", table.get("return_after_s", 600), 0, 86400)
     return FleetSettings(
-        name=name, signed=flag_in(path, "fleet: signed", table.get("signed", True))
+        name=name,
+        signed=flag_in(path, "fleet: signed", table.get("signed", True)),
+        return_after_s=float(after_s),
+        return_per_s=float(
+            number_in(path, "fleet: return_per_s", table.get("return_per_s", 5), 0.1, 100)
+        ),
     )
 
 
