@@ -57,9 +57,11 @@ def add_to(verbs: Verbs) -> None:
         "undrain",
         "take nodes again after a drain",
         "sudo reversi-checker undrain",
+        "sudo reversi-checker undrain --dry-run",
         ending="Devices that moved stay where they are until they connect again.",
     )
     add_json(ending)
+    add_dry_run(ending)
     ending.set_defaults(command=cmd_undrain)
 
 
@@ -115,6 +117,9 @@ def report(args: argparse.Namespace, progress: DrainProgress) -> None:
 def cmd_undrain(args: argparse.Namespace, layout: Layout) -> ExitCode:
     refuse_missing(layout)
     before = drain_progress(layout)
+    if args.dry_run:
+        would(["take nodes again"] if before.drain is not None else [])
+        return ExitCode.OK
     end_drain(layout)
     if args.json:
         say_json(drained=before.drain is not None)

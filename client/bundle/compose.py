@@ -16,9 +16,9 @@ RESAVED = (
     "the lines of this file end in CR LF: a program changed it on its way, such as an editor of"
     " Windows; copy it again as it is, for example with scp"
 )
-RUNTIME = ("base", "link", "life", "verbs")
+RUNTIME = ("base", "link", "life", "status")
 """The parts of the installed script, besides `main`."""
-BESIDE = ("signs", "route", "trial", "screen")
+BESIDE = ("signs", "route", "trial", "check", "screen")
 """The parts in a file beside the installed script, with the keys: they keep the script small."""
 SETUP = ("place", "setup")
 """The parts that only a bundle has: it installs a copy of itself without them."""

@@ -231,7 +231,7 @@ TROUBLES: tuple[Step[Ward], ...] = (
     Step(
         "sudo sshd -T -C user=reversi,host=localhost,addr=127.0.0.1 | grep -i -e"
         " persource -e maxstartups",
-        says="200:30:1000",
+        says="maxstartups",
     ),
     Step(
         "journalctl -t sshd -t sshd-session --since -1h --grep 'penalty|MaxStartups'", ends=(0, 1)

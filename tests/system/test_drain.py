@@ -122,6 +122,7 @@ def test_whoever_comes_back_to_a_gateway_that_drains_stays_also_over_a_restart(
     gateway.ok("drain", "--again", "--no-wait")
     assert (back.ended(), stays.ended()) == (75, 75)
 
+    assert gateway.ok("undrain", "--dry-run") == "would take nodes again\n"
     assert gateway.ok("undrain") == "this gateway takes nodes again\n"
     assert json.loads(gateway.run("status", "--json").stdout)["draining"] is None
     told = [event for event in gateway.events(kind=EventKind.GATEWAY) if event.actor != "daemon"]
@@ -159,7 +160,7 @@ def test_clients_of_each_release_come_back_and_stay_up(own_gateway: Gateway, box
 
         for name, device in devices.items():
             held = until(
-                partial(registered, gateway, device, after=before[name]), "it is back", within_s=90
+                partial(registered, gateway, device, after=before[name]), "it is back", within_s=200
             )
             assert held.client.startswith("reversi-" if name == "python" else "bundle-0.1.0/")
         gateway.ok("undrain")

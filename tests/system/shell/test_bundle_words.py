@@ -73,11 +73,11 @@ def test_a_requested_wait_is_found_after_other_numbers(box: Box) -> None:
 
 
 def test_a_lost_answer_does_not_end_the_tunnel(box: Box) -> None:
-    once = 'hold*) [ -e "$here/once" ] || { touch "$here/once"; read -r _; }; '
+    once = 'hold*)\n    [ -e "$here/once" ] || { touch "$here/once"; read -r _; }\n'
     program(
         box.folder / "programs",
         "ssh",
-        CLIENT.replace("hold*) ", once).replace("claim*) ", "claim*) printf '7\\n'; "),
+        CLIENT.replace("hold*)\n", once).replace("claim*) ", "claim*) printf '7\\n'; "),
     )
 
     box.start(bundle(box, setup="20"))
@@ -91,7 +91,7 @@ def test_a_lost_answer_does_not_end_the_tunnel(box: Box) -> None:
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 def test_a_login_that_timed_out_gets_more_time(box: Box) -> None:
-    program(box.folder / "programs", "ssh", CLIENT.replace("hold*) ", "hold*) sleep 3; "))
+    program(box.folder / "programs", "ssh", CLIENT.replace("hold*)\n", "hold*)\n    sleep 3\n"))
 
     box.start(bundle(box, setup="2"))
 

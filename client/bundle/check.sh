@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# The verbs check and status.
+# The verb check.
 
 # Ask the gateways in turn, until one answers. Set answer and said, and refused if one did not accept the key.
 ask_any() { # REQUEST
@@ -38,18 +38,4 @@ verb_check() {
     fi
     printf '%s\n' "$NODE: $gateway says that the tunnel does not work and asks to wait $answer s"
     exit 1
-}
-
-verb_status() {
-    if read_state; then
-        now
-        age=$((now_s - since))
-        printf '%s\n' "$NODE: $state for $((age / 3600)) h $((age % 3600 / 60)) min $((age % 60)) s (since $at by this device's clock), process $runs_pid"
-    else
-        printf '%s\n' "$NODE: not running${at:+; last state: $state since $at}"
-        state=
-    fi
-    [ -z "$at" ] || printf '%s\n' "gateway: $gateway_now" "last verdict: $verdict" "last error: ${error:-none}"
-    [ "$state" = up ]
-    exit
 }
