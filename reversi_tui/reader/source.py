@@ -30,6 +30,7 @@ from reversi_tui.reader.identity import file_identity, sentence_for
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.news import is_health_news, is_lost, is_news
 from reversi_tui.reader.past import read_past
+from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
@@ -74,8 +75,7 @@ class Source:
         self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
         self.quiet: set[Key] = set()
         """Rows that were probed again, and not reported yet."""
-        self.made: dict[Key, Row] = {}
-        """The rows as they were last reported."""
+        self.made = Made()
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -113,22 +113,28 @@ class Source:
             time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
         ):
             return None
-        probed, self.quiet = self.quiet - changed, set()
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
-        rows = [self.row(key) for key in changed if self.has(key)]
+        probed = self.only_probed() - changed
+        rows = [self.row(key) for key in (changed | self.quiet) - probed if self.has(key)]
         again = [row for key in probed if (row := self.probed_row(key))]
-        self.made.update({row.key: row for row in (*rows, *again)})
-        if keys is not None:
-            self.made = {key: row for key, row in self.made.items() if key in keys}
+        self.quiet.clear()
+        changed_rows = (*rows, *again)
+        self.made.take(changed_rows, keys)
         return Report(
-            changed=(*rows, *again),
+            changed=changed_rows,
             keys=keys,
             health=health,
             deeds=deeds,
             is_quiet=is_quiet,
             probed=frozenset(probed),
         )
+
+    def only_probed(self) -> set[Key]:
+        """The rows in which only the probe is new. Whether a mute holds may depend on the probe,
+        and so may which gateway of a fleet has the row.
+        """
+        return set() if self.muting.mutes or self.fleet.gateways is not None else self.quiet
 
     def present_health(self) -> Health:
         troubles = [self.muting.trouble, self.applying.trouble, *self.fleet.troubles]
@@ -179,20 +185,10 @@ class Source:
         return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
 
     def probed_row(self, key: Key) -> Row | None:
-        """The row of a tunnel that was only probed again: as it was reported, but for the probe.
-        Thousands are made between two sweeps, so nothing else is looked up. None: it has no row.
-        """
-        before, trends = self.made.get(key), self.trends
-        if (
-            before is None
-            or before.forward is None
-            or before.applicant
-            or self.muting.mutes  # whether one holds may depend on the probe
-            or before.known.trend is not trends.of(key)
-            or before.known.rates is not trends.rates_of(key)
-        ):
-            return self.row(key) if self.has(key) else None
-        return before.seen_as(self.seen[key])
+        """The row of a tunnel that was only probed again; None: it has no row."""
+        trends = self.trends
+        again = self.made.again(self.seen[key], trends.of(key), trends.rates_of(key))
+        return again or (self.row(key) if self.has(key) else None)
 
     def plain_row(self, key: Key) -> Row:
         """The row without its mute."""
