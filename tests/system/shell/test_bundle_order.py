@@ -112,6 +112,20 @@ def test_a_gateway_that_drains_is_left_for_another_and_not_tried_first(box: Box)
     box.stop()
 
 
+def test_after_a_drain_it_begins_at_home_even_if_home_was_away_before(box: Box) -> None:
+    program(box.folder / "programs", "ssh", SOME)
+    away(box, "one")
+    box.start(bundle(box, "one:22", "two:22", "three:22", retry="3600"))
+    assert box.await_state("up")["gateway"] == "two:22"
+
+    away(box)
+    drains(box, "two")
+
+    until(lambda: box.log().count("up, at") == 2, "it is up again")
+    assert hosts(box) == ["one", "two", "one"]
+    box.stop()
+
+
 @pytest.mark.parametrize("names", [("one:22",), ("one:22", "two:22")], ids=["one", "two"])
 def test_if_all_gateways_drain_it_comes_back_within_fifteen_seconds(
     box: Box, names: tuple[str, ...]
