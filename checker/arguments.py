@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,30 @@ SYNONYMS = {
 """Words that other tools use for our commands."""
 
 
+def columns() -> int:
+    """The width of the terminal, as argparse finds it; but that loads shutil and the compressors,
+    for each option that a parser has.
+    """
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
 class Help(argparse.RawDescriptionHelpFormatter):
     """Breaks the lines of prose at the terminal's width; leaves examples as they are."""
+
+    def __init__(
+        self,
+        prog: str,
+        indent_increment: int = 2,
+        max_help_position: int = 24,
+        width: int | None = None,
+    ) -> None:
+        super().__init__(prog, indent_increment, max_help_position, width or columns() - 2)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines: list[str] = []

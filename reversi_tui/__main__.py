@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +20,7 @@ from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
 from reversi_tui.exit_codes import STATUSES, ExitCode, status_of
 from reversi_tui.rows.columns import BY_ID
-from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.theme_names import THEMES
 from reversi_tui.settings.layers import (
     config_json,
     config_text,
@@ -326,6 +325,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit status
         if "--debug" in words:
+            import traceback
+
             traceback.print_exc()
         code, sentence = status_of(error)
     print(f"reversi-tui: error: {sentence}", file=sys.stderr)

@@ -12,15 +12,10 @@ from checker.control.all_rows import Found, read_all
 from checker.model import Applicant, Status, tunnel_json
 from checker.output import say
 from checker.rows.cells import safe
-from checker.rows.filter import parse_filter
 from checker.rows.row import NO_PORT, Moment, Row
-from checker.rows.states import states_called
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
-from reversi_tui.rows.report import Health, Report
-from reversi_tui.rows.uptime import in_ascii
+from reversi_tui.rows.order import in_order
 from reversi_tui.settings.preferences import Preferences
-from reversi_tui.terminal.environment import has_utf8
-from reversi_tui.view import View
 
 PRINTED = tuple(
     BY_ID[name]
@@ -45,12 +40,20 @@ PLAIN = "\x1b[0m"
 
 
 def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> tuple[Row, ...]:
-    """The rows that the filter shows, sorted."""
-    view = View(preferences, lambda: moment)
-    view.apply(
-        Report(changed=tuple(rows), keys=frozenset(row.key for row in rows), health=Health())
-    )
-    return tuple(view.rows[key] for key in view.order)
+    """The rows that the filter shows, sorted; ties by node and port."""
+    by_key = {row.key: row for row in rows}
+    shown = [by_key[key] for key in sorted(by_key)]
+    if preferences.filter_text:
+        from checker.rows.filter import parse_filter  # only a filter needs it
+
+        wanted = parse_filter(preferences.filter_text)
+        shown = [row for row in shown if wanted.shows(row, moment)]
+    if preferences.faults_only:
+        shown = [row for row in shown if moment.is_fault(row)]
+    column = BY_ID[preferences.sort_by]
+    values = [column.value(row, moment) for row in shown]
+    places = in_order(range(len(shown)), values, backwards=preferences.backwards)
+    return tuple(shown[place] for place in places)
 
 
 def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
@@ -145,6 +148,9 @@ def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
 
 def printed(text: str) -> str:
     """The text, in ASCII if the output's encoding or the locale cannot show all of it."""
+    from reversi_tui.rows.uptime import in_ascii  # JSON needs neither
+    from reversi_tui.terminal.environment import has_utf8
+
     if not has_utf8(os.environ):
         return in_ascii(text)
     try:
@@ -164,6 +170,11 @@ def refuse_mistakes(text: str, rows: Sequence[Row], moment: Moment) -> None:
 
 def asks_for_waiting(text: str) -> bool:
     """Whether the filter has `is:pending`: only then are devices that wait in the table."""
+    if not text:
+        return False
+    from checker.rows.filter import parse_filter
+    from checker.rows.states import states_called
+
     parts = (part for term in parse_filter(text).terms for part in term.parts)
     return any(
         part.name == "is"

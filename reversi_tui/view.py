@@ -15,6 +15,7 @@ from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.followed import Followed
 from reversi_tui.rows.columns import BY_ID, SortValue
 from reversi_tui.rows.layout import Needs
+from reversi_tui.rows.order import in_order
 from reversi_tui.rows.places import NOWHERE, Places
 from reversi_tui.rows.report import Report
 from reversi_tui.rows.tally import Tally
@@ -219,10 +220,7 @@ class View:
 
     def in_order(self, places: Sequence[int], values: Sequence[SortValue]) -> list[int]:
         """The places, sorted by what is there."""
-        known = [at for at in places if values[at] is not None]
-        known.sort(key=values.__getitem__, reverse=self.backwards)  # type: ignore[arg-type]
-        unknown = len(known) < len(places)
-        return known + [at for at in places if values[at] is None] if unknown else known
+        return in_order(places, values, backwards=self.backwards)
 
     def arrange_folded(self) -> None:
         keys = self.with_folds(list(compress(self.by_key, self.is_in)))

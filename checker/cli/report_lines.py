@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from checker.output import age
-from checker.rows.uptimes import UNTAGGED, Line, number, percentage, share
+from checker.rows.percent import number, percentage
+from checker.rows.uptimes import UNTAGGED, Line, share
 
 SUMS = ("UP", "WATCHED", "WORST DAY", "LOSSES", "LONGEST OUTAGE")
 CSV_SUMS = (

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout, is_there
-from checker.control.background import Background
 from checker.model import Applicant, Node, NodeName, Tunnel, Unregistered, by_place, seen_at
 from checker.output import today
 from checker.registry.snapshot import copied_nodes
@@ -133,6 +132,8 @@ def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
 
 def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
     """What else is known about each row. Raises StateError."""
+    from checker.control.background import Background  # a plain table needs nothing of it
+
     background = Background()
     background.poll(state, now, keys)
     return {key: background.known(key) for key in keys}

@@ -1,127 +1,139 @@
-"""Words of the product as frozen types, with their parsers; pure, imports nothing of ours."""
+"""Words of the product as frozen types, with their parsers; pure, imports nothing of ours.
 
-from checker.model.action import (
-    Aim,
-    Note,
-    Outcome,
-    Verb,
-    aim_from,
-    aim_json,
-    outcome_from,
-    outcome_json,
-)
-from checker.model.device_name import name_for, parse_calls_itself
-from checker.model.enrolment import (
-    ENROLS,
-    MOST_APPLICANTS,
-    MOST_USES,
-    PER_ADDRESS,
-    Applicant,
-    Enrolment,
-    enrolment_of,
-    parse_enrolment_id,
-)
-from checker.model.errors import CheckerError, InvalidValue
-from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
-from checker.model.flow import Flow
-from checker.model.freed_port import FreedPort
-from checker.model.instant import parse_past
-from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
-from checker.model.machine import Machine, Usage, room_for, why_too_small
-from checker.model.mute import (
-    Mute,
-    MuteChange,
-    Mutes,
-    Selector,
-    mute_from,
-    mute_json,
-    parse_mute_end,
-    parse_why,
-    selector_from,
-    selector_json,
-)
-from checker.model.node import (
-    HOSTKEY,
-    NAME_PATTERN,
-    NO_RESPONSE,
-    OPEN,
-    PORTS,
-    SHARED_KEY,
-    SSH_BANNER,
-    VERBS,
-    Expect,
-    ExpectKind,
-    Forward,
-    ForwardRequest,
-    Node,
-    NodeName,
-    Port,
-    Publication,
-    Target,
-    Unregistered,
-    expect_said,
-    parse_day,
-    parse_expect,
-    parse_forward,
-    parse_name,
-    parse_port,
-    parse_target,
-)
-from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
-from checker.model.port_ranges import PortRanges, parse_ranges
-from checker.model.public_key import (
-    KEY_TYPES,
-    KeyType,
-    fingerprint,
-    parse_public_key,
-    parts_of_key,
-    rsa_bits,
-)
-from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
-from checker.model.ssh_access import (
-    SSH_USER,
-    expects_ssh,
-    host_key_alias,
-    is_device_itself,
-    known_hosts_file,
-    lacks_pin,
-    pinned_keys_file,
-    ssh_forwards,
-)
-from checker.model.text import ESCAPES, decoded, printable, unescape
-from checker.model.tunnel import (
-    ANSWER_SHOWN,
-    HELD_BY,
-    IPV4_LOOPBACK,
-    IPV6_LOOPBACK,
-    NOBODY_LISTENS,
-    STALE_INTERVALS,
-    STATUS_MEANING,
-    TARGET_SILENT,
-    Answer,
-    Closed,
-    Flaps,
-    Listener,
-    NoListener,
-    Place,
-    ProbeFailed,
-    ProbeReply,
-    ProcessId,
-    Registration,
-    Silent,
-    Status,
-    StayedOpen,
-    Tunnel,
-    TunnelJson,
-    by_place,
-    is_future,
-    is_late,
-    is_stale,
-    joined,
-    seen_at,
-    stale_at,
-    tunnel_json,
-)
+A name's module is loaded when somebody first asks for the name: to make all of these types takes
+15 ms, and few commands need more than some of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from checker.model.homes import home_of
+
+if TYPE_CHECKING:
+    from checker.model.action import (
+        Aim,
+        Note,
+        Outcome,
+        Verb,
+        aim_from,
+        aim_json,
+        outcome_from,
+        outcome_json,
+    )
+    from checker.model.device_name import name_for, parse_calls_itself
+    from checker.model.enrolment import (
+        ENROLS,
+        MOST_APPLICANTS,
+        MOST_USES,
+        PER_ADDRESS,
+        Applicant,
+        Enrolment,
+        enrolment_of,
+        parse_enrolment_id,
+    )
+    from checker.model.errors import CheckerError, InvalidValue
+    from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
+    from checker.model.flow import Flow
+    from checker.model.freed_port import FreedPort
+    from checker.model.instant import parse_past
+    from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
+    from checker.model.machine import Machine, Usage, room_for, why_too_small
+    from checker.model.mute import (
+        Mute,
+        MuteChange,
+        Mutes,
+        Selector,
+        mute_from,
+        mute_json,
+        parse_mute_end,
+        parse_why,
+        selector_from,
+        selector_json,
+    )
+    from checker.model.node import (
+        HOSTKEY,
+        NAME_PATTERN,
+        NO_RESPONSE,
+        OPEN,
+        PORTS,
+        SHARED_KEY,
+        SSH_BANNER,
+        VERBS,
+        Expect,
+        ExpectKind,
+        Forward,
+        ForwardRequest,
+        Node,
+        NodeName,
+        Port,
+        Publication,
+        Target,
+        Unregistered,
+        expect_said,
+        parse_day,
+        parse_expect,
+        parse_forward,
+        parse_name,
+        parse_port,
+        parse_target,
+    )
+    from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
+    from checker.model.port_ranges import PortRanges, parse_ranges
+    from checker.model.public_key import (
+        KEY_TYPES,
+        KeyType,
+        fingerprint,
+        parse_public_key,
+        parts_of_key,
+        rsa_bits,
+    )
+    from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
+    from checker.model.ssh_access import (
+        SSH_USER,
+        expects_ssh,
+        host_key_alias,
+        is_device_itself,
+        known_hosts_file,
+        lacks_pin,
+        pinned_keys_file,
+        ssh_forwards,
+    )
+    from checker.model.text import ESCAPES, decoded, printable, unescape
+    from checker.model.tunnel import (
+        ANSWER_SHOWN,
+        HELD_BY,
+        IPV4_LOOPBACK,
+        IPV6_LOOPBACK,
+        NOBODY_LISTENS,
+        STALE_INTERVALS,
+        STATUS_MEANING,
+        TARGET_SILENT,
+        Answer,
+        Closed,
+        Flaps,
+        Listener,
+        NoListener,
+        Place,
+        ProbeFailed,
+        ProbeReply,
+        ProcessId,
+        Registration,
+        Silent,
+        Status,
+        StayedOpen,
+        Tunnel,
+        TunnelJson,
+        by_place,
+        is_future,
+        is_late,
+        is_stale,
+        joined,
+        seen_at,
+        stale_at,
+        tunnel_json,
+    )
 
 __all__ = [
     "ANSWER_SHOWN",
@@ -257,3 +269,11 @@ __all__ = [
     "unescape",
     "why_too_small",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        """Load the name from its module. Raises AttributeError for an unknown name."""
+        value = getattr(import_module(home_of(name)), name)
+        globals()[name] = value
+        return value

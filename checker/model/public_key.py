@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import struct
 from enum import StrEnum
 
@@ -103,5 +102,7 @@ def rsa_bits(key: str) -> int | None:
 
 def fingerprint(public_key: str) -> str:
     """The fingerprint of `TYPE BASE64` as sshd writes it: SHA256:..."""
+    import hashlib  # slow to load: it brings OpenSSL
+
     digest = hashlib.sha256(base64.b64decode(public_key.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -9,10 +9,10 @@ from checker.model import CheckerError
 from checker.nearest import did_you_mean
 from checker.rows import cells
 from checker.rows.hours import overall, strip_text
+from checker.rows.percent import number
 from checker.rows.rate import rate_text, rate_value, rates_of
 from checker.rows.row import HOURS, STALE, Moment, Row
 from checker.rows.trend import trend_text
-from checker.rows.uptimes import number
 
 AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}

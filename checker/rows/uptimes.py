@@ -150,16 +150,6 @@ def share_of(up_s: float, watched_s: float) -> float | None:
     return up_s / watched_s if watched_s > 0 else None
 
 
-def percentage(part: float | None) -> str:
-    """Never rounded up to 100."""
-    return "-" if part is None else f"{number(part)} %"
-
-
-def number(part: float | None) -> str:
-    """The percentage without its sign; empty if unknown."""
-    return "" if part is None else f"{int(part * 10000) / 100:.2f}"
-
-
 def summed(days: Iterable[Watched]) -> tuple[Watched, ...]:
     """One entry for each day, the oldest first."""
     sums: dict[str, tuple[float, float]] = {}

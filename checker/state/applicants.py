@@ -1,4 +1,4 @@
-"""The applicants of enrolments: in memory, by the fingerprint of their key, and in the state file.
+"""The applicants of enrolments in the state file.
 
 Losing them loses nothing: each device asks again.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from checker.model import MOST_APPLICANTS, Applicant
-from checker.state.pending import Pending
 
 HAS_APPLICANT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'applicant'"
 ADD_APPLICANT = """
@@ -91,25 +90,3 @@ def applicant_from(row: dict[str, Any]) -> Applicant | None:
         return None
     found["host_keys"] = tuple(str(host_keys).splitlines())
     return Applicant(**found, is_rejected=bool(row.get("is_rejected")))
-
-
-class Applicants:
-    """All applicants of one gateway."""
-
-    def __init__(self, pending: Pending) -> None:
-        self.pending = pending
-        self.by_fingerprint: dict[str, Applicant] = {}
-
-    def load(self, found: Iterable[Applicant]) -> None:
-        """Start with these, which are in the state file already."""
-        self.by_fingerprint = {one.fingerprint: one for one in found}
-
-    def put(self, one: Applicant) -> None:
-        """Keep and write."""
-        self.by_fingerprint[one.fingerprint] = self.pending.applicants[one.fingerprint] = one
-
-    def drop(self, fingerprints: Sequence[str]) -> None:
-        """Forget these."""
-        for one in fingerprints:
-            if self.by_fingerprint.pop(one, None) is not None:
-                self.pending.drop_applicant(one)

@@ -30,8 +30,8 @@ from checker.model import (
     seen_at,
 )
 from checker.state.ages import Ages, is_material
-from checker.state.applicants import Applicants
 from checker.state.errors import StateCorrupt, StateError, StateMissing
+from checker.state.held_applicants import Applicants
 from checker.state.pending import Pending
 from checker.state.store import StateFile, open_or_replace, open_reader
 from checker.state.unregistered import Sightings

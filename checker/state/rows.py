@@ -24,7 +24,6 @@ from checker.model import (
     Watched,
     parse_expect,
 )
-from checker.wire import client_word, split_client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +112,8 @@ def session_columns(session: ProcessId | None) -> dict[str, int | None]:
 
 
 def registration_row(registration: Registration) -> dict[str, Any]:
+    from checker.wire import client_word  # who reads only tunnels does not need it
+
     return {
         "node": registration.node,
         "instance": registration.instance,
@@ -128,6 +129,8 @@ def registration_row(registration: Registration) -> dict[str, Any]:
 
 
 def registration_from(row: sqlite3.Row) -> Registration:
+    from checker.wire import split_client  # as above
+
     word = row["client"] if "client" in row.keys() else ""  # noqa: SIM118 - as above
     client, moves, home = split_client(word)
     return Registration(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from checker.model import CheckerError, Status
 from checker.nearest import did_you_mean
 from checker.rows.hours import Level
+from reversi_tui.rows.theme_names import THEMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,6 @@ MONO = Palette(
     alarm="bold reverse",
 )
 PALETTES = {each.name: each for each in (TERMINAL, DARK, LIGHT, MONO)}
-THEMES = tuple(PALETTES)
 
 
 class UnknownTheme(CheckerError):

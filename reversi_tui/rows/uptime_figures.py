@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import NodeName
+from checker.rows.percent import number
 from checker.rows.row import Key, Share, age_text
 from checker.rows.uptimes import (
     UNTAGGED,
@@ -18,7 +19,6 @@ from checker.rows.uptimes import (
     first_day,
     lines_by_forward,
     lines_by_tag,
-    number,
     share,
 )
 from reversi_tui.rows.cutting import Cutter, cut_address, cut_end, cut_middle

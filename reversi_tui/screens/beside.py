@@ -64,6 +64,8 @@ class Beside:
         lines = 0 if size.height < LOW else 1 if size.height < TALL else 2
         self.line.display, styles.height = lines > 0, max(1, lines)
         is_shown = self.is_wanted and size.width >= WIDE
+        if is_shown and not self.pane.display:
+            self.wait()  # while the pane was hidden, no past was read
         self.pane.display = is_shown
         self.pane.styles.width = max(LEAST, int(size.width * SHARE))
 
@@ -101,6 +103,7 @@ class Beside:
         self.resting = self.desk.screen.set_timer(RESTED_S, self.look)
 
     def look(self) -> None:
+        self.resting = None
         row = self.desk.table.selected
         if row is not None and (self.pane.display or is_lost(row)):
             self.detail.read_past(row.key)

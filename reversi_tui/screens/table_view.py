@@ -16,7 +16,7 @@ from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
 from reversi_tui.rows.columns import BY_ID, COLUMNS
 from reversi_tui.rows.layout import without_room
-from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.theme_names import THEMES
 from reversi_tui.rows.vocabulary import Vocabulary
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Call, Desk

@@ -10,7 +10,7 @@ from typing import Any
 from checker.model import SSH_USER, CheckerError
 from checker.nearest import did_you_mean
 from reversi_tui.rows.columns import column_named
-from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.theme_names import THEMES
 from reversi_tui.settings.presets import DEFAULT_KEYS, PRESETS, origin_of, typed_first
 from reversi_tui.settings.views import SHIPPED, NamedView, merged
 

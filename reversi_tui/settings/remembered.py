@@ -18,7 +18,7 @@ from typing import Any
 from checker.config.layout import Layout
 from checker.model import CheckerError
 from reversi_tui.rows.columns import BY_ID
-from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.theme_names import THEMES
 from reversi_tui.settings.preferences import MOST_FILTERS, Layer, Preferences, combined
 from reversi_tui.settings.xdg import xdg_folder
 

@@ -23,7 +23,8 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from checker.rows.uptimes import percentage, share
+from checker.rows.percent import percentage
+from checker.rows.uptimes import share
 from checker.state.rows import Batch
 from checker.state.store import open_store
 from tests.registry_samples import register

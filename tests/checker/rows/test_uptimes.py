@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import NodeName, Port, Watched
+from checker.rows.percent import percentage
 from checker.rows.uptimes import (
     Change,
     Days,
@@ -18,7 +19,6 @@ from checker.rows.uptimes import (
     first_day,
     lines_by_forward,
     lines_by_tag,
-    percentage,
     reported,
     start_of,
 )

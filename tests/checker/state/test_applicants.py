@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checker.state.applicants import Applicants
+from checker.state.held_applicants import Applicants
 from checker.state.pending import Pending
 from checker.state.rows import Batch
 from checker.state.store import StateFile, read_applicants

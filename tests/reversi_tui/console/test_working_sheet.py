@@ -217,6 +217,16 @@ async def test_the_side_pane_shows_the_sheet_of_the_row_under_the_cursor(tmp_pat
         await until(pilot, lambda: "dock port 20013" not in text(app))
 
 
+async def test_the_side_pane_reads_the_rest_if_the_cursor_had_rested_before(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, WIDE) as pilot:
+        await pilot.press("down")
+        await until(pilot, lambda: app.main.beside.resting is None)
+        await pilot.press("backslash")
+        await shows(pilot, "killed sshd 3999")
+
+
 async def test_a_narrow_terminal_says_that_the_pane_has_no_room(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 

@@ -10,7 +10,8 @@ from rich.style import Style
 
 from checker.model import Status
 from checker.rows.hours import Level
-from reversi_tui.rows.palette import PALETTES, THEMES, Palette, UnknownTheme, palette
+from reversi_tui.rows.palette import PALETTES, Palette, UnknownTheme, palette
+from reversi_tui.rows.theme_names import THEMES
 from tests.contrast import EASY_TO_READ, contrast, luminance
 
 OWN = [name for name in THEMES if PALETTES[name].background]
@@ -71,6 +72,10 @@ def test_the_theme_without_colour_has_none() -> None:
     for what, style in styles(palette("mono")):
         assert style.color is None, what
         assert style.bgcolor is None, what
+
+
+def test_each_theme_has_a_name_and_styles() -> None:
+    assert tuple(PALETTES) == THEMES
 
 
 @pytest.mark.parametrize("name", THEMES)

@@ -46,7 +46,7 @@ def run(
         check=False,
         timeout=30,
         stdin=subprocess.DEVNULL,
-        env={"PATH": path, "REVERSI_VENV": str(venv)},
+        env={"PATH": path, "REVERSI_VENV": str(venv), "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
 
@@ -170,6 +170,12 @@ def test_an_environment_with_the_old_name_gets_the_new_one(bare: Path, venv: Pat
     assert "pip uninstall" in said[0]
     assert said[0].endswith(" reversi")
     assert [" install " in line for line in said] == [False, True, True]
+
+
+def test_python_may_keep_what_it_compiles(bare: Path, venv: Path) -> None:
+    program(venv / "bin", "pytest", 'echo "${PYTHONDONTWRITEBYTECODE-kept}"')
+
+    assert run("pytest", path=str(bare), venv=venv).stdout == "kept\n"
 
 
 def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:

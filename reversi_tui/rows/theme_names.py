@@ -1,0 +1,5 @@
+"""The names of the themes: who only reads the settings needs no styles."""
+
+from __future__ import annotations
+
+THEMES = ("terminal", "dark", "light", "mono")
