@@ -26,7 +26,7 @@ SHELLS = [
     pytest.param(("bash", "--posix"), id="bash"),
     pytest.param(("mksh",), id="mksh"),
 ]
-WITHIN_S = 10.0
+WITHIN_S = 50.0
 
 
 def uptime_s() -> int:
@@ -127,7 +127,7 @@ def processes_of_session(leader: int) -> list[int]:
 def test_shellcheck_accepts_the_script() -> None:
     require("shellcheck")
 
-    subprocess.run(["shellcheck", "--shell=sh", str(HOLD)], check=True, timeout=30)
+    subprocess.run(["shellcheck", "--shell=sh", str(HOLD)], check=True, timeout=200)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
