@@ -107,7 +107,7 @@ def test_the_commands_start_without_what_few_of_them_need() -> None:
 
     assert "checker.cli.nodes" in added
     assert not added & {"asyncio", "ssl", "tomlkit", "checker.tunnels.gateway", "checker.daemon"}
-    assert not added & {"apprise", "prometheus_client", "urllib.request"}
+    assert not added & {"apprise", "prometheus_client", "nats", "urllib.request"}
 
 
 def test_a_command_starts_without_what_only_others_need() -> None:

@@ -40,6 +40,8 @@ class FleetSettings:
     """This gateway's ID."""
     signed: bool = True
     """Whether entries and cards count only if somebody signed them who may."""
+    bus_port: int = 4223
+    """Where its nats-server listens for clients, on 127.0.0.1; on 4222 may be another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ KEYS = (
 )
 """The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
-FLEET_KEYS = ("name", "signed")
+FLEET_KEYS = ("name", "signed", "bus_port")
 
 
 def address_in(path: Path, value: Any) -> str:
@@ -238,7 +240,9 @@ def fleet_in(path: Path, table: Any) -> FleetSettings:
     except InvalidValue as error:
         raise ConfigError(path, f"fleet: {error}") from error
     return FleetSettings(
-        name=name, signed=flag_in(path, "fleet: signed", table.get("signed", True))
+        name=name,
+        signed=flag_in(path, "fleet: signed", table.get("signed", True)),
+        bus_port=whole_in(path, "fleet: bus_port", table.get("bus_port", 4223), 1, 65535),
     )
 
 

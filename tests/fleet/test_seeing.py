@@ -193,6 +193,25 @@ def test_mirrors_without_a_fleet_in_the_settings_change_nothing(
     assert "ProxyCommand" not in say("ssh-config")[1]
 
 
+def test_a_machine_that_only_watches_has_rows_and_no_daemon_to_miss(
+    layout: Layout, say: Say, once: Say
+) -> None:
+    for path in layout.state.parent.glob("state.db*"):
+        path.unlink()
+
+    code, out, err = say("status")
+    printed = once("--columns", "node,gateway")
+
+    assert code == 0
+    assert "daemon" not in err + printed[2]
+    assert [line.split() for line in printed[1].splitlines()[1:]] == [
+        ["attic", "gw2"],
+        ["barn", "gw2"],
+        ["cellar", "gw3"],
+    ]
+    assert "up" in out
+
+
 @pytest.mark.parametrize("is_fleet", [False, True])
 def test_only_a_fleet_loads_what_reads_one(tmp_path: Path, *, is_fleet: bool) -> None:
     if is_fleet:
