@@ -170,7 +170,8 @@ def write_bus(layout: Layout, fleet: FleetSettings) -> bool:
     drafts = {one.card.id: one.card for one in good_cards(layout)}
     own = drafts.get(GatewayId(fleet.name))
     folder = bus_folder(layout)
-    if own is None or not own.bus or not folder.is_dir():
+    if own is None or not own.bus:
+        (folder / CONFIG_FILE).unlink(missing_ok=True)  # no service starts without it
         return False
     others = [one for one in on_the_bus(cards.values()) if one.id != own.id]
     plan = BusPlan(

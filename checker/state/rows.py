@@ -206,6 +206,7 @@ ACTS = frozenset(
         EventKind.HOSTKEY,
         EventKind.MUTE,
         EventKind.UNMUTE,
+        EventKind.ACT,
     }
 )
 """Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in

@@ -68,7 +68,7 @@ def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
 
 
 SIGNERS = "/etc/reversi/fleet/allowed_signers"
-ALLOWED = 'echo "anna namespaces=\\"reversi-registry\\" $(ssh-add -L | head -n 1)"'
+ALLOWED = 'echo "anna namespaces=\\"reversi-registry,reversi-act\\" $(ssh-add -L | head -n 1)"'
 BY_HAND = [
     "sudo apt-get install nats-server",
     "sudo systemctl disable --now nats-server",

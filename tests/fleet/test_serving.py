@@ -109,8 +109,10 @@ def test_a_card_that_is_signed_again_keeps_its_certificate(gw1: Member) -> None:
     assert certificate() == before
     gw1.do("fleet", "card", "--bus", "192.0.2.1:16223")
     assert certificate() not in ("", before)
+    assert (bus_folder(gw1.layout) / "nats.conf").exists()
     gw1.do("fleet", "card", "--no-bus")
     assert certificate() == ""
+    assert not (bus_folder(gw1.layout) / "nats.conf").exists()
 
 
 def test_only_root_reads_what_the_server_needs(gw1: Member) -> None:
