@@ -28,7 +28,7 @@ def test_a_first_connection_does_not_claim_and_the_next_one_does(box: Box) -> No
     assert verbs(box) == ["hold"]
 
     box.client("ssh").kill()
-    until(lambda: box.log().count("up, at") == 2, "it is up again")
+    until(lambda: box.log().count("up, at") >= 2, "it is up again")
 
     assert verbs(box) == ["hold", "claim", "hold"]
     box.stop()
@@ -73,7 +73,7 @@ def test_at_another_gateway_it_does_not_claim(box: Box) -> None:
     away(box, "one")
     box.client("ssh").kill()
     until(lambda: box.state().get("gateway") == "two:22", "it is elsewhere")
-    until(lambda: box.log().count("up, at") == 2, "it is up")
+    until(lambda: box.log().count("up, at") >= 2, "it is up")
 
     assert [line.split()[0] for line in requests(box)] == ["one", "one", "two"]
     assert verbs(box) == ["hold", "claim", "hold"]

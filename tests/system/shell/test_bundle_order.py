@@ -101,11 +101,11 @@ def test_a_gateway_that_drains_is_left_for_another_and_not_tried_first(box: Box)
 
     drains(box, "one")
     until(lambda: box.state().get("gateway") == "two:22", "it is elsewhere")
-    until(lambda: box.log().count("up, at") == 2, "it is up")
+    until(lambda: box.log().count("up, at") >= 2, "it is up")
     assert "one:22: this gateway drains" in box.log()
     before = hosts(box)
     box.client("ssh").kill()
-    until(lambda: box.log().count("up, at") == 3, "it is up again")
+    until(lambda: box.log().count("up, at") >= 3, "it is up again")
 
     assert before == ["one", "two"]
     assert set(hosts(box)[2:]) == {"two"}
