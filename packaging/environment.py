@@ -14,7 +14,7 @@ from pathlib import Path
 
 from release import CHECKOUT, COMMANDS, PREFIX, PYTHON, Release
 
-EXTRAS = "alerts,metrics"
+EXTRAS = "alerts,fleet,metrics"
 """The admin cannot add libraries to the environment of a package, so it has all of them."""
 COMPILE = """
 import compileall, py_compile, sys

@@ -23,7 +23,7 @@ runs_this() {
 enable_again() {
     [ -f "$stopped" ] || return 0
     while read -r name; do
-        case $name in reversi-checker.service | reversi-keys.path | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.path) ;; *) continue ;; esac
+        case $name in reversi-checker.service | reversi-keys.path | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.path | reversi-bus.service | reversi-fleet.service) ;; *) continue ;; esac
         ! has_systemd || systemctl --quiet enable "$name" || true
     done <"$stopped"
     rm -f "$stopped"
@@ -31,7 +31,7 @@ enable_again() {
 
 restart() {
     deb-systemd-invoke restart reversi-checker.service || say "the daemon did not start; see: systemctl status reversi-checker"
-    for name in reversi-metrics.service reversi-alert.service; do
+    for name in reversi-metrics.service reversi-alert.service reversi-fleet.service; do
         ! systemctl --quiet is-active "$name" || deb-systemd-invoke restart "$name" || true
     done
 }

@@ -34,16 +34,18 @@ remove_files() {
     for file in /etc/systemd/system/reversi-checker.service /etc/systemd/system/reversi-keys.service /etc/systemd/system/reversi-keys.path \
         /etc/systemd/system/reversi-metrics.service /etc/systemd/system/reversi-alert.service \
         /etc/systemd/system/reversi-fleet-apply.service /etc/systemd/system/reversi-fleet-apply.path \
+        /etc/systemd/system/reversi-bus.service /etc/systemd/system/reversi-fleet.service \
         /etc/tmpfiles.d/reversi.conf /etc/sysctl.d/99-reversi.conf /etc/sysctl.d/99-reversi-tune.conf; do
         ! has_made "$file" || rm -f "$file"
     done
     for file in /etc/systemd/system/reversi-checker.service.d/10-readers.conf \
         /etc/systemd/system/reversi-metrics.service.d/10-readers.conf \
-        /etc/systemd/system/reversi-alert.service.d/10-readers.conf; do
+        /etc/systemd/system/reversi-alert.service.d/10-readers.conf \
+        /etc/systemd/system/reversi-fleet.service.d/10-readers.conf; do
         ! has_made "$file" || rm -f "$file"
         [ ! -d "${file%/*}" ] || rmdir --ignore-fail-on-non-empty "${file%/*}"
     done
-    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service reversi-fleet-apply.path; do
+    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service reversi-fleet-apply.path reversi-bus.service reversi-fleet.service; do
         rm -f "/etc/systemd/system/multi-user.target.wants/$name"
     done
     ! has_systemd || systemctl daemon-reload || true
@@ -92,7 +94,8 @@ purge() {
     cp "$list" "$made"
     forget_registry
     remove_accounts "$made"
-    rm -rf "$made" /var/lib/reversi /run/reversi /var/lib/private/reversi-alert /var/lib/reversi-alert /var/lib/reversi-fleet
+    rm -rf "$made" /var/lib/reversi /run/reversi /var/lib/private/reversi-alert /var/lib/reversi-alert /var/lib/reversi-fleet \
+        /var/lib/private/reversi-bus /var/lib/reversi-bus
     say "the gateway is gone: its tunnels have ended, and its nodes are forgotten"
 }
 

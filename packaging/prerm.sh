@@ -32,7 +32,7 @@ keep_units() {
 
 stop_services() {
     [ -d /run/systemd/system ] || return 0
-    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service reversi-fleet-apply.path; do
+    for name in reversi-checker.service reversi-keys.path reversi-metrics.service reversi-alert.service reversi-fleet-apply.path reversi-bus.service reversi-fleet.service; do
         ! systemctl --quiet is-enabled "$name" 2>/dev/null || printf '%s\n' "$name"
     done >"$stopped"
     while read -r name; do
@@ -57,7 +57,7 @@ keep_answering() {
 name_others() {
     grep -ls '^ExecStart="\{0,1\}/usr/lib/reversi/' /etc/systemd/system/*.service | while read -r file; do
         case ${file##*/} in
-        reversi-checker.service | reversi-keys.service | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.service) ;;
+        reversi-checker.service | reversi-keys.service | reversi-metrics.service | reversi-alert.service | reversi-fleet-apply.service | reversi-bus.service | reversi-fleet.service) ;;
         *) say "${file##*/} goes on, but cannot start again without the package" ;;
         esac
     done

@@ -38,6 +38,7 @@ def add_to(verbs: Verbs) -> None:
     add_export(actions)
     add_import(actions)
     add_remove(actions)
+    add_serve(actions)
 
 
 def add_key(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +97,7 @@ def add_card(actions: Verbs) -> None:
         "card",
         "print the card of a gateway, or change it",
         "reversi-checker fleet card > gw1.card",
+        "sudo reversi-checker fleet card --bus gw1.example.org",
         "sudo reversi-checker fleet card gw2 --weight 2 --key ~/.ssh/id_ed25519",
         "sudo reversi-checker fleet card gw9 --state reserved --address gw9.example.org:22"
         " --host-key gw9_ed25519.pub",
@@ -110,6 +112,14 @@ def add_card(actions: Verbs) -> None:
     card.add_argument(
         "--sign", action="store_true", help="sign it again, with the addresses and keys of today"
     )
+    bus = card.add_mutually_exclusive_group()
+    bus.add_argument(
+        "--bus",
+        metavar="HOST[:PORT]",
+        help="where the other gateways reach the nats-server of this one (port 6223 by default);"
+        " also writes its configuration",
+    )
+    bus.add_argument("--no-bus", action="store_true", help="leave the bus")
     add_key(card)
     add_dry_run(card)
     card.set_defaults(command=cmd_card)
@@ -121,8 +131,14 @@ def cmd_card(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.fleet.exchange import fleet_of
     from checker.fleet.making import write_card
     from checker.fleet.sealed import one_text
+    from checker.model import InvalidValue
 
-    wish = card_wish(args, fleet_of(layout).name)
+    own = fleet_of(layout).name
+    wish = card_wish(args, own)
+    if wish.bus is not None and wish.id != own:
+        raise InvalidValue(
+            f"only {wish.id} itself can say where its nats-server is; run this there"
+        )
     if wish.is_empty and not args.sign:
         kept = card_named(layout, wish.id)
         if not kept.sealed.signature and fleet_of(layout).signed:
@@ -314,6 +330,32 @@ def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
         warn(trouble)
     code = take_in(args, layout, many)
     return ExitCode.NOT_UP if troubles else code
+
+
+def add_serve(actions: Verbs) -> None:
+    serve = add_verb(
+        actions,
+        "serve",
+        "mirror the other gateways, and tell them what this one sees, until stopped",
+        "reversi-checker --home ~/gateway fleet serve",
+        "reversi-checker --home ~/fleet fleet serve --watch",
+        ending="On an installed gateway, reversi-fleet.service runs it. It needs nats-server and"
+        " the Python package nats-py; see docs/fleet.md.",
+    )
+    serve.add_argument(
+        "--watch",
+        action="store_true",
+        help="only mirror the others, as user reader of the bus: for an admin's own machine",
+    )
+    serve.set_defaults(command=cmd_serve)
+
+
+def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    from checker.fleet.serving import serve
+
+    refuse_missing(layout)
+    serve(layout, watches=args.watch)
+    return ExitCode.OK
 
 
 def add_remove(actions: Verbs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
 from checker.config.toml_file import MOST_BYTES, beginning
 from checker.fleet.apply import apply, rehearse, sentence
+from checker.fleet.bus_config import ROUTE_PORT
 from checker.fleet.card_files import KeptCard, card_named, good_cards
 from checker.fleet.cards import LEAST_WEIGHT, MOST_WEIGHT, Card, GatewayState
 from checker.fleet.exchange import Pushed, fleet_of
@@ -54,7 +56,18 @@ def card_wish(args: argparse.Namespace, own: str) -> CardWish:
         host_keys=tuple(map(key_in, args.host_key or ())) or None,
         weight=args.weight,
         state=GatewayState(args.state) if args.state else None,
+        bus=bus_wish(args),
     )
+
+
+def bus_wish(args: argparse.Namespace) -> str | None:
+    """Return where the others shall reach this gateway's nats-server; empty: nowhere; None: as
+    before. Raises InvalidValue.
+    """
+    if args.bus is None:
+        return "" if args.no_bus else None
+    bare = re.fullmatch(r"[A-Za-z0-9._-]+", args.bus, re.ASCII)
+    return str(parse_target(f"{args.bus}:{ROUTE_PORT}" if bare else args.bus, "--bus"))
 
 
 def key_in(path: Path) -> str:

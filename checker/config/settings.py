@@ -31,10 +31,6 @@ from checker.model import (
     parse_target,
 )
 
-AGENT_USER = "reversi-fleet"
-"""The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSettings:
     """The table `[fleet]`: this gateway is one of several that share a registry."""
@@ -43,6 +39,8 @@ class FleetSettings:
     """This gateway's ID."""
     signed: bool = True
     """Whether entries and cards count only if somebody signed them who may."""
+    bus_port: int = 4223
+    """Where its nats-server listens for clients, on 127.0.0.1; on 4222 may be another one."""
     return_after_s: float = 600.0
     """Guests are sent home once their own gateway has been well for so long; 0: never."""
     return_per_s: float = 5.0
@@ -119,7 +117,7 @@ KEYS = (
 )
 """The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
-FLEET_KEYS = ("name", "signed", "return_after_s", "return_per_s")
+FLEET_KEYS = ("name", "signed", "bus_port", "return_after_s", "return_per_s")
 
 
 def address_in(path: Path, value: Any) -> str:
@@ -248,6 +246,7 @@ def fleet_in(path: Path, table: Any) -> FleetSettings:
     return FleetSettings(
         name=name,
         signed=flag_in(path, "fleet: signed", table.get("signed", True)),
+        bus_port=whole_in(path, "fleet: bus_port", table.get("bus_port", 4223), 1, 65535),
         return_after_s=float(after_s),
         return_per_s=float(
             number_in(path, "fleet: return_per_s", table.get("return_per_s", 5), 0.1, 100)

@@ -176,12 +176,12 @@ class Server:
         events = [event_in(row) for row in request.get("events", ())]
         changes = [event for event in events if event.kind is EventKind.REGISTRY]
         if changes or not events:
-            await self.registry_watch.update()
+            await self.registry_watch.read_now()
         self.gateway.ledger.pending.add_events(
             event for event in events if event.kind in OPERATOR_KINDS
         )
         self.sweeper.probe_soon({event.node for event in changes if event.node})
-        await self.gateway.ledger.flush()
+        await self.gateway.ledger.flush_changes()
         return {}
 
     async def mute(self, request: dict[str, Any]) -> dict[str, Any]:

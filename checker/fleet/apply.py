@@ -18,6 +18,7 @@ from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.control.notices import EVENTS_AT_ONCE
 from checker.fleet.desk import Desk
+from checker.fleet.following import follow_cards
 from checker.fleet.inbox import read_inbox, throw_away
 from checker.fleet.said import Said
 from checker.fleet.sealed import Sealed
@@ -44,6 +45,8 @@ def apply(layout: Layout, many: Sequence[Sealed], *, now: float | None = None) -
         forget_old_tombstones(layout, now)
     said = tuple(bounded(desk.said))
     log(layout, said, now, desk.renamed)
+    if config.fleet is not None:
+        follow_cards(layout, config.fleet)
     if any(one.node for one in said):
         tell_haproxy(layout)
     return said

@@ -39,6 +39,11 @@ def cards_folder(layout: Layout) -> Path:
     return layout.fleet / "gateways"
 
 
+def identity_path(layout: Layout) -> Path:
+    """Return the private key with which this gateway signs what it says."""
+    return layout.fleet / "identity"
+
+
 def card_path(layout: Layout, id_: GatewayId) -> Path:
     return cards_folder(layout) / f"{id_}.toml"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,6 +18,8 @@ from checker.registry.entries import LATEST, MOST_REV, utf8
 
 HEAD = "# A gateway of the fleet, as its card says; reversi-checker fleet card writes it.\n"
 MOST_ADDRESSES = 16
+PIN = re.compile(r"[0-9a-f]{64}")
+CERTIFICATE = re.compile(r"[A-Za-z0-9+/]{4,4096}={0,2}")
 LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
 CARD_KEYS = (
     "gateway",
@@ -28,7 +31,9 @@ CARD_KEYS = (
     "addresses",
     "host_keys",
     "identity",
+    "bus",
     "bus_pin",
+    "bus_certificate",
 )
 
 
@@ -63,8 +68,12 @@ class Card:
     """`TYPE BASE64` each."""
     identity: str = ""
     """The public key with which the gateway signs what it says; empty: it says nothing."""
+    bus: str = ""
+    """HOST:PORT at which the others reach its nats-server; empty: it is on no bus."""
     bus_pin: str = ""
-    """The fingerprint of its certificate on the bus; empty: it is on no bus."""
+    """The SHA-256 of its key on the bus, in hexadecimal."""
+    bus_certificate: str = ""
+    """Its certificate on the bus, in base64."""
     more: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Keys of a later version, which stay."""
 
@@ -90,12 +99,23 @@ def card_text(card: Card) -> bytes:
         "addresses": list(card.addresses),
         "host_keys": list(card.host_keys),
         **({"identity": card.identity} if card.identity else {}),
-        **({"bus_pin": card.bus_pin} if card.bus_pin else {}),
+        **{key: value for key, value in bus_values(card).items() if value},
         **card.more,
     }
     text = (HEAD + tomli_w.dumps(table)).encode()
     parse_card(text)
     return text
+
+
+def bus_values(card: Card) -> dict[str, str]:
+    return {"bus": card.bus, "bus_pin": card.bus_pin, "bus_certificate": card.bus_certificate}
+
+
+def matching(key: str, value: str, form: re.Pattern[str]) -> str:
+    """Return the value if it has this form or is empty. Raises InvalidValue."""
+    if value and not form.fullmatch(value):
+        raise InvalidValue(f"{key} is not as fleet card --bus writes it")
+    return value
 
 
 def is_card(text: bytes) -> bool:
@@ -111,6 +131,10 @@ def parse_card(text: bytes) -> Card:
     try:
         utf8(text)
         table = table_in(path, text)
+        texts = {
+            key: text_in(path, key, table[key]) if table.get(key) else ""
+            for key in ("bus", "bus_pin", "bus_certificate")
+        }
         return Card(
             id=parse_gateway_id(text_in(path, "gateway", table.get("gateway"))),
             rev=whole_in(path, "rev", table.get("rev"), 1, MOST_REV),
@@ -125,7 +149,9 @@ def parse_card(text: bytes) -> Card:
             ),
             host_keys=tuple(map(parse_public_key, texts_in(path, table, "host_keys"))),
             identity=parse_public_key(table["identity"]) if table.get("identity") else "",
-            bus_pin=text_in(path, "bus_pin", table["bus_pin"]) if table.get("bus_pin") else "",
+            bus=str(parse_target(texts["bus"], "bus")) if texts["bus"] else "",
+            bus_pin=matching("bus_pin", texts["bus_pin"], PIN),
+            bus_certificate=matching("bus_certificate", texts["bus_certificate"], CERTIFICATE),
             more={key: value for key, value in table.items() if key not in CARD_KEYS},
         )
     except ConfigError as error:

@@ -11,13 +11,28 @@ from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_fi
 from checker.control.sealing import AS_IT_IS, Present
 from checker.fleet.exchange import documents
 from checker.fleet.sealed import Sealed, from_one_text
+from checker.model.gateway_id import GatewayId
 from checker.registry.entry_files import read_signature, signature_path
 from checker.registry.reading import read_registry
+from checker.state import mirrors
 
 KINDS = ("gateways", "nodes")
 UNSIGNED = "unsigned"
 """In an export: drafts of what nobody signed yet."""
 NOBODY = "nobody"
+
+
+def mirror_path(layout: Layout, id_: GatewayId) -> Path:
+    """Return the mirror of another gateway: `/var/lib/reversi-fleet/ID.db`, or
+    `HOME/fleet-mirrors/ID.db`.
+
+    It has the schema of `state.db`, so `open_reader` reads it: tunnels, registrations, unregistered
+    devices, events (with that gateway's ids), days and hours, and the last sweep. `every_s` of that
+    sweep is longer than the real one, because rows that only aged come once a minute. The table
+    `pulse` has its last pulse and when that came by our clock (`read_pulse` of
+    checker.state.mirrors): epoch, state, version, counts, load. `position` is only for the agent.
+    """
+    return mirrors.mirror_path(layout, id_)
 
 
 def export(layout: Layout, folder: Path) -> tuple[int, int]:

@@ -12,10 +12,18 @@ from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.control.sealing import own_name, signers_file, signing_key
-from checker.fleet.card_files import KeptCard, card_path, cards_folder, good_cards, read_card
+from checker.fleet.card_files import (
+    KeptCard,
+    card_path,
+    cards_folder,
+    good_cards,
+    identity_path,
+    read_card,
+)
 from checker.fleet.cards import Card, GatewayState, card_text, is_card, parse_card
 from checker.fleet.exchange import fleet_of
 from checker.fleet.folders import read_sealed
+from checker.fleet.following import follow_cards
 from checker.fleet.sealed import Sealed
 from checker.model import CheckerError, InvalidValue
 from checker.model.gateway_id import GatewayId, parse_signer
@@ -37,11 +45,6 @@ SIGNERS_HEAD = """\
 
 class OtherName(CheckerError):
     """A gateway cannot have two IDs."""
-
-
-def identity_path(layout: Layout) -> Path:
-    """Return the private key with which this gateway signs what it says."""
-    return layout.fleet / "identity"
 
 
 def make_fleet(layout: Layout, id_: GatewayId, *, signed: bool) -> None:
@@ -90,10 +93,13 @@ class CardWish:
     host_keys: tuple[str, ...] | None = None
     weight: float | None = None
     state: GatewayState | None = None
+    bus: str | None = None
+    """HOST:PORT; empty: leave the bus."""
 
     @property
     def is_empty(self) -> bool:
-        return all(one is None for one in (self.addresses, self.host_keys, self.weight, self.state))
+        given = (self.addresses, self.host_keys, self.weight, self.state, self.bus)
+        return all(one is None for one in given)
 
 
 def card_for(layout: Layout, wish: CardWish, before: Card | None, signer: str) -> Card:
@@ -114,6 +120,7 @@ def card_for(layout: Layout, wish: CardWish, before: Card | None, signer: str) -
             host_keys=own.host_keys,
             identity=own.identity,
         )
+        base = on_bus(layout, wish, base)
     changes = {
         "addresses": wish.addresses,
         "host_keys": wish.host_keys,
@@ -128,6 +135,17 @@ def card_for(layout: Layout, wish: CardWish, before: Card | None, signer: str) -
         changed_at=int(time.time()),
         changed_by=signer,
     )
+
+
+def on_bus(layout: Layout, wish: CardWish, card: Card) -> Card:
+    """Return our card with what it says about the bus. Raises ConfigError."""
+    bus = card.bus if wish.bus is None else wish.bus
+    if not bus:
+        return replace(card, bus="", bus_pin="", bus_certificate="")
+    from checker.fleet.bus_files import certificate_for  # only a bus needs it
+
+    certificate, pin = certificate_for(layout, wish.id, bus)
+    return replace(card, bus=bus, bus_pin=pin, bus_certificate=certificate)
 
 
 def own_card(layout: Layout, config: Config) -> Card:
@@ -157,6 +175,7 @@ def write_card(layout: Layout, wish: CardWish, key_file: Path | None) -> KeptCar
         write_signed(path, text, signature)
     found = read_card(path)
     assert found is not None
+    follow_cards(layout, fleet_of(layout))
     return found
 
 

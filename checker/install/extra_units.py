@@ -224,10 +224,15 @@ def extra_groups(found: Found) -> Iterator[Command]:
 
 
 def forget_state(unit: ExtraUnit) -> Command:
-    """Remove what a service that was stopped remembers; the first path is a link to the second.
-    Source: systemd.exec(5), DynamicUser.
+    """Remove what a service that was stopped remembers."""
+    return forget_folders(unit.path)
+
+
+def forget_folders(unit: Path) -> Command:
+    """Remove the directories that systemd keeps for a service; the first path is a link to the
+    second. Source: systemd.exec(5), DynamicUser.
     """
-    places = (f"/var/lib/{unit.path.stem}", f"/var/lib/private/{unit.path.stem}")
+    places = (f"/var/lib/{unit.stem}", f"/var/lib/private/{unit.stem}")
     return Command(words=("rm", "-rf", *places), must=False)
 
 

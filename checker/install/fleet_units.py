@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
-from checker.install.places import FLEET_PATH_FILE, FLEET_STATE, FLEET_UNIT_FILES
+from checker.install.places import FLEET_PATH_FILE, FLEET_STATE, FLEET_UNIT_FILES, FLEET_USER
 from checker.install.steps import ROOT, Choices, Command, Folder, Found, Remove, Step, digest
 from checker.install.unit_files import HEAD, ONLY_ON_A_GATEWAY
 
@@ -44,6 +44,8 @@ DirectoryNotEmpty={SYSTEM.inbox}
 [Install]
 WantedBy=multi-user.target
 """
+MIRRORS_MODE = 0o1775
+"""The agent writes mirrors there, but cannot replace root's inbox beside them."""
 OPERATORS_MODE, ROOTS_MODE = 0o1730, 0o700
 """Operators may put something into the inbox, and see nothing there. Without signatures, whoever
 may do that decides about the registry: only root.
@@ -54,7 +56,10 @@ def fleet_folders(choices: Choices) -> Iterator[Folder]:
     """Return the directories that a gateway in a fleet needs, parents first."""
     if not choices.is_in_fleet:
         return
-    yield Folder(path=FLEET_STATE)
+    if choices.is_on_bus:
+        yield Folder(path=FLEET_STATE, mode=MIRRORS_MODE, group=FLEET_USER)
+    else:
+        yield Folder(path=FLEET_STATE)
     is_open = choices.is_signing and bool(choices.operators)
     yield Folder(
         path=SYSTEM.inbox,

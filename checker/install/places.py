@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checker.config.layout import SYSTEM
+from checker.config.layout import AGENT_USER, SYSTEM
 from checker.install.tuning import TUNE
 
 CONFIG = SYSTEM.config.parent
@@ -31,8 +31,15 @@ FLEET_SERVICE_FILE = UNIT_FILE.with_name("reversi-fleet-apply.service")
 FLEET_PATH_FILE = UNIT_FILE.with_name("reversi-fleet-apply.path")
 FLEET_UNIT_FILES = (FLEET_SERVICE_FILE, FLEET_PATH_FILE)
 """Only on a gateway in a fleet: checker.install.fleet_units."""
-EVERY_UNIT = (*UNITS, *EXTRA_UNIT_FILES, *FLEET_UNIT_FILES)
+BUS_FILE = UNIT_FILE.with_name("reversi-bus.service")
+FLEET_AGENT_FILE = UNIT_FILE.with_name("reversi-fleet.service")
+BUS_UNIT_FILES = (BUS_FILE, FLEET_AGENT_FILE)
+"""Only on a gateway that is on the bus of its fleet: checker.install.bus_units."""
+EVERY_UNIT = (*UNITS, *EXTRA_UNIT_FILES, *FLEET_UNIT_FILES, *BUS_UNIT_FILES)
 FLEET_STATE = SYSTEM.inbox.parent
+FLEET_USER = AGENT_USER
+"""Runs the agent, which writes mirrors and may bring letters."""
+BUS_CONFIG = SYSTEM.fleet / "bus" / "nats.conf"
 PACKAGED = Path("/usr/lib/systemd/system")
 """Where a package puts its units. A unit of the same name in /etc takes the place of one here."""
 WANTS = UNIT_FILE.with_name("multi-user.target.wants")
@@ -44,7 +51,9 @@ def drop_in_of(unit: Path) -> Path:
     return unit.with_name(f"{unit.name}.d") / "10-readers.conf"
 
 
-READERS_DROP_INS = tuple(drop_in_of(unit) for unit in (UNIT_FILE, *EXTRA_UNIT_FILES))
+READERS_DROP_INS = tuple(
+    drop_in_of(unit) for unit in (UNIT_FILE, *EXTRA_UNIT_FILES, FLEET_AGENT_FILE)
+)
 """What a packaged unit lacks on a gateway that only a group may look at."""
 ALERTS = CONFIG / "alerts.toml"
 """Only with `init --alerts`: the admin's, as reversi.toml."""
@@ -63,6 +72,7 @@ FILES = (
     *UNITS,
     *EXTRA_UNIT_FILES,
     *FLEET_UNIT_FILES,
+    *BUS_UNIT_FILES,
     *READERS_DROP_INS,
     REST,
     DROP_IN,

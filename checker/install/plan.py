@@ -7,6 +7,7 @@ from pathlib import Path
 
 from checker.config.layout import SYSTEM
 from checker.install.alert_files import alert_access, alert_settings
+from checker.install.bus_units import bus_warnings, bus_withdrawals
 from checker.install.extra_drop_ins import allow_notes, allow_steps
 from checker.install.extra_units import (
     extra_groups,
@@ -30,6 +31,7 @@ from checker.install.places import (
     DROP_IN,
     DROP_INS,
     FILES,
+    FLEET_USER,
     REST,
     RUN,
     STATE,
@@ -88,6 +90,7 @@ def plan(found: Found) -> InitPlan:
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(withdrawals(found))
+    steps.extend(bus_withdrawals(found))
     steps.extend(fleet_withdrawals(found))
     gone = tuple(removals(found))
     steps.extend(gone)
@@ -108,6 +111,7 @@ def plan(found: Found) -> InitPlan:
         *sshrc_warnings(found),
         *tuning_warnings(found),
         *extra_warnings(found),
+        *bus_warnings(found),
         *clauses(found.logins, found.choices.tunnel_user),
         *lost_keys(found.logins, found.choices.tunnel_user),
     )
@@ -128,7 +132,8 @@ def accounts(found: Found) -> Iterator[Command]:
     if operators and operators not in found.groups:
         yield Command(words=("groupadd", "--system", operators), makes=f"group {operators}")
     keys_user = (KEYS_USER,) if any(key_folders(found)) else ()
-    no_shell = ((name, "/usr/sbin/nologin") for name in (DAEMON_USER, *keys_user))
+    fleet_user = (FLEET_USER,) if found.choices.is_on_bus else ()
+    no_shell = ((name, "/usr/sbin/nologin") for name in (DAEMON_USER, *keys_user, *fleet_user))
     for name, shell in ((found.choices.tunnel_user, "/bin/sh"), *no_shell):
         if name not in found.accounts:
             group = ("--gid", name) if name in found.groups else ("--user-group",)

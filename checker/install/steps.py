@@ -77,6 +77,8 @@ class Choices:
     is_in_fleet: bool = False
     is_signing: bool = True
     """Whether the fleet's entries count only if they are signed."""
+    is_on_bus: bool = False
+    """Whether the gateway has a nats-server for its fleet."""
     config: bytes | None = None
     """What `reversi.toml` will say, if `init` was asked to change it."""
 
@@ -182,6 +184,7 @@ class Found:
     """The units that systemd starts at boot, by name."""
     missing_libraries: frozenset[str] = frozenset()
     """The modules that such services need and the interpreter does not have."""
+    has_nats_server: bool = True
     places: tuple[str, ...] = ()
     """Where the interpreter, its library and reversi are, links resolved."""
     unreadable: str = ""

@@ -17,13 +17,20 @@ from checker.config.layout import SYSTEM, is_there
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
-from checker.install.extra_units import EXTRA_UNITS, was_chosen
+from checker.install.extra_units import EXTRA_UNITS, ExtraUnit, was_chosen
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.old_metadata import SITE, old_metadata
 from checker.install.packaged_units import runs_packaged
-from checker.install.places import ENABLED, EXTRA_UNIT_FILES, FILES, FLEET_STATE
+from checker.install.places import (
+    BUS_UNIT_FILES,
+    ENABLED,
+    EXTRA_UNIT_FILES,
+    FILES,
+    FLEET_STATE,
+    FLEET_USER,
+)
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
@@ -33,6 +40,7 @@ from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_facts import (
+    has_nats_server,
     idle_units,
     is_masked,
     linked_units,
@@ -280,7 +288,9 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     found = replace(
         found, has_systemd=has_systemd, packaged=packaged_units(), linked=linked_units()
     )
-    units = [unit for unit in EXTRA_UNITS if has_systemd and was_chosen(found, unit)]
+    extra = [unit for unit in EXTRA_UNITS if was_chosen(found, unit)]
+    bus = [path for path in BUS_UNIT_FILES if path.name in found.linked]
+    units: list[ExtraUnit | Path] = [*extra, *bus] if has_systemd else []
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     said = sshd_says(chosen.tunnel_user)
@@ -290,7 +300,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         uses_pam=said["usepam"].lower() == "yes" if "usepam" in said else None,
         logins=replace(here, leave=fleet.leave_behind),
         is_daemon_older=has_systemd and is_daemon_older(),
-        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER, KEYS_USER),
+        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER, KEYS_USER, FLEET_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         written=load_manifest().files,
         startups=max_startups(cores()),
@@ -304,6 +314,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         idle_units=idle_units(units),
         outdated_units=outdated_units(units),
         missing_libraries=missing_libraries(found.python),
+        has_nats_server=has_nats_server(),
         keys_lag=not is_restored and keys_lag(SYSTEM),
         keys=keys_found(),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),

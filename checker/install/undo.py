@@ -9,9 +9,11 @@ from pathlib import Path
 from checker.config.layout import SYSTEM
 from checker.install.alert_files import closed_again
 from checker.install.extra_drop_ins import EXTRAS
-from checker.install.extra_units import EXTRA_UNITS, forget_state
+from checker.install.extra_units import EXTRA_UNITS, forget_folders, forget_state
 from checker.install.places import (
     ALERTS,
+    BUS_FILE,
+    BUS_UNIT_FILES,
     CONFIG,
     DROP_INS,
     ENABLED,
@@ -42,6 +44,7 @@ OURS_TO_REMOVE = (
     *UNITS,
     *EXTRA_UNIT_FILES,
     *FLEET_UNIT_FILES,
+    *BUS_UNIT_FILES,
     *READERS_DROP_INS,
 )
 
@@ -98,12 +101,15 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     steps: list[Undo] = []
     has_own = UNIT_FILE in there.entries and str(UNIT_FILE) in there.files
     if there.has_systemd and (has_own or SERVICE in there.packaged):
-        extra = [path.name for path in (*EXTRA_UNIT_FILES, FLEET_PATH_FILE) if is_run(there, path)]
+        more = (*EXTRA_UNIT_FILES, FLEET_PATH_FILE, *BUS_UNIT_FILES)
+        extra = [path.name for path in more if is_run(there, path)]
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED, *extra), must=False))
         steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
         if is_run(there, FLEET_PATH_FILE):
             words = ("systemctl", "stop", FLEET_SERVICE_FILE.name)
             steps.append(Command(words=words, must=False))
+        if BUS_FILE.name in extra:
+            steps.append(forget_folders(BUS_FILE))
         steps.extend(
             forget_state(unit) for unit in EXTRA_UNITS if unit.has_state and unit.path.name in extra
         )

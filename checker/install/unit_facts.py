@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import checker
+from checker.install.bus_units import LIBRARY, PATH
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
 from checker.install.places import EVERY_UNIT, PACKAGED, WANTS
 from checker.linux.processes import read_process, started_at
@@ -43,14 +45,14 @@ def is_turned_on(unit: ExtraUnit) -> bool:
     return unit.path.is_file() or (unit.name in linked_units() and is_unit(unit.name))
 
 
-def idle_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
+def idle_units(units: Iterable[ExtraUnit | Path]) -> frozenset[str]:
     """Return those that systemd does not run, or does not start at boot."""
     return frozenset(
         unit.name for unit in units if state_of(unit.name) != "active" or not is_enabled(unit.name)
     )
 
 
-def outdated_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
+def outdated_units(units: Iterable[ExtraUnit | Path]) -> frozenset[str]:
     """Return those whose process has run since before the present release was installed."""
     installed_at = Path(checker.__file__).stat().st_ctime
     now, uptime_s = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -64,11 +66,16 @@ def outdated_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
     return frozenset(found)
 
 
+def has_nats_server() -> bool:
+    """Return whether the server of the bus is installed."""
+    return shutil.which("nats-server", path=PATH) is not None
+
+
 def missing_libraries(python: str) -> frozenset[str]:
     """Return the modules of these services that the interpreter does not have; all of them if it
     does not answer.
     """
-    wanted = frozenset(unit.library for unit in EXTRA_UNITS)
+    wanted = frozenset((*(unit.library for unit in EXTRA_UNITS), LIBRARY))
     if python == sys.executable:
         return frozenset(name for name in wanted if importlib.util.find_spec(name) is None)
     try:

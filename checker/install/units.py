@@ -10,12 +10,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from checker.install.bus_units import BUS_TEXT, agent_content, agent_part, bus_commands
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit, chosen_units, extra_commands
 from checker.install.fleet_units import PATH_TEXT, SERVICE_TEXT, fleet_commands
 from checker.install.packaged_units import as_packaged, is_packaged
 from checker.install.places import (
+    BUS_FILE,
     ENABLED,
     EVERY_UNIT,
+    FLEET_AGENT_FILE,
     FLEET_PATH_FILE,
     FLEET_SERVICE_FILE,
     KEYS_PATH_FILE,
@@ -78,10 +81,24 @@ def fleet_text(python: str) -> tuple[UnitText, ...]:
     )
 
 
+def bus_text(python: str, readers: str) -> tuple[UnitText, ...]:
+    """Return the units of a gateway that is on the bus."""
+    server = BUS_TEXT.encode()
+    return (
+        UnitText(path=BUS_FILE, whole=server, plain=server),
+        UnitText(
+            path=FLEET_AGENT_FILE,
+            whole=agent_content(python, readers),
+            plain=agent_content(python, ""),
+            part=agent_part(readers),
+        ),
+    )
+
+
 def packaged_texts(python: str) -> dict[str, bytes]:
     """Return all units as a package ships them, by name."""
     extra = (extra_text(extra, python, "") for extra in EXTRA_UNITS)
-    texts = (*own_text(python, ""), *extra, *fleet_text(python))
+    texts = (*own_text(python, ""), *extra, *fleet_text(python), *bus_text(python, ""))
     return {text.path.name: as_packaged(text.plain) for text in texts}
 
 
@@ -90,7 +107,8 @@ def unit_texts(found: Found) -> tuple[UnitText, ...]:
     readers = found.choices.readers
     extra = (extra_text(one, found.python, readers) for one in chosen_units(found))
     fleet = fleet_text(found.python) if found.choices.is_in_fleet else ()
-    return (*own_text(found.python, readers), *extra, *fleet)
+    bus = bus_text(found.python, readers) if found.choices.is_on_bus else ()
+    return (*own_text(found.python, readers), *extra, *fleet, *bus)
 
 
 def is_left(found: Found, text: UnitText) -> bool:
@@ -164,6 +182,7 @@ def unit_commands(found: Found, changed: Collection[Path], *, is_edited: bool) -
         yield Command(words=("systemctl", "restart", SERVICE))
     yield from extra_commands(found, changed)
     yield from fleet_commands(found, changed)
+    yield from bus_commands(found, changed)
 
 
 def reload_commands(found: Found, changed: Collection[Path]) -> Iterator[Command]:

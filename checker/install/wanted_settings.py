@@ -8,6 +8,7 @@ from pathlib import Path
 from checker.config.layout import SYSTEM, is_there
 from checker.config.settings import Config, config_from, load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, read_toml
+from checker.install.places import BUS_CONFIG
 from checker.install.shared_key import FleetWish, with_shared_key
 from checker.install.steps import OPERATORS, TUNNEL_USER, Choices
 from checker.install.unit_files import reversi_toml, with_gateways
@@ -57,6 +58,7 @@ def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOT
         asked_gateways=gateways,
         is_in_fleet=config.fleet is not None,
         is_signing=config.fleet is None or config.fleet.signed,
+        is_on_bus=config.fleet is not None and is_there(under(root, BUS_CONFIG)),
     )
 
 

@@ -74,7 +74,7 @@ class Reader:
     def registry(self) -> Registry:
         """Return the nodes, from the daemon's copy if that is good. Raises ConfigError, OSError."""
         fresh = stamp(self.layout.nodes)
-        if fresh and fresh == self.stamp:
+        if fresh.files and fresh == self.stamp:
             return self.known
         copied = copied_nodes(self.layout)
         self.known = (

@@ -35,7 +35,7 @@ from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
 from checker.tunnels.kill_reasons import NoRight, why_kill
 from checker.tunnels.observation import Observation
-from checker.tunnels.observe import Observer
+from checker.tunnels.observe import NOT_THERE, Observer
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.record import TunnelRecord, with_clone_note
 from checker.tunnels.shut_out import ShutOuts
@@ -198,13 +198,13 @@ class Watcher(Observer):
         return before, replace(judgement, tunnel=after)
 
     def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
-        """Judge a forward that was down, and on whose ports still nobody listens by a list read
-        after `newer_than` (monotonic); None if it must be probed.
+        """Judge a forward that was down, or not probed yet, and on whose ports nobody listens by a
+        list read after `newer_than` (monotonic); None if it must be probed.
         """
         turn, table = self.turns.get(forward.port), self.holders.table
         since = max(newer_than, self.registered_at.get(forward.node, newer_than))
         if (
-            self.ledger.tunnel(forward).status is not Status.DOWN
+            self.ledger.tunnel(forward).status not in NOT_THERE
             or (turn is not None and (turn.probing.locked() or turn.acting.locked()))
             or not all(table.is_vacant(port, self.uid, newer_than=since) for port in forward.ports)
         ):

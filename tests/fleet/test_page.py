@@ -66,11 +66,13 @@ def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
 SIGNERS = "/etc/reversi/fleet/allowed_signers"
 ALLOWED = 'echo "anna namespaces=\\"reversi-registry,reversi-act\\" $(ssh-add -L | head -n 1)"'
 BY_HAND = [
+    "sudo apt-get install nats-server",
+    "sudo systemctl disable --now nats-server",
     "sudo install -d /etc/reversi/fleet",
     f"{ALLOWED} | sudo tee -a {SIGNERS}",
     "sudo reversi-checker init",
 ]
-"""The fixture does the first two; tests/system/fleet_inbox.py the third, with root's service."""
+"""The fixture makes the signers; tests/system/fleet_inbox.py runs `init`, with root's service."""
 
 
 @pytest.mark.sshd
@@ -115,6 +117,8 @@ def test_each_command_of_the_page_does_what_it_says(
         "sudo reversi-checker fleet card gw9 --state reserved --address gw9.example.org:22"
         " --host-key gw9_ed25519.pub"
     )
+    people.type(f"{sudo} fleet card --bus gw1.example.org")
+    assert "2 of 2" in people.type("reversi-checker fleet push")
     people.type(f"{sudo} fleet remove gw2")
 
     assert set(people.typed) | set(BY_HAND) == set(TYPED)

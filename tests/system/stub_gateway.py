@@ -17,7 +17,7 @@ from tests.system.waiting import until
 
 SSHD = Path("/usr/sbin/sshd")
 PRIVSEP = Path("/run/sshd")
-DEADLINE_S = 20.0
+DEADLINE_S = 100.0
 
 FORCED = """#!/bin/sh
 cd "$1" || exit 1
@@ -60,7 +60,7 @@ def make_key(path: Path) -> str:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
         check=True,
-        timeout=50,
+        timeout=200,
     )
     return Path(f"{path}.pub").read_text().strip()
 
@@ -147,7 +147,7 @@ class StubGateway:
             return
         children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
         self.sshd.terminate()
-        self.sshd.wait(50)
+        self.sshd.wait(150)
         self.sshd = None
         for child in children:
             with contextlib.suppress(ProcessLookupError):

@@ -276,7 +276,7 @@ def test_up_exits_when_its_sshd_exits(own_gateway: Gateway) -> None:
 
     sshd.terminate()
 
-    assert own_gateway.daemon.wait(50) == 2
+    assert own_gateway.daemon.wait(150) == 2
     assert "sshd does not run" in own_gateway.log()
 
 
@@ -293,6 +293,6 @@ def test_a_signal_to_the_whole_terminal_stops_up_cleanly(
         assert process.stdout.readline().startswith("ready: ")
 
         os.killpg(process.pid, number)
-        said = process.communicate(timeout=50)[1]
+        said = process.communicate(timeout=200)[1]
 
     assert (process.returncode, "error" in said) == (0, False), said

@@ -106,7 +106,7 @@ def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Bo
                 device.ssh("-N", "-R", "22:127.0.0.1:9"),
                 capture_output=True,
                 check=False,
-                timeout=60,
+                timeout=200,
             )
             assert refused.returncode == 255
             assert client.lives

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-LONG_S = 40.0
+LONG_S = 150.0
 """Longer than any step of a test takes on a busy machine."""
 POLL_S = 0.05
 SLOW_S = 0.15

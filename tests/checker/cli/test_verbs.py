@@ -71,6 +71,7 @@ def test_each_command_that_changes_something_has_a_dry_run() -> None:
     only_look = {"status", "log", "report", "doctor", "node list", "node show", "known-hosts"}
     only_look |= {"ssh-config", "inventory", "enrol list", "node pending", "fleet status"}
     run = {"up", "serve", "probe", "backup", "alert", "metrics", "mutes", "fleet export"}
+    run |= {"fleet serve"}
 
     without = {
         name for name, parser in leaves(build_parser()) if "--dry-run" not in parser.format_help()

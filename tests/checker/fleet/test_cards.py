@@ -20,7 +20,9 @@ CARD = Card(
     addresses=("gw1.example.org:22", "[2001:db8::1]:2222"),
     host_keys=(public_key(1), public_key(2)),
     identity=public_key(3),
-    bus_pin="sha256:00",
+    bus="192.0.2.1:6223",
+    bus_pin="0a" * 32,
+    bus_certificate="MIIB",
     more={"later": "kept"},
 )
 SIGNATURE = BEGIN + b"U1NIU0lH\n-----END SSH SIGNATURE-----\n"
@@ -49,6 +51,9 @@ def test_what_it_says_does_not_depend_on_who_says_it_and_when() -> None:
         ("2.5", "-1.0", "weight must be a number"),
         ("gw1.example.org:22", "gw1.example.org", "add the port"),
         ("ssh-ed25519", "ssh-nonsense", "not a public key"),
+        ('"192.0.2.1:6223"', '"192.0.2.1"', "bus"),
+        ("0a0a", "0a\\n", "bus_pin is not as"),
+        ('"MIIB"', '"-----"', "bus_certificate is not as"),
         ('"anna"', '"anna,*"', "cannot name a signer"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checker.install.alert_files import alert_access
 from checker.install.extra_units import chosen_units
-from checker.install.places import ENABLED
+from checker.install.places import ENABLED, FLEET_USER
 from checker.install.plan import all_folders, contents
 from checker.install.steps import (
     Choices,
@@ -39,7 +39,12 @@ def done(found: Found) -> Found:
     account = UserAccount(uid=990, shell="/bin/sh", is_locked=False)
     return replace(
         found,
-        accounts={found.choices.tunnel_user: account, DAEMON_USER: account, KEYS_USER: account},
+        accounts={
+            found.choices.tunnel_user: account,
+            DAEMON_USER: account,
+            KEYS_USER: account,
+            FLEET_USER: account,
+        },
         groups=frozenset({found.choices.operators, *(unit.group for unit in chosen_units(found))}),
         settings={
             access.path: Entry(mode=access.mode, owner="root", group=access.group)

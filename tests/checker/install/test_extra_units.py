@@ -242,7 +242,7 @@ def test_a_file_of_an_older_release_counts_as_ours() -> None:
 
 
 def test_what_an_interpreter_lacks_is_asked_of_it(tmp_path: Path) -> None:
-    wanted = {unit.library for unit in EXTRA_UNITS}
+    wanted = {*(unit.library for unit in EXTRA_UNITS), "nats"}
 
     assert missing_libraries(sys.executable) == frozenset()
     assert missing_libraries(str(tmp_path / "none")) == wanted

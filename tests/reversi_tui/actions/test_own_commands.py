@@ -18,7 +18,7 @@ from reversi_tui.actions.own_commands import Ran, Stop, run
 from reversi_tui.terminal.process_group import how_it_ended
 from tests.programs import require
 
-SOON_S = 15.0
+SOON_S = 45.0
 
 
 def eventually(claim: Callable[[], object], what: str) -> None:

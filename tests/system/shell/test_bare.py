@@ -93,7 +93,7 @@ def ask(
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=200,
         env={"PATH": path, "SSH_ORIGINAL_COMMAND": request},
     )
 

@@ -132,7 +132,7 @@ def test_a_signal_to_all_processes_stops_it_in_order(box: Box) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.send_signal(signal.SIGTERM)
 
-    assert process.wait(50) == 0
+    assert process.wait(150) == 0
     box.await_nothing_left()
     assert box.state()["state"] == "stopped"
 
@@ -170,7 +170,7 @@ def test_a_signal_during_a_fork_also_ends_the_new_process(box: Box, line: str) -
 
     process = box.start(box.write(text.replace(f"{line}\n", f"{line}\nkill $$\n")))
 
-    assert process.wait(15) == 0
+    assert process.wait(150) == 0
     box.await_nothing_left()
     assert box.state()["state"] == "stopped"
 

@@ -23,7 +23,7 @@ SHELLS = [
     pytest.param(("busybox", "sh"), id="busybox"),
     pytest.param(("bash", "--posix"), id="bash"),
 ]
-WITHIN_S = 10.0
+WITHIN_S = 50.0
 
 
 def uptime_s() -> int:
@@ -124,7 +124,7 @@ def processes_of_session(leader: int) -> list[int]:
 def test_shellcheck_accepts_the_script() -> None:
     require("shellcheck")
 
-    subprocess.run(["shellcheck", "--shell=sh", str(HOLD)], check=True, timeout=30)
+    subprocess.run(["shellcheck", "--shell=sh", str(HOLD)], check=True, timeout=200)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -1,0 +1,113 @@
+"""Answer what other gateways and operators ask this one; anybody on the bus may read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from checker.fleet.identity import Identity
+from checker.fleet.looking import Looking
+from checker.fleet.past import MOST_EVENTS, Past, past_body
+from checker.fleet.sayings import (
+    PAST,
+    ROWS,
+    Question,
+    Rows,
+    ask_subject,
+    parse_question,
+    rows_body,
+)
+from checker.fleet.telling import MOST_BYTES, Teller
+from checker.model import CheckerError, Event
+from checker.model.gateway_id import GatewayId
+
+log = logging.getLogger(__name__)
+MOST_A_SECOND = 100.0
+"""Answers: a flood of questions must not take our processor."""
+
+
+class Answering:
+    """Answers in one connection, one question after the other."""
+
+    def __init__(
+        self,
+        id_: GatewayId,
+        identity: Identity,
+        looking: Looking,
+        teller: Callable[[], Teller],
+        beat: Callable[[], int],
+    ) -> None:
+        self.id, self.identity, self.looking = id_, identity, looking
+        self.teller, self.beat = teller, beat
+        self.allowance, self.at = MOST_A_SECOND, time.monotonic()
+
+    async def answer(self, subject: str, content: bytes) -> bytes | None:
+        """Return the answer; None: there is none."""
+        if not self.has_time():
+            return None
+        try:
+            question = parse_question(content)
+            if subject == ask_subject(self.id, ROWS):
+                body = self.rows(question)
+            elif subject == ask_subject(self.id, PAST):
+                body = await asyncio.to_thread(self.past, question)
+            else:
+                return None
+            return self.identity.sealed(subject, body)
+        except CheckerError as error:
+            log.debug("a question was not answered: %s", error)
+            return None
+
+    def has_time(self) -> bool:
+        now = time.monotonic()
+        self.allowance = min(MOST_A_SECOND, self.allowance + (now - self.at) * MOST_A_SECOND)
+        self.at = now
+        if self.allowance < 1.0:
+            return False
+        self.allowance -= 1.0
+        return True
+
+    def rows(self, question: Question) -> bytes:
+        teller = self.teller()
+        page = teller.page(question.epoch, question.since, question.known)
+        rows = Rows(
+            epoch=teller.epoch,
+            number=teller.number,
+            items=(),
+            nonce=question.nonce,
+            upto=page.upto,
+            beat=self.beat(),
+            is_whole=page.is_whole,
+            has_more=page.has_more,
+        )
+        return rows_body(rows, page.items)
+
+    def past(self, question: Question) -> bytes:
+        """Raises StateError."""
+        found = self.looking.past(question.since, MOST_EVENTS)
+        kept = fitting(found)
+        last = kept[-1].id if kept else question.since
+        past = Past(
+            epoch=self.teller().epoch,
+            after=question.since,
+            last=last,
+            events=kept,
+            nonce=question.nonce,
+            has_more=len(kept) < len(found) or len(found) == MOST_EVENTS,
+            beat=self.beat(),
+        )
+        return past_body(past)
+
+
+def fitting(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the first events, as many as fit into a message, and one at least."""
+    kept: list[Event] = []
+    size = 0
+    for one in events:
+        size += 6 * (len(one.text) + len(one.actor)) + 200  # as JSON, at worst
+        if kept and size > 2 * MOST_BYTES:
+            break
+        kept.append(one)
+    return tuple(kept)
