@@ -31,6 +31,7 @@ from checker.model import (
     parse_target,
 )
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSettings:
     """The table `[fleet]`: this gateway is one of several that share a registry."""
