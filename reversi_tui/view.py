@@ -71,6 +71,8 @@ class View:
         """The name of the view that is shown; empty if it has no name."""
         self.followed: Followed | None = None
         """The last kill or reset."""
+        self.in_fleet = False
+        """Whether rows may be other gateways'."""
         self.only: frozenset[Key] | None = None
         """If not None, only these forwards can be shown."""
         self.moment = moment
@@ -113,6 +115,7 @@ class View:
 
     def apply(self, report: Report) -> bool:
         """Take in a report; whether the order changed."""
+        self.in_fleet = bool(report.health.gateway)
         before = len(self.rows)
         gone = set() if report.keys is None else self.rows.keys() - report.keys
         for key in gone:

@@ -211,7 +211,9 @@ class TableView:
             if answer:
                 self.sort(answer[0], backwards=answer[1])
 
-        self.desk.push(SortBy(self.view.sort_by, backwards=self.view.backwards), chosen)
+        view = self.view
+        asking = SortBy(view.sort_by, backwards=view.backwards, in_fleet=view.in_fleet)
+        self.desk.push(asking, chosen)
 
     def choose_columns(self) -> None:
         def chosen(answer: tuple[str, ...] | None) -> None:
@@ -220,7 +222,8 @@ class TableView:
                 self.columns_changed()
                 self.desk.screen.call_after_refresh(self.say_what_has_no_room)
 
-        self.desk.push(ColumnsChooser(self.table.choice.columns), chosen)
+        choice = self.table.choice
+        self.desk.push(ColumnsChooser(choice.columns, in_fleet=self.view.in_fleet), chosen)
 
     def columns_changed(self) -> None:
         self.table.repaint_all()
