@@ -141,7 +141,7 @@ class Source:
         return Health(
             daemon=self.daemon,
             sweep=self.sweep,
-            trouble=self.trouble,
+            trouble="" if self.only_watches else self.trouble,
             problems=(*self.registered.problems, *filter(None, troubles)),
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
@@ -152,6 +152,12 @@ class Source:
             silent=self.fleet.silent(self.now()),
             draining=read_drain(self.layout.drain).drain is not None,
         )
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether this machine shows the other gateways of a fleet, and never was one."""
+        was_opened = self.identity is not None
+        return bool(self.fleet.own) and not was_opened and not self.layout.state.exists()
 
     def keys(self) -> frozenset[Key]:
         """Keys of all rows."""
