@@ -21,7 +21,7 @@ class Made:
             self.rows = {key: row for key, row in self.rows.items() if key in keys}
 
     def again(self, seen: Tunnel, trend: Sequence[float], rates: Sequence[float]) -> Row | None:
-        """The row as it was reported, but for the probe: thousands are made between two sweeps, so
+        """The row as reported, except for the probe: thousands are made between two sweeps, so
         nothing else is looked up. None: that would not be the whole row.
         """
         row = self.rows.get((seen.node, seen.port))
