@@ -201,7 +201,7 @@ class Member:
         return self.opened(subject, content)
 
     async def catch_up(self) -> None:
-        """Ask for what was told since we heard it last, page by page. Raises NoAnswer, BusLost,
+        """Ask for what it said since we heard it last, page by page. Raises NoAnswer, BusLost,
         CheckerError.
         """
         whole: Whole | None = None

@@ -68,7 +68,7 @@ class Reader:
         """Return the nodes and devices of which a row matches. Raises NothingMatches, InvalidValue,
         MistakenFilter, StateError, ConfigError.
         """
-        rows = matching_rows(self.layout, self.registry(), text)
+        rows = matching_rows(self.layout, self.registry(), text, only_here=True)
         return frozenset(row.seen.node for row in rows)
 
     def registry(self) -> Registry:
