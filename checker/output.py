@@ -143,10 +143,11 @@ def today() -> str:
     return time.strftime("%Y-%m-%d")
 
 
-def event_line(event: Event) -> str:
-    """One line of the event log."""
+def event_line(event: Event, gateway: str = "") -> str:
+    """One line of the event log; in a fleet, with the gateway that it is from."""
     where = f"{event.node}{f':{event.port}' if event.port else ''}" if event.node else "-"
-    line = f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
+    at = f"{clock(event.at)}  {gateway:<8}" if gateway else clock(event.at)
+    line = f"{at}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
     return line if line.isascii() and line.isprintable() else printable(line, MOST_OF_A_LINE)
 
 

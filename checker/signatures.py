@@ -20,6 +20,10 @@ from checker.model.public_key import KEY_TYPES
 
 REGISTRY = "reversi-registry"
 """The namespace of entries and cards: a signature for another purpose does not count."""
+ACT = "reversi-act"
+"""The namespace of letters, which ask another gateway for an act."""
+SIGNERS = "allowed_signers"
+"""In the directory of the fleet: who may sign. Root writes it by hand."""
 SIGNED_WITHIN_S = 120
 """A key on a token waits until it is touched."""
 VERIFIED_WITHIN_S = 30

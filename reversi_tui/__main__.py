@@ -65,6 +65,8 @@ class Args:
     """The settings that were typed."""
     view: str = ""
     """The named view to begin with; empty: none."""
+    only_here: bool = False
+    """In a fleet: without what the other gateways saw."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -91,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
         help="print the table and exit; exit status 1 if anything shown is not up",
     )
     made.add_argument("--json", action="store_true", help="like --once, as one JSON document")
+    made.add_argument(
+        "--here",
+        action="store_true",
+        help="in a fleet: show only what this gateway saw, not what the others did",
+    )
     made.add_argument(
         "--show-config",
         action="store_true",
@@ -188,6 +195,7 @@ def parse(argv: Sequence[str]) -> Args:
         remember=not given.no_remember,
         typed=Layer(origin="command line", values=typed_settings(given)),
         view=given.view or "",
+        only_here=given.here,
     )
 
 
@@ -250,7 +258,12 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
     gc.disable()
     try:
         all_up = print_once(
-            layout, preferences, every_s=every_s, now=time.time(), as_json=args.as_json
+            layout,
+            preferences,
+            every_s=every_s,
+            now=time.time(),
+            as_json=args.as_json,
+            only_here=args.only_here,
         )
     finally:
         gc.enable()
@@ -274,7 +287,7 @@ def run_console(args: Args, layout: Layout) -> int:
     from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
     from reversi_tui.dependencies import Dependencies
-    from reversi_tui.reader.source import ping
+    from reversi_tui.reader.daemon import ping
     from reversi_tui.settings.view_file import save_view
 
     control = Control(layout=layout, read_only=args.read_only)
@@ -288,6 +301,7 @@ def run_console(args: Args, layout: Layout) -> int:
         in_files=combined(files),
         remember=remember,
         save_view=partial(save_view, own_file(os.environ)),
+        only_here=args.only_here,
     )
     console = Console(dependencies)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)

@@ -74,6 +74,8 @@ class Dependencies:
     """Whether the daemon answers; it blocks."""
     every_s: float
     """Between sweeps, until the state file says."""
+    only_here: bool = False
+    """In a fleet: without what the other gateways saw."""
     now: Callable[[], float] = time.time
     """The wall clock."""
     free_bytes: Callable[[Path], int | None] = free_bytes

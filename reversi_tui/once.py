@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from checker.config.layout import Layout
 from checker.control.all_rows import Found, read_all
@@ -23,6 +24,12 @@ PRINTED = tuple(
     for name in ((column.id, "probe") if column.id == "status" else (column.id,))
 )
 """The columns if none are chosen. What is printed is read later, so it says how old it was."""
+IN_FLEET = tuple(
+    column
+    for before in PRINTED
+    for column in ((before, BY_ID["gateway"]) if before.id == "status" else (before,))
+)
+"""The same in a fleet."""
 FROM_BEHIND = frozenset({"day", "week", "month", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
 COLOURS = {
@@ -56,9 +63,11 @@ def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> t
     return tuple(shown[place] for place in places)
 
 
-def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
+def columns_shown(preferences: Preferences, *, in_fleet: bool = False) -> tuple[Column, ...]:
     """The chosen columns, else the default ones; then the wide ones."""
-    chosen = preferences.columns or tuple(column.id for column in PRINTED)
+    chosen = preferences.columns or tuple(
+        column.id for column in IN_FLEET if in_fleet or not column.of_fleet
+    )
     more = tuple(column.id for column in COLUMNS if column.wide and preferences.wide)
     return tuple(BY_ID[name] for name in dict.fromkeys((*chosen, *more)))
 
@@ -98,7 +107,13 @@ def in_cells(text: str, width: int, column: Column, paint: str) -> str:
     return room + shown if column.right else shown + room
 
 
-def document(rows: Sequence[Row], found: Found, waiting: int) -> str:
+def where_json(row: Row) -> dict[str, Any]:
+    """Which gateways have it; without a fleet, nothing."""
+    where = row.where
+    return {} if where is None else {"gateway": where.gateway, "also": list(where.also)}
+
+
+def document(rows: Sequence[Row], found: Found, waiting: int, now: float) -> str:
     """The rows as the document of `--json`; `waiting` devices ask to become nodes."""
     sweep = found.sweep and {"swept_at": found.sweep.swept_at, "every_s": found.sweep.every_s}
     known = [row for row in rows if row.forward and not row.unregistered]
@@ -113,6 +128,7 @@ def document(rows: Sequence[Row], found: Found, waiting: int) -> str:
                 "calls_itself": row.calls_itself or None,
                 "tags": list(row.tags),
                 "note": row.note or None,
+                **where_json(row),
             }
             for row in known
             if row.forward
@@ -129,9 +145,11 @@ def document(rows: Sequence[Row], found: Found, waiting: int) -> str:
                 "calls_itself": each.calls_itself or None,
                 "first_at": each.first_at,
                 "last_at": each.last_at,
+                **where_json(row),
             }
             for row, each in unregistered
         ],
+        **({"gateways": [one.as_json(now) for one in found.gateways]} if found.gateways else {}),
     }
     return json.dumps(
         {**shown, "pending": waiting, "sweep": sweep, "problems": list(found.remarks)}
@@ -202,17 +220,25 @@ def waiting_rows(layout: Layout, waiting: Sequence[Applicant]) -> tuple[Row, ...
     return tuple(pending_row(one, enrolments.get(one.enrolment)) for one in waiting)
 
 
-def print_once(
-    layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
+def print_once(  # noqa: PLR0913 - what to print, when, and of whom
+    layout: Layout,
+    preferences: Preferences,
+    *,
+    every_s: float,
+    now: float,
+    as_json: bool,
+    only_here: bool = False,
 ) -> bool:
-    """Print the table or the document; whether no row shown is a fault. Raises StateError,
-    NotPrinted; MistakenFilter, as a mistyped filter would hide faults from a script.
+    """Print the table or the document; whether no row shown is a fault. `only_here`: without what
+    other gateways of the fleet saw. Raises StateError, NotPrinted; MistakenFilter, as a mistyped
+    filter would hide faults from a script.
     """
-    columns = () if as_json else columns_shown(preferences)
+    asked = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
-        FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)}
+        FROM_BEHIND & {preferences.sort_by, *(column.id for column in asked)}
     )
-    found = read_all(layout, behind=behind, now=now)
+    found = read_all(layout, behind=behind, now=now, only_here=only_here)
+    columns = columns_shown(preferences, in_fleet=bool(found.gateways))
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
     all_rows, waiting = found.rows, waiting_in(layout, found)
     if waiting and asks_for_waiting(preferences.filter_text):
@@ -227,7 +253,7 @@ def print_once(
         reason = why_nothing(preferences.filter_text, all_rows, moment)
         print(f"reversi-tui: {safe(reason, 600)}", file=sys.stderr)
     say(
-        document(rows, found, len(waiting))
+        document(rows, found, len(waiting), now)
         if as_json
         else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ)))
     )

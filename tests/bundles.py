@@ -105,7 +105,7 @@ class Box:
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def sh(
-        self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str
+        self, bundle: Path, *words: str, within_s: float = 120.0, **extra: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one verb of a bundle, and wait for it."""
         return subprocess.run(
@@ -210,7 +210,7 @@ class Box:
         """
         process = self.started[-1]
         process.terminate()
-        status = process.wait(15)
+        status = process.wait(150)
         self.await_nothing_left()
         return status
 

@@ -27,6 +27,6 @@ def make_certificate(folder: Path) -> Path:
         "-out",
         str(folder / "certificate.crt"),
     ]
-    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    subprocess.run(words, check=True, capture_output=True, timeout=200)
     made.write_bytes(made.read_bytes() + (folder / "certificate.crt").read_bytes())
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,23 @@ from tests.wheels import build_wheel, copy_tree
 settings.register_profile("unhurried", parent=settings(), deadline=None, max_examples=50)
 settings.load_profile("unhurried")
 NUMBERS = count()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage of what runs the same lines thousands of times: properties, and what is
+    marked `unmeasured`. To trace them costs as much as they do, and other tests run these lines.
+    """
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage else None
+    if measuring is None or not any(map(item.get_closest_marker, ("hypothesis", "unmeasured"))):
+        yield
+        return
+    measuring.stop()
+    try:
+        yield
+    finally:
+        measuring.start()
 
 
 @pytest.fixture

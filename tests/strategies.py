@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 import struct
 
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from checker.model import (
     parts_of_key,
 )
 from checker.state.rows import Sweep
+from tests.system.ports import free_port as unclaimed_port
 
 OFFICE = NodeName("office")
 PORT = Port(20010)
@@ -41,15 +41,13 @@ NOW = 1_700_000_000.0
 
 
 GIVEN: set[Port] = set()
-"""The ports that `free_port` gave: the kernel may offer one again once it is closed."""
+"""The ports that `free_port` gave."""
 
 
 def free_port() -> Port:
     """A port that nobody listens on, so that a real action meets no tunnel; never one twice."""
     while True:
-        with socket.socket() as trial:
-            trial.bind(("127.0.0.1", 0))
-            port = Port(trial.getsockname()[1])
+        port = Port(unclaimed_port())
         if port not in GIVEN:
             GIVEN.add(port)
             return port

@@ -27,7 +27,7 @@ def answered(command: Sequence[str], answer: str) -> tuple[int, str, str]:
     ours, theirs = without_echo()
     os.write(ours, f"{answer}\n".encode())
     done = subprocess.run(
-        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=60
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=200
     )
     os.close(theirs)
     shown = b""

@@ -48,7 +48,7 @@ def old_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def install(environment: Environment, wheel: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(environment.python), "install"]
     options = ["-q", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check"]
-    subprocess.run([*pip, *options, str(wheel)], check=True, timeout=50)
+    subprocess.run([*pip, *options, str(wheel)], check=True, timeout=200)
 
 
 def metadata(environment: Environment) -> list[str]:

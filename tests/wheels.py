@@ -42,7 +42,7 @@ def build_wheel(folder: Path, tree: Path) -> Path:
         "--no-build-isolation",
         "--no-index",
     ]
-    subprocess.run([*command, "--wheel-dir", str(folder), str(tree)], check=True, timeout=50)
+    subprocess.run([*command, "--wheel-dir", str(folder), str(tree)], check=True, timeout=200)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -75,7 +75,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=50,
+            timeout=200,
         )
 
 

@@ -143,7 +143,8 @@ async def held(server: Gateway, members: Sequence[Member], plan: Plan) -> Held:
     server.port = sshd.port
     registry = await asyncio.to_thread(read_registry, server.layout.nodes)
     config = load_config(server.layout.config)
-    watched = [await watch(server, 0, plan.watch_s / 2)]
+    await asyncio.sleep(plan.settled_s)
+    watched = [await watch(server, 0, plan.watch_s)]
     fresh, again, ports = [], [], set[int]()
     async with contextlib.AsyncExitStack() as stack:
         for step in steps:

@@ -21,6 +21,8 @@ class Plan:
     idle_s: float
     known_s: float
     """After the last login: from three beats on, a tunnel is probed less often."""
+    settled_s: float
+    """After the daemon's start, until it is watched without a tunnel."""
     watch_s: float
 
 
@@ -29,9 +31,10 @@ FULL_PLAN = Plan(
     logins=40,
     adds=5,
     held=(500, 1000, 2000, 4000),
-    watched=(1000, 4000),
+    watched=(1000, 2000, 4000),
     idle_s=6.0,
-    known_s=50.0,
+    known_s=60.0,
+    settled_s=45.0,
     watch_s=30.0,
 )
 QUICK_PLAN = Plan(
@@ -42,5 +45,6 @@ QUICK_PLAN = Plan(
     watched=(2,),
     idle_s=0.5,
     known_s=0.0,
+    settled_s=0.0,
     watch_s=1.0,
 )

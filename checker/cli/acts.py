@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 
 from checker.cli.answers import say_json
@@ -17,7 +18,9 @@ from checker.cli.filtered_acts import (
     left_out,
     still,
     summary,
+    without_those_elsewhere,
 )
+from checker.cli.seen import seen_by_all
 from checker.cli.selection import (
     MANY,
     add_filter,
@@ -28,7 +31,7 @@ from checker.cli.selection import (
     rows_to_show,
 )
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
-from checker.config.layout import Layout
+from checker.config.layout import Layout, has_mirrors
 from checker.control.client import Control
 from checker.control.expectations import advice_for, seen_through
 from checker.control.outcome_words import told
@@ -104,7 +107,15 @@ def chosen_by(args: argparse.Namespace, layout: Layout, registry: Registry) -> C
     if args.filter is not None:
         return chosen_from(args.verb, matching_rows(layout, registry, args.filter))
     unregistered = readable_unregistered(layout, registry)
-    return Chosen(aims=tuple(aims_of(args.target, registry, unregistered)))
+    chosen = Chosen(aims=tuple(aims_of(args.target, registry, unregistered)))
+    if not has_mirrors(layout):
+        return chosen
+    try:
+        seen = seen_by_all(layout, time.time())
+    except StateError as error:
+        warn(error)
+        return chosen
+    return without_those_elsewhere(chosen, args.verb, seen)
 
 
 def report(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from checker.cli.seen import SeenByAll
 from checker.control.outcome_words import DONE, NOT_DONE
 from checker.model import Aim, Outcome, Verb
 from checker.rows.row import NO_PORT, Key, Row
@@ -39,11 +40,26 @@ def left_out(aim: Aim, why: str) -> Outcome:
 
 def objection(verb: Verb, row: Row) -> str:
     """Why nothing is done to this row, as a clause; empty if it is."""
+    if row.where is not None and row.where.is_elsewhere:
+        return row.where.refusal(verb)
     if row.seen.port == NO_PORT:
         return f"its file is broken, so there is no forward to {verb}; mend the file first"
     if verb is Verb.KILL and row.seen.session is None:
         return "no sshd process is known to hold the port, so there is nothing to kill"
     return ""
+
+
+def without_those_elsewhere(chosen: Chosen, verb: Verb, seen: SeenByAll) -> Chosen:
+    """Leave out what another gateway of the fleet holds."""
+    found = {aim: seen.where.get((aim.node, aim.port)) for aim in chosen.aims}
+    why_not = {aim: where.refusal(verb) if where else "" for aim, where in found.items()}
+    return Chosen(
+        aims=tuple(aim for aim in chosen.aims if not why_not[aim]),
+        left_out=(
+            *chosen.left_out,
+            *(left_out(aim, why_not[aim]) for aim in chosen.aims if why_not[aim]),
+        ),
+    )
 
 
 def still(chosen: Chosen, matching: Collection[Aim]) -> Chosen:

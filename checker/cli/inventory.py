@@ -7,17 +7,16 @@ import json
 import time
 from collections.abc import Mapping
 
-from checker.cli.common import seen_tunnels
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
-from checker.cli.nodes_for_ssh import add_way, chosen_nodes, quick_registry
+from checker.cli.nodes_for_ssh import add_way, chosen_nodes, quick_registry, way_of
+from checker.cli.seen import seen_by_all
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.layout import Layout
-from checker.config.settings import load_config
-from checker.model import Node, NodeName, by_place, is_stale, seen_at
+from checker.model import Node, NodeName
 from checker.output import say
 from checker.registry.ansible_inventory import InventoryHost, inventory, without_taken_names
-from checker.registry.ssh_hosts import SshHosts, parse_way
+from checker.registry.ssh_hosts import SshHosts
 
 ENDING = """\
 On your own computer, an executable file of these two lines is an inventory,
@@ -44,7 +43,7 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_inventory(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    way = parse_way(args.jump, args.user, args.prefix)
+    way = way_of(args, layout)
     chosen = chosen_nodes(args, layout, way)
     hosts, taken = without_taken_names(inventory_hosts(layout, chosen.nodes, chosen.found))
     if taken:
@@ -67,18 +66,17 @@ def inventory_hosts(
     """The first SSH server of each node, with what was last seen: Ansible must not meet a device
     twice. Raises StateError, ConfigError.
     """
-    tunnels, sweep = seen_tunnels(layout)
-    every_s = sweep.every_s if sweep else load_config(layout.config).policy.probe_every_s
     now = time.time()
-    places = by_place(tunnels)
+    seen = seen_by_all(layout, now)
     firsts = [host for host in found.hosts if host.is_first]
-    seen = [seen_at((host.forward.node, host.forward.port), places) for host in firsts]
     return tuple(
         InventoryHost(
             node=nodes[host.forward.node],
             host=host,
             status=tunnel.status,
-            is_stale=is_stale(tunnel, every_s, now),
+            is_stale=seen.is_stale(tunnel, now),
+            gateway=seen.gateway_of(tunnel),
         )
-        for host, tunnel in zip(firsts, seen, strict=True)
+        for host in firsts
+        for tunnel in [seen.at(host.forward.node, host.forward.port)]
     )

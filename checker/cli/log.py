@@ -7,10 +7,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from checker.cli.answers import say_json
 from checker.cli.common import existing_registry
@@ -18,8 +18,8 @@ from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.log_options import add_log_options, wanted_of
 from checker.cli.selection import add_filter
-from checker.cli.verbs import Verbs, add_json, add_verb
-from checker.config.layout import Layout, refuse_missing
+from checker.cli.verbs import Verbs, add_here, add_json, add_verb
+from checker.config.layout import Layout, has_mirrors, refuse_missing
 from checker.control.matching import NothingMatches, rows_now
 from checker.model import Event, NodeName
 from checker.nearest import did_you_mean
@@ -34,6 +34,20 @@ from checker.state.rows import event_row
 from checker.state.store import StateFile, open_reader
 
 FOLLOW_EVERY_S = 0.3
+Line = tuple[Event, str]
+"""An event, and in a fleet the ID of its gateway; else an empty text."""
+
+
+class Log(Protocol):
+    """Where events come from."""
+
+    def past(self, wanted: Wanted) -> Iterator[Line]:
+        """The wanted events, oldest first. Raises StateError."""
+        ...
+
+    def followed(self, lines: Iterable[Line], wanted: Wanted) -> Iterator[Line]:
+        """These lines, then each new one, without end. Raises StateError."""
+        ...
 
 
 def add_to(verbs: Verbs) -> None:
@@ -52,6 +66,7 @@ def add_to(verbs: Verbs) -> None:
     )
     add_log_options(log)
     add_filter(log, "events")
+    add_here(log)
     log.add_argument(
         "--follow", action="store_true", help="print new events as they come, until interrupted"
     )
@@ -60,34 +75,67 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    also = None if args.filter is None else of_filter(layout, args.filter)
+    also = None if args.filter is None else of_filter(layout, args.filter, only_here=args.here)
     wanted = wanted_of(args, time.time(), also)
-    state = opened(layout, is_followed=args.follow)
-    events = past_events(state, wanted)
-    first = next(events, None)
+    log = log_of(layout, is_followed=args.follow, only_here=args.here)
+    lines = log.past(wanted)
+    first = next(lines, None)
     if first is None:
         ever = Wanted(limit=1, holds=also)
-        if also and not args.follow and next(past_events(state, ever), None) is None:
+        if also and not args.follow and next(log.past(ever), None) is None:
             raise NothingMatches(f"nothing matches the filter {args.filter!r}")
         for node in sorted(wanted.nodes):
             warn_of_unknown(layout, node)
     else:
-        events = chain((first,), events)
+        lines = chain((first,), lines)
     if args.json and not args.follow:
-        say_json(events=[event_json(event) for event in events])
+        say_json(events=[event_json(*line) for line in lines])
         return ExitCode.OK
-    for event in followed(state, events, wanted) if state and args.follow else events:
+    for line in log.followed(lines, wanted) if args.follow else lines:
         say(
-            json.dumps({"schema": 1, "event": event_json(event)})
+            json.dumps({"schema": 1, "event": event_json(*line)})
             if args.json
-            else event_line(event)
+            else event_line(*line)
         )
     return ExitCode.OK
 
 
-def of_filter(layout: Layout, text: str) -> Callable[[Event], bool]:
+def log_of(layout: Layout, *, is_followed: bool, only_here: bool) -> Log:
+    """The events of this gateway, or in a fleet those of all. Raises NoGateway, StateError,
+    ConfigError.
+    """
+    refuse_missing(layout)
+    if not only_here and has_mirrors(layout):
+        from checker.control.fleet_events import fleet_log  # only a fleet needs it
+
+        found = fleet_log(layout, FOLLOW_EVERY_S)
+        if found is not None:
+            return found
+    return OwnLog(opened(layout, is_followed=is_followed))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLog:
+    """The events of this gateway."""
+
+    state: StateFile | None
+    """None: it has none yet."""
+
+    def past(self, wanted: Wanted) -> Iterator[Line]:
+        return unnamed(past_events(self.state, wanted))
+
+    def followed(self, lines: Iterable[Line], wanted: Wanted) -> Iterator[Line]:
+        assert self.state is not None
+        return unnamed(followed(self.state, (event for event, _ in lines), wanted))
+
+
+def unnamed(events: Iterable[Event]) -> Iterator[Line]:
+    return ((event, "") for event in events)
+
+
+def of_filter(layout: Layout, text: str, *, only_here: bool) -> Callable[[Event], bool]:
     """Whether the filter shows an event. Raises MistakenFilter, NoGateway, StateError."""
-    found, moment = rows_now(layout, existing_registry(layout), text)
+    found, moment = rows_now(layout, existing_registry(layout), text, only_here=only_here)
     sentence = event_mistake(text, found, moment)
     if sentence:
         raise MistakenFilter(sentence)
@@ -105,9 +153,8 @@ def warn_of_unknown(layout: Layout, name: NodeName) -> None:
 
 def opened(layout: Layout, *, is_followed: bool) -> StateFile | None:
     """The state file; None before one exists. To follow a missing one raises StateMissing. Raises
-    NoGateway, StateError.
+    StateError.
     """
-    refuse_missing(layout)
     try:
         return open_reader(layout.state)
     except StateMissing:
@@ -121,11 +168,13 @@ def past_events(state: StateFile | None, wanted: Wanted) -> Iterator[Event]:
     return state.wanted_events(wanted) if state else iter(())
 
 
-def event_json(event: Event) -> dict[str, Any]:
-    """The documented shape of an event; `at` is Unix seconds."""
+def event_json(event: Event, gateway: str = "") -> dict[str, Any]:
+    """The documented shape of an event; `at` is Unix seconds, and `id` counts those of a
+    gateway.
+    """
     row = {**event_row(event), "kind": event.kind.value}
     del row["act"]  # a detail of how it is stored
-    return {"id": event.id, **row}
+    return {"id": event.id, **row, **({"gateway": gateway} if gateway else {})}
 
 
 def followed(state: StateFile, events: Iterable[Event], wanted: Wanted) -> Iterator[Event]:

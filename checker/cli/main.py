@@ -41,6 +41,8 @@ VERBS = {
     "ssh-config": "ssh_config",
     "inventory": "inventory",
     "fleet": "fleet",
+    "where": "where",
+    "connect": "where",
     "publish": "publish",
     "unpublish": "publish",
     "init": "install",

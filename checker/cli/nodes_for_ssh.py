@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from checker.cli.common import existing_registry
 from checker.cli.selection import add_filter, matching_nodes
-from checker.config.layout import Layout
+from checker.config.layout import Layout, has_mirrors
 from checker.model import Node, NodeName
 from checker.output import today
 from checker.registry.nodes import Registry
 from checker.registry.snapshot import copied_nodes
-from checker.registry.ssh_hosts import SshHosts, Way, ssh_hosts
+from checker.registry.ssh_hosts import SshHosts, Way, parse_way, ssh_hosts, through_holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,18 @@ def add_way(parser: argparse.ArgumentParser) -> None:
         "--prefix", metavar="P", help="what to put before each node's name, such as site-"
     )
     add_filter(parser, "nodes")
+
+
+def way_of(args: argparse.Namespace, layout: Layout) -> Way:
+    """How ssh comes to the nodes; in a fleet, through the gateway that holds them. Raises
+    InvalidValue, ConfigError.
+    """
+    way = parse_way(args.jump, args.user, args.prefix)
+    if not has_mirrors(layout):
+        return way
+    from checker.control.fleet_rows import own_id  # only a fleet needs it
+
+    return way if own_id(layout) is None else through_holder(way, str(layout.home or ""))
 
 
 def quick_registry(layout: Layout) -> Registry:

@@ -6,6 +6,7 @@ import argparse
 import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from checker.cli.answers import say_json
 from checker.cli.common import existing_registry
@@ -13,8 +14,8 @@ from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
 from checker.cli.report_lines import below_sentence, csv_text, line_json, text_rows
 from checker.cli.selection import add_filter, matching_rows, refuse_both
-from checker.cli.verbs import Verbs, add_json, add_verb
-from checker.config.layout import Layout
+from checker.cli.verbs import Verbs, add_here, add_json, add_verb
+from checker.config.layout import Layout, has_mirrors
 from checker.control.uptimes import Span, read_uptimes
 from checker.model import Forward, InvalidValue, parse_day
 from checker.output import aligned, say
@@ -59,6 +60,7 @@ def add_to(verbs: Verbs) -> None:
     )
     report.add_argument("node", metavar="NODE", nargs="*", help="only these nodes")
     add_filter(report)
+    add_here(report)
     report.add_argument(
         "--days",
         type=int,
@@ -96,13 +98,23 @@ def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
     asked = asked_for(args, layout, registry)
     few = {forward.node for forward in asked}
     nodes = few if len(few) < FEW or args.node else None
-    reported = read_uptimes(layout.state, asked, span, now, nodes=nodes)
+    mirrors = () if args.here else mirrors_of(layout)
+    reported = read_uptimes(layout.state, asked, span, now, nodes=nodes, mirrors=mirrors)
     lines = lines_of(args.by, reported, registry)
     print_lines(args, lines, span)
     sentence = "" if args.target is None else below_sentence(lines, args.target)
     if sentence:
         narrate(sentence)
     return ExitCode.NOT_UP if sentence else ExitCode.OK
+
+
+def mirrors_of(layout: Layout) -> Sequence[Path]:
+    """The state files of the other gateways in the fleet. Raises ConfigError."""
+    if not has_mirrors(layout):
+        return ()
+    from checker.control.fleet_rows import mirror_paths  # only a fleet needs it
+
+    return mirror_paths(layout)
 
 
 def refuse_contradiction(args: argparse.Namespace) -> None:
@@ -178,7 +190,7 @@ def asked_for(args: argparse.Namespace, layout: Layout, registry: Registry) -> l
     refuse_both(args, args.node, "nodes")
     if args.filter is None:
         return forwards_of(registry, args.node)
-    rows = matching_rows(layout, registry, args.filter)
+    rows = matching_rows(layout, registry, args.filter, only_here=args.here)
     return [row.forward for row in rows if row.forward is not None and not row.unregistered]
 
 

@@ -83,12 +83,14 @@ def refuse_neither(args: argparse.Namespace, named: Sequence[str], what: str) ->
         raise InvalidValue(f"nothing is named; give {what}, or --filter TEXT")
 
 
-def rows_to_show(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
+def rows_to_show(
+    layout: Layout, registry: Registry, text: str, *, only_here: bool = False
+) -> tuple[Row, ...]:
     """The rows that match, for verbs that only show: if none does, standard error says so. Raises
     InvalidValue, MistakenFilter, StateError.
     """
     try:
-        return matching_rows(layout, registry, text)
+        return matching_rows(layout, registry, text, only_here=only_here)
     except NothingMatches as nothing:
         narrate(str(nothing))
         return ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
-from checker.cli.nodes_for_ssh import add_way, chosen_nodes
+from checker.cli.nodes_for_ssh import add_way, chosen_nodes, way_of
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.files import write_changed
 from checker.config.layout import Layout
@@ -17,7 +17,7 @@ from checker.config.toml_file import ConfigError
 from checker.model import pinned_keys_file
 from checker.output import say
 from checker.registry.ssh_config_text import ssh_config
-from checker.registry.ssh_hosts import SshHosts, Way, parse_way, refuse_jump_that_is_node
+from checker.registry.ssh_hosts import SshHosts, Way, refuse_jump_that_is_node
 
 ENDING = """\
 From your own computer, into a file there, such as ~/.ssh/config.d/reversi:
@@ -48,7 +48,7 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_ssh_config(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    way = parse_way(args.jump, args.user, args.prefix)
+    way = way_of(args, layout)
     found = chosen_nodes(args, layout, way).found
     refuse_jump_that_is_node(found.hosts, way)
     if args.names:

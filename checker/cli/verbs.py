@@ -77,6 +77,14 @@ def add_json(parser: argparse.ArgumentParser, text: str = "print one JSON docume
     parser.add_argument("--json", action="store_true", help=text)
 
 
+def add_here(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="in a fleet: only what this gateway saw, not what the others did",
+    )
+
+
 def add_yes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="do not ask (without a terminal it never asks)"

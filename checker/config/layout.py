@@ -67,6 +67,11 @@ class Layout:
         return SYSTEM_INBOX if self.home is None else self.home / "fleet-inbox"
 
     @property
+    def mirrors(self) -> Path:
+        """Copies of the other gateways' state files; only an agent of a fleet writes here."""
+        return SYSTEM_INBOX.parent if self.home is None else self.home / "fleet-mirrors"
+
+    @property
     def keys(self) -> Path:
         """A file for each key, named by its fingerprint, if sshd reads the keys that way."""
         return keys_beside(self.authorized_keys)
@@ -89,6 +94,8 @@ def list_beside(key_file: Path) -> Path:
     return key_file.with_name("keys.list")
 
 
+AGENT_USER = "reversi-fleet"
+"""The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
 SYSTEM_INBOX = Path("/var/lib/reversi-fleet/inbox")
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),
@@ -128,6 +135,11 @@ def home_layout(home: Path) -> Layout:
         host_key=home / "ssh_host_ed25519_key",
         home=home,
     )
+
+
+def has_mirrors(layout: Layout) -> bool:
+    """Whether other gateways' rows are here, too."""
+    return next(layout.mirrors.glob("*.db"), None) is not None
 
 
 def is_there(path: Path) -> bool:

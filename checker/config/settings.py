@@ -42,6 +42,10 @@ class FleetSettings:
     """Whether entries and cards count only if somebody signed them who may."""
     bus_port: int = 4223
     """Where its nats-server listens for clients, on 127.0.0.1; on 4222 may be another one."""
+    return_after_s: float = 600.0
+    """Guests are sent home once their own gateway has been well that long; 0: never."""
+    return_per_s: float = 5.0
+    """How many of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ KEYS = (
 )
 """The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
-FLEET_KEYS = ("name", "signed", "bus_port")
+FLEET_KEYS = ("name", "signed", "bus_port", "return_after_s", "return_per_s")
 
 
 def address_in(path: Path, value: Any) -> str:
@@ -239,10 +243,15 @@ def fleet_in(path: Path, table: Any) -> FleetSettings:
         name = parse_gateway_id(text_in(path, "fleet: name", table["name"]))
     except InvalidValue as error:
         raise ConfigError(path, f"fleet: {error}") from error
+    after_s = number_in(path, "fleet: return_after_s", table.get("return_after_s", 600), 0, 86400)
     return FleetSettings(
         name=name,
         signed=flag_in(path, "fleet: signed", table.get("signed", True)),
         bus_port=whole_in(path, "fleet: bus_port", table.get("bus_port", 4223), 1, 65535),
+        return_after_s=float(after_s),
+        return_per_s=float(
+            number_in(path, "fleet: return_per_s", table.get("return_per_s", 5), 0.1, 100)
+        ),
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from checker.config.layout import Layout, is_there
+from checker.config.layout import Layout, has_mirrors, is_there
 from checker.model import Applicant, Node, NodeName, Tunnel, Unregistered, by_place, seen_at
 from checker.output import today
 from checker.registry.snapshot import copied_nodes
 from checker.rows.from_registry import Broken, barred_words, broken_row, device_row, forward_row
-from checker.rows.row import NOTHING_MORE, Key, Known, Row
+from checker.rows.row import NOTHING_MORE, Key, Known, Row, Whereabouts
 from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
+
+if TYPE_CHECKING:
+    from checker.rows.gateways import GatewayView
 
 Registered = tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]
 """The registry's nodes, its broken files, and sentences for standard error."""
@@ -28,6 +32,10 @@ class FromState:
     applicants: tuple[Applicant, ...] = ()
     known: Mapping[Key, Known]
     sweep: Sweep | None = None
+    where: Mapping[Key, Whereabouts] = field(default_factory=dict)
+    """In a fleet, which gateway's rows these are."""
+    gateways: tuple[GatewayView, ...] = ()
+    """Those of the fleet, this one first; empty: it is in none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +50,25 @@ class Found:
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
+    gateways: tuple[GatewayView, ...] = ()
+    """Those of the fleet, this one first; empty: the rows are only this one's."""
 
 
-def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
-    """Read the registry and the state file; `behind`: with all that is known about each row.
+def read_all(layout: Layout, *, behind: bool, now: float, only_here: bool = False) -> Found:
+    """Read the registry and the state file; `behind`: with all that is known about each row;
+    `only_here`: without what other gateways of the fleet saw.
 
     Raises StateError if the state file cannot be read; a missing one is a remark.
     """
-    return with_state(layout, registered(layout), behind=behind, now=now)
+    return with_state(layout, registered(layout), behind=behind, now=now, only_here=only_here)
 
 
-def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) -> Found:
-    """Join what the registry says with the state file. Raises StateError."""
+def with_state(
+    layout: Layout, said: Registered, *, behind: bool, now: float, only_here: bool = False
+) -> Found:
+    """Join what the registry says with the state file, and in a fleet with those of the other
+    gateways. Raises StateError.
+    """
     nodes, broken, remarks = said
     try:
         keys = (
@@ -63,8 +78,12 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         )
         seen = read_state(layout, keys, now)
     except StateMissing as error:
-        remarks = (*remarks, f"the daemon was never started here: {error}")
+        if only_here or not has_mirrors(layout):  # else this machine only watches the others
+            remarks = (*remarks, f"the daemon was never started here: {error}")
         seen = FromState(tunnels={}, known={})
+    if not only_here and has_mirrors(layout):
+        seen = with_others(layout, seen, now, behind=behind)
+        remarks = (*remarks, *filter(None, (one.sentence(now) for one in seen.gateways)))
     rows = (*registered_rows(layout, nodes, seen), *map(broken_row, broken))
     if not rows:
         remarks = (*remarks, no_nodes(layout))
@@ -75,7 +94,9 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         if each.node not in nodes and each.port not in ports
     }
     rows += tuple(
-        device_row(each, seen_at(key, seen.tunnels), seen.known.get(key, NOTHING_MORE))
+        in_place(
+            device_row(each, seen_at(key, seen.tunnels), seen.known.get(key, NOTHING_MORE)), seen
+        )
         for key, each in unregistered.items()
     )
     return Found(
@@ -85,7 +106,32 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         applicants=seen.applicants,
         sweep=seen.sweep,
         remarks=remarks,
+        gateways=seen.gateways,
     )
+
+
+def with_others(layout: Layout, here: FromState, now: float, *, behind: bool) -> FromState:
+    """Add what the other gateways of the fleet saw. Raises StateError, ConfigError."""
+    from checker.control.fleet_rows import known_elsewhere, seen_everywhere  # only a fleet needs it
+
+    every_s = here.sweep.every_s if here.sweep else 0.0
+    seen = seen_everywhere(layout, here.tunnels, every_s, now)
+    if seen is None:
+        return here
+    more = known_elsewhere(layout, seen, now) if behind else {}
+    return replace(
+        here,
+        tunnels=seen.tunnels,
+        where=seen.where,
+        gateways=seen.gateways,
+        unregistered=(*here.unregistered, *seen.unregistered),
+        known={**here.known, **more},
+    )
+
+
+def in_place(row: Row, seen: FromState) -> Row:
+    """The row, with the gateway that it is from."""
+    return replace(row, where=seen.where.get(row.key)) if seen.where else row
 
 
 def with_mutes(layout: Layout, rows: tuple[Row, ...], now: float) -> tuple[Row, ...]:
@@ -143,7 +189,7 @@ def registered_rows(
     layout: Layout, nodes: Mapping[NodeName, Node], seen: FromState
 ) -> tuple[Row, ...]:
     barred = barred_words(nodes, today())
-    reasons = reasons_of(layout, barred)
+    reasons, where = reasons_of(layout, barred), seen.where
     return tuple(
         forward_row(
             forward,
@@ -152,6 +198,7 @@ def registered_rows(
             seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
             why=reasons.get(name, ""),
+            where=where.get((name, forward.port)) if where else None,
         )
         for name, node in nodes.items()
         for forward in node.forwards

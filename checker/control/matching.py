@@ -15,19 +15,24 @@ class NothingMatches(CheckerError):
     """No row matches the filter: there is nothing to show, or to do."""
 
 
-def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
+def matching_rows(
+    layout: Layout, registry: Registry, text: str, *, only_here: bool = False
+) -> tuple[Row, ...]:
     """The rows that the filter shows, in the registry's order: forwards, files that are broken,
-    unregistered devices. Raises NothingMatches, InvalidValue, MistakenFilter, StateError.
+    unregistered devices. `only_here`: without what other gateways of the fleet saw. Raises
+    NothingMatches, InvalidValue, MistakenFilter, StateError.
     """
-    return matching_now(layout, registry, text)[0]
+    return matching_now(layout, registry, text, only_here=only_here)[0]
 
 
-def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
+def matching_now(
+    layout: Layout, registry: Registry, text: str, *, only_here: bool = False
+) -> tuple[tuple[Row, ...], Moment]:
     """The same, and the moment at which they matched."""
     from checker.rows.claims import forget
     from checker.rows.mistakes import check_filter, why_nothing
 
-    found, moment = rows_now(layout, registry, text)
+    found, moment = rows_now(layout, registry, text, only_here=only_here)
     wanted = check_filter(text, found, moment)
     rows = tuple(row for row in found if wanted.shows(row, moment))
     forget(row.key for row in found)
@@ -36,13 +41,16 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
     return rows, moment
 
 
-def rows_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
+def rows_now(
+    layout: Layout, registry: Registry, text: str, *, only_here: bool = False
+) -> tuple[tuple[Row, ...], Moment]:
     """All rows that a filter may judge, and the present moment. Raises InvalidValue, StateError."""
     from checker.control.all_rows import with_state  # slow to load
 
     refuse_blank(text)
     now = time.time()
-    found = with_state(layout, (registry.nodes, registry.broken_files, ()), behind=True, now=now)
+    said = (registry.nodes, registry.broken_files, ())
+    found = with_state(layout, said, behind=True, now=now, only_here=only_here)
     every_s = (
         found.sweep.every_s if found.sweep else load_config(layout.config).policy.probe_every_s
     )

@@ -27,9 +27,16 @@ from checker.registry.entry_files import (
 from checker.registry.lock import locked
 from checker.registry.node_file import read_node
 from checker.registry.reading import node_path
-from checker.signatures import NoKey, NotSigned, SigningKey, allowed_keys, find_key, sign
+from checker.signatures import (
+    SIGNERS,
+    NoKey,
+    NotSigned,
+    SigningKey,
+    allowed_keys,
+    find_key,
+    sign,
+)
 
-ALLOWED = "allowed_signers"
 AT_ONCE = 500
 """Most entries that one process signs."""
 
@@ -162,7 +169,7 @@ class SignWish:
 
 def signers_file(layout: Layout) -> Path:
     """Return the file that says who may sign; root writes it by hand."""
-    return layout.fleet / ALLOWED
+    return layout.fleet / SIGNERS
 
 
 def is_in_fleet(layout: Layout) -> bool:

@@ -15,6 +15,7 @@ from checker.config.settings import Config
 from checker.daemon.accept import Door
 from checker.daemon.auto_accept import AutoAccept
 from checker.daemon.crowd import Crowd
+from checker.daemon.first_look import FirstLook
 from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.server import Server
@@ -24,7 +25,6 @@ from checker.daemon.verdicts import Verdicts
 from checker.linux.systemd import notify
 from checker.linux.unix_socket import listen
 from checker.model import CheckerError, EventKind
-from checker.registry.nodes import Registry
 from checker.sshd.logins import Logins
 from checker.state import spool
 from checker.state.beats import remove_dead
@@ -53,17 +53,18 @@ class Daemon:
     """Puts the parts of one gateway together, and runs them until it is stopped."""
 
     def __init__(
-        self, layout: Layout, config: Config, store: StateFile | None, registry: Registry
+        self, layout: Layout, config: Config, store: StateFile | None, first: FirstLook
     ) -> None:
         self.layout = layout
         self.config = config
         self.ledger = Ledger(layout, store)
         if store is not None:
             self.ledger.load(store)
-        self.gateway = Gateway(layout, config, self.ledger, registry)
+        self.gateway = Gateway(layout, config, self.ledger, first.registry)
         self.verdicts = Verdicts(self.gateway)
         self.sweeper = Sweeper(self.gateway, self.verdicts)
         self.registry_watch = RegistryWatch(layout, self.gateway, self.sweeper, self.verdicts)
+        self.registry_watch.begin(first)
         self.operators = Operators(config)
         self.server = Server(
             self.gateway, self.verdicts, self.sweeper, self.registry_watch, self.operators
@@ -132,6 +133,7 @@ class Daemon:
     async def begin(self) -> None:
         """Do what comes before the first probe."""
         registry = self.gateway.registry
+        self.gateway.use(registry)  # forgets the tunnels of nodes that were removed meanwhile
         self.sweeper.use(registry)
         await self.server.drainer.load()
         self.ledger.log_event(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
@@ -157,8 +159,8 @@ class Daemon:
             return
         is_closed = self.config.is_closed(self.layout)
         if await asyncio.to_thread(make_run_again, self.layout, is_closed=is_closed):
-            self.verdicts.written.clear()
-            self.registry_watch.copied = None
+            self.verdicts.forget()
+            self.registry_watch.copied = ()
             self.run_made_again()
         notify("WATCHDOG=1")
         every_s = self.config.policy.probe_every_s

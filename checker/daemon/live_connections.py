@@ -47,9 +47,15 @@ def ports(ledger: Ledger) -> dict[Port, ProcessId]:
 
 def open_through(held: Mapping[Port, ProcessId]) -> dict[ProcessId, int]:
     """Count the connections through each session's forwards, without our own probes."""
+    own_before = own_sockets()
     try:
-        ends, mine = connected(), sockets_of(os.getpid()) or frozenset()
+        ends = connected()
     except OSError:
         return {}  # a sandbox may refuse netlink
+    mine = own_before | own_sockets()  # a probe may begin or end meanwhile
     own = {str(port) for inode, (port, _) in ends.items() if inode in mine}
     return carried(ends.values(), held, own)
+
+
+def own_sockets() -> frozenset[int]:
+    return sockets_of(os.getpid()) or frozenset()

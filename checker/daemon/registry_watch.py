@@ -12,20 +12,23 @@ from functools import partial
 from typing import TypeVar
 
 from checker.config.layout import Layout
+from checker.daemon.first_look import FirstLook
 from checker.daemon.key_lag import KeyLag
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.linux.inotify import DirectoryWatch
+from checker.linux.memory import give_back
 from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
 from checker.registry.changed_keys import part_lags, renew_index
 from checker.registry.enrolments import read_enrolments
-from checker.registry.file_stamps import stamp
+from checker.registry.file_stamps import Stamp, stamp
 from checker.registry.index import FEWEST
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.lock import is_ours
 from checker.registry.looks import UNWATCHED_EVERY_S, Looks
-from checker.registry.nodes import Registry, differing
+from checker.registry.nodes import Registry, differing, is_same
+from checker.registry.partial_reading import read_part
 from checker.registry.reading import Cache
 from checker.state.mutes import rename_muted
 from checker.tunnels.enrol_requests import EnrolRequests
@@ -59,11 +62,13 @@ class RegistryWatch:
         self.sweeper = sweeper
         self.verdicts = verdicts
         self.clock = clock
-        self.worker = ThreadPoolExecutor(1, thread_name_prefix="registry")
+        self.reader = ThreadPoolExecutor(1, thread_name_prefix="registry")
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="keys and copy")
         self.reading = asyncio.Lock()
+        self.updating = asyncio.Lock()
         self.looks = Looks(layout.nodes, DirectoryWatch, UNWATCHED_EVERY_S)
         self.stamp: object = None
-        """Of the registry's directory, when it was last read."""
+        """Of the registry's directory, when it was last read; another object if only a part was."""
         self.registry = gateway.registry
         """As last read."""
         self.in_line: Registry | None = None
@@ -75,11 +80,14 @@ class RegistryWatch:
         """When to compare all key lines, as only some were compared; monotonic."""
         self.index_at = math.inf
         """When to renew the index; monotonic."""
-        self.copied: object = None
-        """The registry's stamp, when it was last copied."""
+        self.copied: tuple[object, ...] = ()
+        """The registry's stamps, when it was last copied."""
         self.copy_at = -math.inf
         """When it may be copied again; monotonic."""
         self.cache: Cache = {}
+        """Of the reader; others get a copy."""
+        self.is_new = False
+        """Whether what was read has changed, and the keys were not looked at since."""
         self.enrolling: EnrolRequests | None = None
         """Who must know of enrolments and of new nodes."""
         self.enrolments: object = None
@@ -87,18 +95,41 @@ class RegistryWatch:
         self.has_lapsed = False
         """Whether the key file differs because the key of an enrolment is over."""
 
-    async def apart(self, work: Callable[..., T], *words: object) -> T:
-        """Do the work in the one thread for it: what 30,000 nodes take for a moment stays with the
-        thread that took it.
+    def begin(self, first: FirstLook) -> None:
+        """Go on from what was read before the daemon began."""
+        self.cache, self.stamp = first.cache, first.stamp
+        if first.keys is not None:
+            self.keys, self.in_line = first.keys, first.registry
+        self.note_lacking(first.registry)
+
+    async def read_apart(self, work: Callable[..., T], *words: object) -> T:
+        """Do the work in the one thread that reads: what 30,000 nodes take for a moment stays with
+        the thread that took it. An operator may wait for it.
         """
+        return await asyncio.get_running_loop().run_in_executor(self.reader, partial(work, *words))
+
+    async def apart(self, work: Callable[..., T], *words: object) -> T:
+        """Do the work in the other thread, for which nobody waits: it may take seconds."""
         return await asyncio.get_running_loop().run_in_executor(self.worker, partial(work, *words))
+
+    async def read_now(self) -> None:
+        """Read the registry and the enrolments if they changed."""
+        async with self.reading:  # else what was read earlier could be followed later
+            if await self.read_changed():
+                self.is_new = True
+            if await self.read_enrolments():
+                self.is_new = True
 
     async def update(self) -> None:
         """Read the registry if it changed, and mend a key file that differs from it."""
-        async with self.reading:  # else what was read earlier could be followed later
-            is_new = await self.read_changed()
-            is_new |= await self.read_enrolments()
-        await self.renew_index()
+        async with self.updating:
+            await self.read_now()
+            await self.renew_index()
+            await self.mend_keys()
+
+    async def mend_keys(self) -> None:
+        """Mend a key file that differs from the registry as last read."""
+        is_new, self.is_new = self.is_new, False
         is_seen = await self.apart(key_sign, self.layout) == self.keys
         now = self.clock()
         if not is_new and is_seen and now < min(self.lag.look_at, self.all_at):
@@ -128,7 +159,8 @@ class RegistryWatch:
                 self.all_at = min(self.all_at, now + ALL_AFTER_S)
                 return
         self.in_line, self.all_at = None, math.inf
-        await self.apart(update_keys, self.layout)
+        await self.apart(update_keys, self.layout, dict(self.cache))
+        await self.apart(give_back)
         self.in_line = registry
 
     async def ask_root(self, lag: KeysLag, *, is_new: bool) -> None:
@@ -179,11 +211,11 @@ class RegistryWatch:
         enrolling = self.enrolling
         if enrolling is None:
             return False
-        seen = await self.apart(stamp, self.layout.enrolments)
+        seen = await self.read_apart(stamp, self.layout.enrolments)
         is_new = enrolling.enrolments is None or seen != self.enrolments
         if is_new:
             try:
-                found = await self.apart(read_enrolments, self.layout.enrolments)
+                found = await self.read_apart(read_enrolments, self.layout.enrolments)
             except CheckerError as error:
                 self.gateway.ledger.complain(f"{error}; the enrolments stay as they were last read")
                 return False
@@ -198,57 +230,93 @@ class RegistryWatch:
     async def read_changed(self) -> bool:
         """Read the registry if it differs from what was read last, and return whether it does."""
         keeps_other_rights = (
-            self.gateway.registry.broken and await self.apart(key_sign, self.layout) != self.keys
+            bool(self.gateway.registry.broken)
+            and await self.read_apart(key_sign, self.layout) != self.keys
         )
-        is_due = await self.apart(self.looks.is_due, self.clock())
+        is_due = await self.read_apart(self.looks.is_due, self.clock())
         if not (is_due or keeps_other_rights):
             return False
-        seen = await self.apart(stamp, self.layout.nodes)
-        self.looks.looked(self.clock(), len(seen))
-        if seen == self.stamp and not keeps_other_rights:
-            return False
-        registry = await self.read(seen)
+        is_first = self.stamp is None
+        registry = None if keeps_other_rights else await self.read_part()
         if registry is None:
-            self.looks.look_again()
+            registry = await self.read_all(again=keeps_other_rights)
+        if registry is None:
+            return False
+        self.note_lacking(registry)
+        if not is_first and is_same(self.gateway.registry, registry):
+            self.registry = self.gateway.registry
             return False
         self.registry = registry
-        lacking = registry.indexed.basis.reread
-        if len(registry.nodes) >= FEWEST and len(lacking) * 2 > FEWEST:
-            self.index_at = self.clock() + INDEX_AFTER_S
-        self.stamp = seen
         renamed = self.gateway.use(registry)
         self.sweeper.use(registry)
         for old, new in renamed:
             await self.verdicts.rename(old, new)
-            trouble = await self.apart(rename_muted, self.layout.mutes, old, new)
+            trouble = await self.read_apart(rename_muted, self.layout.mutes, old, new)
             if trouble:
                 self.gateway.ledger.complain(trouble)
         return True
 
-    async def read(self, seen: object) -> Registry | None:
+    async def read_part(self) -> Registry | None:
+        """Read the files that changed, if these are known and few; None otherwise. Later, all are
+        looked at.
+        """
+        names = self.looks.names
+        if names is None or self.gateway.registry is not self.registry:
+            return None
+        registry = await self.read_apart(
+            read_part, self.layout.nodes, self.registry, self.cache, names
+        )
+        if registry is not None:
+            self.stamp = object()
+        return registry
+
+    async def read_all(self, *, again: bool) -> Registry | None:
+        """Read the registry if any file changed, or `again`; None if none did, or it cannot be
+        used.
+        """
+        seen = await self.read_apart(stamp, self.layout.nodes)
+        self.looks.looked(self.clock(), seen.files)
+        if seen == self.stamp and not again:
+            return None
+        registry = await self.read(seen)
+        if registry is None:
+            self.looks.look_again()
+            return None
+        self.stamp = seen
+        return registry
+
+    def note_lacking(self, registry: Registry) -> None:
+        """Renew the index later if it lacks many files."""
+        lacking = registry.indexed.basis.reread
+        if len(registry.nodes) >= FEWEST and len(lacking) * 2 > FEWEST:
+            self.index_at = self.clock() + INDEX_AFTER_S
+
+    async def read(self, seen: Stamp) -> Registry | None:
         """Read the registry, of which that stamp was just seen; None if it cannot be used."""
-        if not seen and not await self.apart(self.layout.nodes.is_dir):
+        if not seen.files and not await self.read_apart(self.layout.nodes.is_dir):
             self.gateway.ledger.complain(
                 f"{self.layout.nodes} is gone; the registry stays as it was last read"
             )
             return None
         try:
-            registry = await self.apart(read_known, self.layout, self.cache)
+            registry = await self.read_apart(read_known, self.layout, self.cache)
         except CheckerError as error:
             self.gateway.ledger.complain(f"{error}; the registry stays as it was last read")
             return None
-        if seen and not registry.nodes and not registry.broken_files:
+        if seen.files and not registry.nodes and not registry.broken_files:
             return None  # the files went after `stamp` saw them: look again
         return registry
 
     async def copy(self) -> None:
         """Write the registry to one file, for those who read it often."""
         seen = self.stamp
-        if seen == self.copied or self.clock() < self.copy_at:
+        if seen in self.copied or self.clock() < self.copy_at:
             return
         try:
-            if await self.apart(renew_copy, self.layout, self.cache, time.time_ns()):
-                self.copied = seen
+            copied = await self.apart(renew_copy, self.layout, dict(self.cache), time.time_ns())
+            if copied is not None:
+                self.copied = (seen, copied)
+                await self.apart(give_back)
         except (OSError, CheckerError) as error:
             self.gateway.ledger.complain(f"cannot copy the registry to {self.layout.run}: {error}")
         self.copy_at = self.clock() + COPY_A_NODE_S * len(self.registry.nodes)

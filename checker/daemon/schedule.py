@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections import defaultdict
 from collections.abc import Iterable
 
 from checker.model import Forward, NodeName, Port
@@ -18,7 +17,8 @@ class Schedule:
         self.every_s = every_s
         self.due: list[tuple[float, Port]] = []
         self.forwards: dict[Port, Forward] = {}
-        self.ports: defaultdict[NodeName, list[Port]] = defaultdict(list)
+        self.registry = Registry()
+        self.unregistered: tuple[Forward, ...] = ()
         self.at: dict[Port, float] = {}
         self.running: set[Port] = set()
         self.off_place: set[Port] = set()
@@ -31,7 +31,8 @@ class Schedule:
 
         New ones are probed within an interval; if there are few forwards, sooner.
         """
-        wanted = {forward.port: forward for forward in (*unregistered, *registry.forwards)}
+        self.registry, self.unregistered = registry, tuple(unregistered)
+        wanted = {forward.port: forward for forward in (*self.unregistered, *registry.forwards)}
         for port in [port for port in self.at if port not in wanted]:
             del self.at[port]
         spread_s = min(self.every_s, 0.05 * len(wanted))
@@ -39,9 +40,6 @@ class Schedule:
             if port not in self.at:
                 self.put(port, now + spread_s * phase(forward))
         self.forwards = wanted
-        self.ports.clear()
-        for port, forward in wanted.items():
-            self.ports[forward.node].append(port)
 
     def put(self, port: Port, at: float) -> None:
         """Probe this port at that time instead of the one that it had."""
@@ -50,9 +48,15 @@ class Schedule:
 
     def soon(self, node: NodeName, at: float) -> None:
         """Probe the node's forwards at that time at the latest."""
-        for port in self.ports.get(node, ()):
+        for port in self.ports_of(node):
             if self.at.get(port, at) >= at:
                 self.put(port, at)
+
+    def ports_of(self, name: NodeName) -> list[Port]:
+        node = self.registry.nodes.get(name)
+        own = [] if node is None else [forward.port for forward in node.forwards]
+        others = [forward.port for forward in self.unregistered if forward.node == name]
+        return [*own, *(port for port in others if self.forwards[port].node == name)]
 
     def at_once(self, ports: Iterable[Port], now: float) -> None:
         """Probe these ports now."""

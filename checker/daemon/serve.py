@@ -14,6 +14,7 @@ from checker.config.layout import Layout, listen_note
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.daemon.daemon import Daemon
+from checker.daemon.first_look import first_look
 from checker.daemon.key_place import keep_in_file, place_keys
 from checker.daemon.sshd_events import log_refusals, private_log
 from checker.daemon.startup import (
@@ -25,8 +26,6 @@ from checker.daemon.startup import (
 )
 from checker.daemon.tunnel_user import open_to_tunnel_user, refuse_shell, refuse_unreachable
 from checker.model import CheckerError
-from checker.registry.authorized_keys import KeysLag, update_keys
-from checker.registry.last_good import read_known
 from checker.sshd.keygen import make_host_key
 from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
 
@@ -62,13 +61,9 @@ async def make_daemon(layout: Layout, config: Config) -> Daemon:
     """Bring the key file in line, and open registry and state file. Raises CheckerError."""
     refuse_unreachable(layout, config)
     open_to_tunnel_user(layout, config)
-    try:
-        update_keys(layout)
-    except KeysLag as lag:
-        log.warning("%s", lag)
+    first = await asyncio.to_thread(first_look, layout)
     store, aside = await asyncio.to_thread(open_state, layout)
-    registry = await asyncio.to_thread(read_known, layout)
-    daemon = Daemon(layout, config, store, registry)
+    daemon = Daemon(layout, config, store, first)
     if store is None:
         await asyncio.to_thread(begin_without_room, daemon.ledger)
     if aside is not None:

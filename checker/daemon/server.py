@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from checker import __version__
 from checker.daemon.accept import Caller
@@ -18,9 +19,11 @@ from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import (
     OPERATOR_KINDS,
+    Aim,
     CheckerError,
     EventKind,
     NodeName,
+    Outcome,
     Verb,
     aim_from,
     enrolment_of,
@@ -46,6 +49,9 @@ from checker.wire import (
     Reply,
     refusal,
 )
+
+if TYPE_CHECKING:
+    from checker.daemon.letters import Letters
 
 ACKNOWLEDGED = b".\n"
 DRAIN_VERBS = ("drain", "undrain", "draining")
@@ -76,6 +82,7 @@ class Server:
         self.requests.enrolling = registry_watch.enrolling = self.enrolling
         self.operations = Operations(gateway)
         self.drainer = Drainer(gateway, verdicts)
+        self.letters: Letters | None = None
         a_minute = gateway.config.requests_a_minute
         self.limits = Limits(Limit(a_minute=a_minute))
         many = Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * a_minute)
@@ -144,6 +151,8 @@ class Server:
             verb = request["verb"]
             if verb == "ping":
                 return {"pid": os.getpid(), "version": __version__}
+            if verb == "letter":
+                return await self.letter(request, uid)
             if not await self.operators.include(uid):
                 return {"error": self.operators.refusal(uid, printable(str(verb)))}
             if verb == "reload":
@@ -167,12 +176,12 @@ class Server:
         events = [event_in(row) for row in request.get("events", ())]
         changes = [event for event in events if event.kind is EventKind.REGISTRY]
         if changes or not events:
-            await self.registry_watch.update()
+            await self.registry_watch.read_now()
         self.gateway.ledger.pending.add_events(
             event for event in events if event.kind in OPERATOR_KINDS
         )
         self.sweeper.probe_soon({event.node for event in changes if event.node})
-        await self.gateway.ledger.flush()
+        await self.gateway.ledger.flush_changes()
         return {}
 
     async def mute(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -218,10 +227,27 @@ class Server:
         request.
         """
         aims = [aim_from(aim) for aim in request["aims"]]
-        outcomes = await self.operations.act(
+        outcomes = await self.act_as(
             Verb(request["verb"]), aims, printable(str(request["operator"]))
         )
+        return {"outcomes": [outcome_json(outcome) for outcome in outcomes]}
+
+    async def act_as(self, verb: Verb, aims: Sequence[Aim], operator: str) -> list[Outcome]:
+        """Do it to each forward, in order; whoever asks, and from wherever."""
+        outcomes = await self.operations.act(verb, aims, operator)
         for node in {aim.node for aim in aims}:
             await self.verdicts.write(node)
         await self.gateway.ledger.flush()
-        return {"outcomes": [outcome_json(outcome) for outcome in outcomes]}
+        return outcomes
+
+    async def letter(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
+        """Carry out what an operator at another gateway signed. Raises ValueError, KeyError,
+        TypeError for a malformed request.
+        """
+        from checker.daemon.letters import Letters, may_bring  # only a fleet needs it
+
+        if not await asyncio.to_thread(may_bring, uid, self.operators.always):
+            return {"error": "only the agent of the fleet may bring letters"}
+        if self.letters is None:
+            self.letters = Letters(self.gateway.layout, self.gateway.ledger, self.act_as)
+        return await self.letters.answer(request)

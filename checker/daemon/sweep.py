@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, Forward, NodeName, Port, Status
+from checker.model import CheckerError, Forward, NodeName, Port
 from checker.registry.nodes import Registry
 from checker.tunnels.due import next_probe_s
 from checker.tunnels.gateway import Gateway
@@ -45,7 +45,7 @@ class Sweeper:
                 now = time.monotonic()
                 down = []
                 for forward in self.schedule.ripe(now):
-                    if self.gateway.ledger.tunnel(forward).status is Status.DOWN:
+                    if self.gateway.ledger.tunnel(forward).status in NOT_THERE:
                         down.append(forward)
                     else:
                         self.begin(group, forward)
@@ -72,15 +72,15 @@ class Sweeper:
             await self.gateway.watcher.holders.table.all(newer_than=since)
         except OSError as error:
             self.gateway.ledger.complain(f"cannot list what listens: {error}")
-        for number, forward in enumerate(down, start=1):
-            judgement = self.gateway.still_down(forward, newer_than=since)
-            if judgement is None:
-                self.begin(group, forward)
-            else:
-                self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
-                await self.verdicts.write(forward.node)
-            if number % AT_A_TIME == 0:
-                await asyncio.sleep(0)
+        for start in range(0, len(down), AT_A_TIME):
+            part = down[start : start + AT_A_TIME]
+            for forward in part:
+                if self.gateway.still_down(forward, newer_than=since) is None:
+                    self.begin(group, forward)
+                else:
+                    self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
+            await asyncio.sleep(0)
+            await self.verdicts.write(*(forward.node for forward in part))
         self.wake.set()
 
     async def probe(self, forward: Forward) -> None:

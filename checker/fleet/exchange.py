@@ -215,8 +215,16 @@ def push(layout: Layout, card: Card, way: PushWay) -> Pushed:
 def ssh_words(card: Card, address: str, way: PushWay, pins: Path) -> list[str]:
     """Return the command that reaches a gateway, and knows it only by the host keys of its card."""
     target = parse_target(address)
+    words = [*way.ssh, "-T", *options_for(card, pins), "-o", "BatchMode=yes"]
+    login = ["-l", way.login] if way.login else []
+    return [*words, *login, "-p", str(target.port), "--", target.host, way.receive]
+
+
+def options_for(card: Card, pins: Path) -> list[str]:
+    """Return the options with which ssh knows a gateway only by the host keys of its card, which
+    the file `pins` has.
+    """
     options = {
-        "BatchMode": "yes",
         "ConnectTimeout": "10",
         "ServerAliveInterval": "5",
         "ServerAliveCountMax": "3",
@@ -228,11 +236,7 @@ def ssh_words(card: Card, address: str, way: PushWay, pins: Path) -> list[str]:
         "ClearAllForwardings": "yes",
         "ControlPath": "none",
     }
-    words = [*way.ssh, "-T"]
-    for key, value in options.items():
-        words += ["-o", f"{key}={value}"]
-    login = ["-l", way.login] if way.login else []
-    return [*words, *login, "-p", str(target.port), "--", target.host, way.receive]
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 def converse(

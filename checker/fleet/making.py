@@ -36,9 +36,10 @@ from checker.sshd.keygen import host_key_line, make_host_key, make_key
 
 CLOSED_MODE = 0o2750
 SIGNERS_HEAD = """\
-# Who may sign entries of nodes and cards of gateways. Only root writes this file, by hand, on each
-# gateway. A line for each signer: a name, and his public SSH key. Source: ssh-keygen(1).
-# anna namespaces="reversi-registry" ssh-ed25519 AAAA...
+# Who may sign entries of nodes and cards of gateways (reversi-registry), and acts that come from
+# other gateways (reversi-act). Only root writes this file, by hand, on each gateway. A line for
+# each signer: a name, and his public SSH key. Source: ssh-keygen(1).
+# anna namespaces="reversi-registry,reversi-act" ssh-ed25519 AAAA...
 """
 
 

@@ -68,13 +68,13 @@ class Reader:
         """Return the nodes and devices of which a row matches. Raises NothingMatches, InvalidValue,
         MistakenFilter, StateError, ConfigError.
         """
-        rows = matching_rows(self.layout, self.registry(), text)
+        rows = matching_rows(self.layout, self.registry(), text, only_here=True)
         return frozenset(row.seen.node for row in rows)
 
     def registry(self) -> Registry:
         """Return the nodes, from the daemon's copy if that is good. Raises ConfigError, OSError."""
         fresh = stamp(self.layout.nodes)
-        if fresh and fresh == self.stamp:
+        if fresh.files and fresh == self.stamp:
             return self.known
         copied = copied_nodes(self.layout)
         self.known = (

@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     HOSTKEY = "hostkey"
     MUTE = "mute"
     UNMUTE = "unmute"
+    ACT = "act"
+    """An act that was asked of another gateway, or by an operator at another one."""
 
 
 OPERATOR_KINDS = frozenset(
@@ -36,6 +38,7 @@ OPERATOR_KINDS = frozenset(
         EventKind.COMMAND,
         EventKind.MUTE,
         EventKind.UNMUTE,
+        EventKind.ACT,
     }
 )
 """What operators' programs report to the daemon; it makes the events of all other kinds itself."""

@@ -28,6 +28,8 @@ class InventoryHost:
     host: SshHost
     status: Status
     is_stale: bool
+    gateway: str = ""
+    """Which gateway of a fleet holds it, or held it last; empty without a fleet."""
 
 
 def without_taken_names(
@@ -81,6 +83,7 @@ def host_variables(one: InventoryHost, way: Way) -> dict[str, Any]:
         "ansible_ssh_common_args": arguments,
         "ansible_control_path": control_path(one.host, way),
         "reversi_status": str(one.status),
+        **({"reversi_gateway": one.gateway} if one.gateway else {}),
         "reversi_tags": list(one.node.tags),
         "reversi_note": untemplated(one.node.note),
     }

@@ -24,7 +24,15 @@ from pathlib import Path
 from checker import __version__
 from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
-from checker.registry.indexed_nodes import COLUMNS, SIGNS, Basis, IndexedNodes, Row, row_of
+from checker.registry.indexed_nodes import (
+    COLUMNS,
+    SIGNS,
+    Basis,
+    IndexedNodes,
+    Row,
+    parsed_at_once,
+    row_of,
+)
 from checker.registry.snapshot import share
 
 log = logging.getLogger(__name__)
@@ -32,6 +40,8 @@ FORMAT = 1
 """To raise if a node is read from its file in another way, or kept here in another one."""
 FEWEST = 200
 """With fewer nodes, reading the files is as fast."""
+AT_ONCE = 200
+"""Rows that are parsed at once."""
 MOST_DEAD = 1000
 """Lines that no longer count, before the whole file is written."""
 HEAD = f"reversi {__version__} {FORMAT}\n".encode()
@@ -57,6 +67,35 @@ def load_index(folder: Path) -> tuple[Rows, int]:
         rows = dict(rows_in(lines))
     living = {name: row for name, row in rows.items() if row[SIGNS]}
     return living, len(lines) - 1 - len(living)
+
+
+def nodes_in_index(
+    folder: Path, signs: Mapping[NodeName, bytes]
+) -> dict[NodeName, tuple[bytes, Node]]:
+    """Return the nodes whose row has these signs, with them. Only a part of the rows is in memory
+    at a time: for who stays, 30,000 rows at once would leave 30 MB that no later use fits in.
+    """
+    found: dict[NodeName, tuple[bytes, Node]] = {}
+    part: dict[NodeName, Row] = {}
+    try:
+        with index_path(folder).open("rb") as file:
+            if file.readline() != HEAD:
+                return {}
+            for name, row in rows_in(line.rstrip(b"\n") for line in file):
+                found.pop(name, None)  # the last row of a node counts
+                part.pop(name, None)
+                if row[SIGNS] and row[SIGNS] == signs.get(name):
+                    part[name] = row
+                if len(part) >= AT_ONCE:
+                    found |= taken(part)
+                    part = {}
+    except OSError:
+        return {}
+    return found | taken(part)
+
+
+def taken(rows: Rows) -> dict[NodeName, tuple[bytes, Node]]:
+    return {node.name: (rows[node.name][SIGNS], node) for node in parsed_at_once(rows.values())}
 
 
 def rows_in(lines: Iterable[bytes]) -> Iterator[tuple[NodeName, Row]]:

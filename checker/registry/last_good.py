@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from checker.config.layout import Layout
@@ -28,13 +29,13 @@ from checker.model import (
     parse_target,
 )
 from checker.registry.beating_every import is_well
-from checker.registry.file_stamps import Signs, is_settled, signs
+from checker.registry.file_stamps import Signs, Stamp, is_settled, signs, stamp_of
 from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.kept_rights import described
 from checker.registry.node_rows import node_from_row, node_list
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, read_registry
-from checker.registry.snapshot import copy_path, share, write_copy
+from checker.registry.snapshot import copy_path, share, write_copy, write_each
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -172,21 +173,20 @@ def write_record(layout: Layout, registry: Registry, read: Signs, *, public: boo
     OSError.
     """
     changed_ns = {entry[0]: entry[2] for entry in read}
-    before = load_record(layout, registry.broken)
-    rows = [
+    before = load_record(layout, registry.broken) if registry.broken else {}
+    good = (
         (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node))
         for name, node in registry.nodes.items()
         if name not in registry.broken
-    ]
-    rows += [(known.changed_at, node_list(known.node)) for known in before.values()]
+    )
+    kept = ((known.changed_at, node_list(known.node)) for known in before.values())
     path = record_path(layout)
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(f'{{"format":{FORMAT},"nodes":[')
-        for place, row in enumerate(rows):  # row by row, so that the daemon's other threads run
-            file.write(f"{',' if place else ''}\n{json.dumps(row)}")
+        write_each(file, chain(good, kept), before="\n")
         file.write("\n]}\n")
         file.flush()
         share(file.fileno(), layout.nodes, public=public)
@@ -194,16 +194,16 @@ def write_record(layout: Layout, registry: Registry, read: Signs, *, public: boo
     temporary.replace(path)
 
 
-def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Update copy and record from the registry. Return False if a file changed just before
-    `now_ns`: the caller must try again.
+def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> Stamp | None:
+    """Update copy and record from the registry, and return its stamp. None if a file changed just
+    before `now_ns`: the caller must try again.
 
     A registry with an unreadable file has no copy, so that each reader learns it from the file
     itself. Raises OSError, ConfigError.
     """
     read, public = signs(layout.nodes)
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
-        return False
+        return None
     registry = read_registry(layout.nodes, cache)
     if registry.problems:
         copy_path(layout).unlink(missing_ok=True)
@@ -217,4 +217,4 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
             record_path(layout),
             error.strerror,
         )
-    return True
+    return stamp_of(read)

@@ -45,6 +45,10 @@ class Looks:
         """Which directory the watch is of."""
         self.seen: Generation | None = None
         self.next_at = -math.inf
+        self.names: frozenset[str] | None = None
+        """The nodes whose files changed before the last `is_due`, if that is all; None: look at
+        all files.
+        """
 
     def is_due(self, now: float) -> bool:
         """Return whether a file may have changed since `looked`."""
@@ -52,8 +56,10 @@ class Looks:
         names: set[str] | None = self.watch.changed_names() if self.watch else set()
         if fresh == self.seen and now < self.next_at and not concerns_registry(names):
             return False
-        self.seen = fresh
+        watched, self.seen = self.watched, fresh
         self.renew_watch(is_whole=names is not None)
+        is_part = self.watch is not None and watched == self.watched
+        self.names = nodes_among(names) if is_part and now < self.next_at else None
         return True
 
     def looked(self, now: float, files: int) -> None:
@@ -78,6 +84,17 @@ class Looks:
                 self.watch = self.open_watch(self.folder)
             except OSError:
                 return  # next time, perhaps
+
+
+def nodes_among(names: set[str] | None) -> frozenset[str] | None:
+    """Return the nodes whose files are among those that changed; None if the directory is, or that
+    is not known.
+    """
+    if names is None or "" in names:
+        return None
+    endings = (".toml", SUFFIX)
+    files = [name for name in names if name.endswith(endings) and not name.startswith(".")]
+    return frozenset(name.removesuffix(".toml").removesuffix(SUFFIX) for name in files)
 
 
 def concerns_registry(names: set[str] | None) -> bool:

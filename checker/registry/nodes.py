@@ -20,6 +20,7 @@ from checker.model import (
 from checker.nearest import did_you_mean
 from checker.registry.indexed_nodes import PUBLISHES, UNKNOWN, Basis, IndexedNodes
 from checker.registry.kept_rights import BrokenFile
+from checker.registry.node_rows import node_list
 
 FreedPorts = Mapping[Port, FreedPort]
 """Ports that were freed lately."""
@@ -322,15 +323,16 @@ def free_ports(registry: Registry, asked: Collection[Port | None], ports: PortRa
 
 def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
     """Return the old and new name of each node that is gone and whose key a new node has."""
+    changed = sorted(differing(before, after))
     came = {
         node.public_key: node.name
-        for node in after.nodes.values()
+        for node in (after.nodes[name] for name in changed if name in after.nodes)
         if node.name not in before.nodes and not node.is_shared
     }
     gone = [
-        node
-        for node in before.nodes.values()
-        if node.name not in after.nodes and node.name not in after.broken
+        before.nodes[name]
+        for name in changed
+        if name in before.nodes and name not in after.nodes and name not in after.broken
     ]
     return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
 
@@ -352,20 +354,35 @@ def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]
 
 def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
     """Return the nodes whose key did not change, is new, or cannot be read."""
-    known = before.nodes
-    same = (
+    other = (
         name
-        for name, node in after.nodes.items()
-        if name not in known or known[name].public_key == node.public_key
+        for name in differing(before, after)
+        if name in before.nodes
+        and name in after.nodes
+        and before.nodes[name].public_key != after.nodes[name].public_key
     )
-    return after.broken.union(same)
+    return frozenset(after.indexed.entries).difference(other) | after.broken
 
 
 def differing(before: Registry, after: Registry) -> frozenset[NodeName]:
     """Return the nodes that came, went, or are not as they were."""
     old, new = before.indexed.entries, after.indexed.entries
-    changed = (name for name in new if new[name] is not old.get(name))
-    return frozenset((*changed, *(old.keys() - new.keys()), *(before.broken ^ after.broken)))
+    changed = [name for name, entry in new.items() if old.get(name) is not entry]
+    gone = [name for name in old if name not in new]
+    return frozenset((*changed, *gone, *(before.broken ^ after.broken)))
+
+
+def is_same(before: Registry, after: Registry) -> bool:
+    """Return whether nothing differs between two readings."""
+    if replace(before, nodes={}) != replace(after, nodes={}):
+        return False
+    old, new = before.nodes, after.nodes
+    return old.keys() == new.keys() and all(
+        node_list(old[name]) == node_list(new[name])
+        and old[name].unknown_keys == new[name].unknown_keys
+        for name in differing(before, after)
+        if name in new
+    )
 
 
 def longest_freed(freed: FreedPorts, ports: Iterable[Port]) -> list[Port]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from checker.config.layout import Layout, list_beside
 from checker.config.toml_file import ConfigError
@@ -16,8 +17,8 @@ from checker.registry.contests import Age, Contest, Right
 from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
 from checker.registry.generation import identity
-from checker.registry.index import load_index
-from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row, parsed_at_once
+from checker.registry.index import load_index, nodes_in_index
+from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row
 from checker.registry.kept_rights import (
     BrokenFile,
     KeyLine,
@@ -93,34 +94,69 @@ def read_files(
     """Return the nodes whose file can be read, and a sentence for each of the others. Only the
     files that neither the cache nor the index has are read.
     """
-    indexed, dead = ({}, 0) if cache else load_index(folder)
-    rows = {name: row for name, row in indexed.items() if files.get(name) == row[SIGNS]}
-    if cache is not None and rows:
-        found = parsed_at_once(rows.values())
-        cache.update({node.name: (files[node.name], node) for node in found})
-    known: Mapping[NodeName, tuple[bytes, Node]] = {} if cache is None else cache
+    if cache is None:
+        return read_once(folder, files, is_public=is_public)
+    if not cache:
+        cache |= nodes_in_index(folder, files)
     entries: dict[NodeName, Node | Row] = {}
     reread: dict[NodeName, bytes] = {}
     reasons: dict[NodeName, str] = {}
-    for name, sign in files.items():
-        if name in known and known[name][0] == sign:
-            entries[name] = known[name][1]
-        elif cache is None and name in rows:
+    for name, signs in files.items():
+        known = cache.get(name)
+        if known is not None and known[0] == signs:
+            entries[known[1].name] = known[1]  # and not another string for each name
+            continue
+        read = read_file(folder, name, signs, reasons)
+        reread[name] = read.signs
+        if read.node is not None:
+            entries[name] = read.node
+            if read.signs:
+                cache[name] = (read.signs, read.node)
+    for name in [name for name in cache if name not in files]:
+        del cache[name]
+    return IndexedNodes(entries, Basis(reread=reread, is_public=is_public)), reasons
+
+
+def read_once(
+    folder: Path, files: Files, *, is_public: bool
+) -> tuple[IndexedNodes, dict[NodeName, str]]:
+    """Do the same for who keeps no cache: a node in the index is parsed when it is asked for."""
+    indexed, dead = load_index(folder)
+    rows = {name: row for name, row in indexed.items() if files.get(name) == row[SIGNS]}
+    entries: dict[NodeName, Node | Row] = {}
+    reread: dict[NodeName, bytes] = {}
+    reasons: dict[NodeName, str] = {}
+    for name, signs in files.items():
+        if name in rows:
             entries[name] = rows[name]
-        else:
-            is_sure = is_settled(changed_ns_of(sign), time.time_ns())
-            reread[name] = sign if is_sure else b""
-            try:
-                entries[name] = node = read_alone(path_in(folder, name))
-            except ConfigError as error:
-                if os.path.lexists(path_in(folder, name)):  # else it was removed just now
-                    reasons[name] = str(error)
-                continue
-            if cache is not None and is_sure:
-                cache[name] = (sign, node)
+            continue
+        read = read_file(folder, name, signs, reasons)
+        reread[name] = read.signs
+        if read.node is not None:
+            entries[name] = read.node
     gone = frozenset(indexed.keys() - files.keys())
     basis = Basis(rows=rows, reread=reread, gone=gone, dead=dead, is_public=is_public)
     return IndexedNodes(entries, basis), reasons
+
+
+class Read(NamedTuple):
+    """A node's file as it was read."""
+
+    signs: bytes
+    """Empty if it could change again unseen."""
+    node: Node | None
+    """None if it is broken, or gone by now."""
+
+
+def read_file(folder: Path, name: NodeName, signs: bytes, reasons: dict[NodeName, str]) -> Read:
+    """Read the file of a node. If it is broken, add a sentence to `reasons`."""
+    signs = signs if is_settled(changed_ns_of(signs), time.time_ns()) else b""
+    try:
+        return Read(signs, read_alone(path_in(folder, name)))
+    except ConfigError as error:
+        if os.path.lexists(path_in(folder, name)):  # else it was removed just now
+            reasons[name] = str(error)
+        return Read(signs, None)
 
 
 def read_alone(path: Path) -> Node:

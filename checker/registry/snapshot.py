@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from checker.config.layout import Layout
 from checker.model import Node, NodeName
@@ -50,14 +51,23 @@ def write_copy(
     path = copy_path(layout)
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    # node by node, so that the daemon's other threads run
-    nodes_json = ",".join(json.dumps(node_list(node)) for node in nodes.values())
-    text = f'{{"format":{FORMAT},"signs":{json.dumps(read)},"nodes":[{nodes_json}]}}'
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
+        file.write(f'{{"format":{FORMAT},"signs":[')
+        write_each(file, read)
+        file.write('],"nodes":[')
+        write_each(file, map(node_list, nodes.values()))
+        file.write("]}")
         share(file.fileno(), layout.nodes, public=public)
     temporary.replace(path)
+
+
+def write_each(file: TextIO, rows: Iterable[object], before: str = "") -> None:
+    """Write these as the items of a JSON list, with that text before each: one by one, so that the
+    daemon's other threads run, and never all of it is in memory. Raises OSError.
+    """
+    for place, row in enumerate(rows):
+        print(f"{',' if place else ''}{before}{json.dumps(row)}", end="", file=file)
 
 
 def share(handle: int, nodes: Path, *, public: bool) -> None:

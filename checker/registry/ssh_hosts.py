@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.model import (
     SSH_USER,
@@ -49,6 +50,10 @@ class Way:
     """The user on the nodes; empty: ssh decides."""
     prefix: str = ""
     """What stands before the name of each node."""
+    connect: str = ""
+    """In a fleet, the command that connects to the gateway that holds the node `%n` now; empty: its
+    port is on the one gateway.
+    """
 
     @property
     def jump_hosts(self) -> tuple[str, ...]:
@@ -156,6 +161,24 @@ def ssh_hosts(
     )
 
 
+def through_holder(way: Way, home: str = "") -> Way:
+    """The same way in a fleet: a command finds out which gateway holds the node. It runs here, or
+    at the jump; `home` is the gateway's directory, if it has one.
+    """
+    words = ["reversi-checker", *(["--home", home] if home else []), "connect"]
+    words += ["--prefix", way.prefix] if way.prefix else []
+    there = f"{shlex.join(words).replace('%', '%%')} %n"
+    *before, last = way.jump.split(",")
+    hop = HOP.fullmatch(last)
+    if hop is None:
+        return replace(way, connect=there)
+    ssh = ["ssh", *(["-J", ",".join(before)] if before else [])]
+    ssh += ["-p", hop["port"]] if hop["port"] else []
+    host = hop["host"].strip("[]")
+    ssh += ["--", f"{hop['user']}@{host}" if hop["user"] else host]
+    return replace(way, connect=f"{shlex.join(ssh)} {there}")
+
+
 def refuse_jump_that_is_node(hosts: Iterable[SshHost], way: Way) -> None:
     """Raise JumpIsNode if a host has the name of a jump host."""
     jumps = frozenset(way.jump_hosts)
@@ -189,11 +212,16 @@ def common_options(way: Way) -> tuple[Option, ...]:
         ("StrictHostKeyChecking", "accept-new"),
         ("ForwardAgent", "no"),
         ("ControlPath", f"~/.ssh/reversi_{way.prefix}%C"),
-        ("ProxyJump", way.jump or "none"),
+        ("ProxyCommand", way.connect) if way.connect else ("ProxyJump", way.jump or "none"),
     )
 
 
 def options_of(host: SshHost, way: Way) -> dict[str, str]:
     """All options of a host by keyword, besides its port."""
     pinned = pinned_options(way) if host.is_pinned else ()
-    return {**dict(common_options(way)), **dict(pinned), "HostKeyAlias": host.alias}
+    found = {**dict(common_options(way)), **dict(pinned), "HostKeyAlias": host.alias}
+    if way.connect:  # whoever uses these options may call the host by its address
+        found["ProxyCommand"] = way.connect.replace(
+            " %n", f" {host.forward.node}:{host.forward.port}"
+        )
+    return found

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 from checker.model import HELD_BY, NOBODY_LISTENS, Status, printable
-from checker.rows.row import FUTURE, NO_PORT, STALE, WORST_FIRST, Moment, Row, age_text
+from checker.rows.row import (
+    FUTURE,
+    NO_PORT,
+    STALE,
+    WORST_FIRST,
+    Moment,
+    Row,
+    Whereabouts,
+    age_text,
+)
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -125,6 +134,24 @@ def latency_text(row: Row, _: Moment) -> str:
     if latency_ms is None:
         return ""
     return "<1ms" if latency_ms < 1 else f"{latency_ms:.0f}ms"
+
+
+def gateway_text(row: Row, _: Moment) -> str:
+    """The gateway that holds it, or held it last, and the others that do; of folded rows, all."""
+    if row.members or row.where is None:
+        return " ".join(gateways(row))
+    return where_text(row.where)
+
+
+def where_text(where: Whereabouts) -> str:
+    return " +".join((where.gateway, *where.also))
+
+
+def gateways(row: Row) -> tuple[str, ...]:
+    """The same, as values. Empty without a fleet."""
+    if row.members:
+        return tuple(dict.fromkeys(id_ for member in row.members for id_ in gateways(member)))
+    return () if row.where is None else (row.where.gateway, *row.where.also)
 
 
 def probe_text(row: Row, moment: Moment) -> str:

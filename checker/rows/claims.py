@@ -61,6 +61,7 @@ def is_worded_alike(one: Row, other: Row) -> bool:
         and one.why_barred == other.why_barred
         and one.tags == other.tags
         and one.note == other.note
+        and one.where is other.where
         and one.members is other.members
     )
 

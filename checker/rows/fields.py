@@ -83,6 +83,12 @@ FIELDS = (
         values_now=lambda row, moment: (moment.word(row),),
     ),
     Field(
+        id="gateway",
+        title="gateway",
+        text=cells.gateway_text,
+        values=cells.gateways,
+    ),
+    Field(
         id="probe",
         title="probe",
         ages=True,

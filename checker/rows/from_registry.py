@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from checker.model import Forward, Node, NodeName, Status, Tunnel, Unregistered
-from checker.rows.row import NO_PORT, Known, Row
+from checker.rows.row import NO_PORT, Known, Row, Whereabouts
 
 
 class Broken(Protocol):
@@ -48,6 +48,7 @@ def forward_row(  # noqa: PLR0913 - what is known of it, from each source
     *,
     barred: str = "",
     why: str = "",
+    where: Whereabouts | None = None,
 ) -> Row:
     """The row of a registered forward; None: the registry has not been read yet."""
     return Row(
@@ -59,6 +60,7 @@ def forward_row(  # noqa: PLR0913 - what is known of it, from each source
         calls_itself=node.calls_itself if node else "",
         tags=node.tags if node else (),
         note=node.note if node else "",
+        where=where,
     )
 
 

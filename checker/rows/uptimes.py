@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from operator import truediv
 from typing import Any, NamedTuple
 
 from checker.model import Forward, NodeName, Status, Watched
@@ -41,17 +44,17 @@ class Downtime(NamedTuple):
 
 
 class Days(Collection[Watched]):
-    """Days in little memory: the garbage collector stops a console for 100 ms if it has to look at
-    150,000 tuples.
+    """Days, the oldest first, in little memory: the garbage collector stops a console for 100 ms if
+    it has to look at 150,000 tuples. They are summed up as arrays, not one by one.
     """
 
     __slots__ = ("names", "up_s", "watched_s")
 
     def __init__(self, days: Iterable[tuple[str, float, float]]) -> None:
         found = tuple(days)
-        self.names = tuple(sys.intern(name) for name, _, _ in found)
-        self.up_s = array("d", (up_s for _, up_s, _ in found))
-        self.watched_s = array("d", (watched_s for _, _, watched_s in found))
+        names, up_s, watched_s = zip(*found, strict=True) if found else ((), (), ())
+        self.names = tuple(map(sys.intern, names))
+        self.up_s, self.watched_s = array("d", up_s), array("d", watched_s)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,6 +64,25 @@ class Days(Collection[Watched]):
 
     def __contains__(self, day: object) -> bool:
         return any(each == day for each in self)
+
+    def share(self, since: str = "") -> Share:
+        """Which part of the watched time it was up, from this day on; None if nobody watched."""
+        first = bisect_left(self.names, since)
+        return share_of(sum(self.up_s[first:]), sum(self.watched_s[first:]))
+
+    @property
+    def worst(self) -> Watched | None:
+        """The day with the smallest share; of several, the newest. None if nobody watched."""
+        if not any(self.watched_s):
+            return None
+        if all(self.watched_s):
+            shares = list(map(truediv, self.up_s, self.watched_s))
+        else:
+            pairs = zip(self.up_s, self.watched_s, strict=True)
+            shares = [up_s / watched_s if watched_s else inf for up_s, watched_s in pairs]
+        shares.reverse()
+        at = len(shares) - 1 - shares.index(min(shares))
+        return Watched(day=self.names[at], up_s=self.up_s[at], watched_s=self.watched_s[at])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +116,16 @@ class Line:
 
     @property
     def share(self) -> float | None:
-        return share(self.days)
+        return self.summable.share()
 
     @property
     def worst(self) -> Watched | None:
         """The day with the smallest share; of several, the newest. None if nobody watched."""
-        watched = [day for day in self.days if day.watched_s > 0]
-        return min(reversed(watched), key=lambda day: share([day]) or 0.0, default=None)
+        return self.summable.worst
+
+    @property
+    def summable(self) -> Days:
+        return self.days if isinstance(self.days, Days) else Days(self.days)
 
     @property
     def name(self) -> str:
@@ -116,7 +141,7 @@ class Line:
 
     def since(self, day: str) -> float | None:
         """Its share from this day on."""
-        return share(each for each in self.days if each.day >= day)
+        return self.summable.share(day)
 
 
 def day_at(at: float) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from operator import attrgetter
+from typing import TypeVar
 
 from checker.model import Hour, NodeName, Place, Port, Tunnel, Watched
 from checker.state.pending import Pending
 
+K = TypeVar("K")
+V = TypeVar("V")
 AGES = frozenset(
     {"latency_ms", "probed_at", "checked_at", "failures", "bytes_total", "answer", "revision"}
 )
@@ -52,6 +56,17 @@ class Ages:
                 )
             )
 
+    def __len__(self) -> int:
+        return max(len(self.tunnels), len(self.uptime), len(self.hours))
+
+    def part(self, most: int) -> Ages:
+        """Take out the oldest of these, so many of each kind at most."""
+        return Ages(
+            tunnels=taken(self.tunnels, most),
+            uptime=taken(self.uptime, most),
+            hours=taken(self.hours, most),
+        )
+
     def move_to(self, pending: Pending) -> None:
         """Have all this written next; what is pending already is newer."""
         for place, tunnel in self.tunnels.items():
@@ -59,3 +74,8 @@ class Ages:
         pending.uptime += [(node, port, lately) for (node, port, _), lately in self.uptime.items()]
         pending.hours += self.hours.values()
         self.tunnels, self.uptime, self.hours = {}, {}, {}
+
+
+def taken(found: dict[K, V], most: int) -> dict[K, V]:
+    """Take out the first of them."""
+    return {key: found.pop(key) for key in list(islice(found, most))}

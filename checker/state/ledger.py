@@ -48,6 +48,8 @@ WARNINGS = frozenset(
     }
 )
 COMPLAIN_EVERY_S = 600.0
+AGES_AT_ONCE = 1000
+"""Rows that one transaction writes."""
 COMPLAINTS_AT_ONCE = 20
 """Different ones in that time: a trouble that all nodes share must not fill the log."""
 
@@ -152,7 +154,7 @@ class Ledger:
     def keep_only(self, forwards: Iterable[Forward]) -> None:
         """Forget the tunnels of all other forwards."""
         kept = {(forward.node, forward.port) for forward in forwards}
-        for place in [place for place in {**self.tunnels, **self.shown} if place not in kept]:
+        for place in [place for place in (*self.tunnels, *self.shown) if place not in kept]:
             self.forget(place)
 
     def forget(self, place: Place) -> None:
@@ -214,8 +216,11 @@ class Ledger:
         await self.write()
 
     async def flush_ages(self) -> None:
-        """Write the ages of forwards that are down, too, soon."""
-        self.take_ages()
+        """Write all ages, a part at a time: what matters must not wait for 30,000 of them."""
+        for ages in (self.ages, self.resting):
+            for _ in range(0, len(ages), AGES_AT_ONCE):
+                ages.part(AGES_AT_ONCE).move_to(self.pending)
+                await self.write()
 
     async def write(self) -> None:
         async with self.flushing:  # else an older batch could be written over a newer one

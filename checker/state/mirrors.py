@@ -69,7 +69,7 @@ class Position:
 
 def mirrors_folder(layout: Layout) -> Path:
     """Return the directory of the mirrors: beside the inbox, or a directory of the home."""
-    return layout.inbox.parent if layout.home is None else layout.home / "fleet-mirrors"
+    return layout.mirrors
 
 
 def mirror_path(layout: Layout, id_: GatewayId) -> Path:

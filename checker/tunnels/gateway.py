@@ -184,7 +184,9 @@ class Gateway:
         )
 
     def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
-        """Judge a forward that was down by the list of listeners; None if it must be settled."""
+        """Judge a forward that was not there by the list of listeners; None if it must be
+        settled.
+        """
         node = self.registry.nodes.get(forward.node)
         if node and node.barred(today()):
             return None

@@ -33,13 +33,22 @@ class Listeners:
 
     async def on(self, port: Port, *, newer_than: float) -> tuple[Listener, ...]:
         """Return the port's listeners, read after `newer_than`."""
-        async with self.reading:
-            if max(self.read_at, self.ports_read_at.get(port, self.read_at)) < newer_than:
-                if time.monotonic() - newer_than < NOW_S:
-                    await self.read(port)
-                else:
-                    await self.read_all()
+        if self.port_read_at(port) < newer_than:
+            async with self.reading:
+                if self.port_read_at(port) < newer_than:
+                    await self.read_for(port, newer_than)
         return self.by_port.get(port, ())
+
+    def port_read_at(self, port: Port) -> float:
+        """Return when the port's listeners were read."""
+        return max(self.read_at, self.ports_read_at.get(port, self.read_at))
+
+    async def read_for(self, port: Port, newer_than: float) -> None:
+        """Read one port, or all for others that ask. The caller holds `reading`."""
+        if time.monotonic() - newer_than < NOW_S:
+            await self.read(port)
+        else:
+            await self.read_all()
 
     async def all(self, *, newer_than: float) -> None:
         """Have all ports read after `newer_than`."""
@@ -73,12 +82,9 @@ class Listeners:
         if new := self.by_port.keys() - before.keys():
             self.on_new(frozenset(new))
 
-    def compare(self, owner: Owner) -> None:
-        """Compare with a listener that answered just now: if the list has none, do not believe it
-        for a while where it shows nobody.
-        """
-        if owner is Owner.NOBODY:
-            self.doubted_at = time.monotonic()
+    def doubt(self) -> None:
+        """Do not believe the list for a while where it shows nobody: it lacks a listener."""
+        self.doubted_at = time.monotonic()
 
     def is_vacant(self, port: Port, uid: int, *, newer_than: float) -> bool:
         """Whether nobody listens on the port, by a reading after `newer_than`; False if that is not
@@ -87,7 +93,7 @@ class Listeners:
         return (
             bool(self.by_port)
             and time.monotonic() - self.doubted_at > DOUBTED_S
-            and max(self.read_at, self.ports_read_at.get(port, self.read_at)) >= newer_than
+            and self.port_read_at(port) >= newer_than
             and owner_of(self.by_port.get(port, ()), uid) is Owner.NOBODY
         )
 

@@ -39,7 +39,7 @@ from checker.tunnels.holders import Held, Holders
 from checker.tunnels.loop_lag import Lateness
 from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
-from checker.tunnels.port_owner import Owner
+from checker.tunnels.port_owner import Owner, owner_of
 from checker.tunnels.probe import Probed, probe
 from checker.tunnels.shared_key import INSTANCE, SharedPorts
 from checker.tunnels.signs import Reading, Signs
@@ -203,7 +203,8 @@ class Observer:
         if answered and held.session is None:
             # the list may be older than the listener
             held = await self.holder(forward, place, newer_than=time.monotonic())
-            self.holders.table.compare(held.owner)
+            if held.owner is Owner.NOBODY and await self.is_hidden(forward, place, terms):
+                self.holders.table.doubt()
         return Attempt(
             before=before,
             began=began,
@@ -217,6 +218,17 @@ class Observer:
             earlier_at=earlier_at,
             held=held,
         )
+
+    async def is_hidden(self, forward: Forward, place: Port, terms: Terms) -> bool:
+        """Whether a port answers again that the list again shows without a listener. One that was
+        closed just after it answered does not.
+        """
+        now = time.monotonic()
+        again = await self.probed(forward, place, terms.deadline_s, newer_than=now)
+        if not isinstance(again.reply, Answer | StayedOpen):
+            return False
+        found = await self.holders.listeners(place, newer_than=time.monotonic())
+        return owner_of(found, self.uid) is Owner.NOBODY
 
     def is_void(self, forward: Forward, one: Attempt) -> bool:
         """Whether the probe says nothing about the present: the node's connection registered during

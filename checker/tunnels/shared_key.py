@@ -40,15 +40,18 @@ class SharedPorts:
     held: frozenset[Port] = frozenset()
     """Anyone with the shared key may hold these."""
     owned: frozenset[Port] = frozenset()
-    """Only a node with its own key may hold these."""
+    """Only a node with its own key may hold these; left out if `held` is empty."""
 
 
 def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPorts:
     """Return who may hold each port."""
     nodes = registry.nodes.values()
     without = frozenset(port for node in nodes if node.is_shared for port in node.ports)
+    unregistered = frozenset(unregistered)
+    if not (without or unregistered):
+        return SharedPorts()
     owned = frozenset(port for node in nodes if not node.is_shared for port in node.ports)
-    return SharedPorts(held=(without | frozenset(unregistered)) - owned, owned=owned)
+    return SharedPorts(held=(without | unregistered) - owned, owned=owned)
 
 
 def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, today: str) -> Forward:

@@ -35,7 +35,7 @@ from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
 from checker.tunnels.kill_reasons import NoRight, why_kill
 from checker.tunnels.observation import Observation
-from checker.tunnels.observe import Observer
+from checker.tunnels.observe import NOT_THERE, Observer
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.record import TunnelRecord, with_clone_note
 from checker.tunnels.shut_out import ShutOuts
@@ -177,7 +177,8 @@ class Watcher(Observer):
                 self.record.holder_unknown(before, after)
             case Nothing() | Recheck() | LookAgain():
                 pass
-        return replace(judgement, tunnel=self.ledger.tunnel(forward))
+        row = self.ledger.tunnel(forward)
+        return judgement if row is after else replace(judgement, tunnel=row)
 
     def judged(
         self, forward: Forward, seen: Observation, held: Held, peer: str
@@ -189,22 +190,26 @@ class Watcher(Observer):
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
         every_s = self.every_s(forward, judgement.tunnel.session)
         after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
-        after = replace(judgement.tunnel, due_s=after_s)
-        if seen.session is not None and after.session == seen.session:
-            after = self.with_peer(after, peer)
-        after = self.with_notes(after, forward, held)
+        is_its = seen.session is not None and judgement.tunnel.session == seen.session
+        after = self.with_notes(
+            self.with_peer(judgement.tunnel, peer, after_s)
+            if is_its
+            else replace(judgement.tunnel, due_s=after_s),
+            forward,
+            held,
+        )
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.record.judged(before, after, judgement.flaps)
         return before, replace(judgement, tunnel=after)
 
     def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
-        """Judge a forward that was down, and on whose ports still nobody listens by a list read
-        after `newer_than` (monotonic); None if it must be probed.
+        """Judge a forward that was down, or not probed yet, and on whose ports nobody listens by a
+        list read after `newer_than` (monotonic); None if it must be probed.
         """
         turn, table = self.turns.get(forward.port), self.holders.table
         since = max(newer_than, self.registered_at.get(forward.node, newer_than))
         if (
-            self.ledger.tunnel(forward).status is not Status.DOWN
+            self.ledger.tunnel(forward).status not in NOT_THERE
             or (turn is not None and (turn.probing.locked() or turn.acting.locked()))
             or not all(table.is_vacant(port, self.uid, newer_than=since) for port in forward.ports)
         ):
@@ -217,10 +222,13 @@ class Watcher(Observer):
         )
         return self.judged(forward, seen, Held(owner=Owner.NOBODY), "")[1]
 
-    def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
-        """Return the row with its connection's other side (empty: unknown) and what it carried."""
+    def with_peer(self, tunnel: Tunnel, peer: str, due_s: float | None) -> Tunnel:
+        """Return the row with its connection's other side (empty: unknown), what it carried, and
+        when it is due.
+        """
         flow = self.signs.flows.get(peer)
-        return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
+        carried = flow.carried if flow else None
+        return replace(tunnel, peer=peer or None, bytes_total=carried, due_s=due_s)
 
     def with_notes(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
         """Return the row with what the node waits for and what is known of its key, beside what the

@@ -35,6 +35,8 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
     """Why it cannot be done to this forward now, as a clause; empty if it can."""
     if pending:
         return f"{pending} is still under way"
+    if deed.verb and row.where is not None and row.where.is_elsewhere:
+        return row.where.refusal(deed)
     if deed.verb and row.seen.port == NO_PORT:
         return f"its file is broken, so there is no forward to {deed}; mend the file first"
     if deed is Deed.KILL and stranger(row):

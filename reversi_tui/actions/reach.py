@@ -17,6 +17,8 @@ GATEWAY = "GATEWAY"
 FIRST_UNPRIVILEGED = 1024
 ABOVE = 20_000
 """Added to a privileged port: at a desk only root may listen on it."""
+DIRECTLY = "ProxyCommand=none"
+"""In a command that needs no other gateway."""
 WITHIN_S = "10"
 """How long curl waits."""
 WEB_PORTS = {80: ExpectKind.HTTP, 443: ExpectKind.TLS}
@@ -75,11 +77,19 @@ def hop_to(address: str) -> Hop:
     return Hop(host=target.host, port=target.port)
 
 
-def ways(
-    rows_of_node: Sequence[Row], row: Row, *, user: str, on_ipv6: Collection[int], hop: Hop
+def ways(  # noqa: PLR0913 - all that a command says
+    rows_of_node: Sequence[Row],
+    row: Row,
+    *,
+    user: str,
+    on_ipv6: Collection[int],
+    hop: Hop,
+    home: str = "",
 ) -> tuple[Way, ...] | str:
-    """The ways for a row; else a clause that says why there is none."""
-    found = ssh_command(rows_of_node, row, user=user, on_ipv6=on_ipv6)
+    """The ways for a row; else a clause that says why there is none. Through another gateway only
+    ssh finds its way.
+    """
+    found = ssh_command(rows_of_node, row, user=user, on_ipv6=on_ipv6, home=home)
     shells = () if isinstance(found, str) else tuple(ssh_ways(found, hop))
     one = row.members[0] if len(row.members) == 1 else row
     through = tuple(target_ways(one, on_ipv6, hop)) if may_be_reached(one) else ()
@@ -88,6 +98,8 @@ def ways(
 
 def may_be_reached(row: Row) -> bool:
     """Whether it is one forward, whose port the node's tunnel may hold."""
+    if row.where is not None and row.where.is_elsewhere:
+        return False
     return not row.members and row.seen.port != NO_PORT and row.seen.status is not Status.FOREIGN
 
 
@@ -98,7 +110,8 @@ def ssh_ways(command: tuple[str, ...], hop: Hop) -> Iterator[Way]:
     yield Way(
         id="user", title="ssh as a user", place=Place.HERE, argv=as_user(here, USER), runs=True
     )
-    yield Way(id="jump", title="ssh -J", place=Place.DESK, argv=jumping(here, hop))
+    if DIRECTLY in here:
+        yield Way(id="jump", title="ssh -J", place=Place.DESK, argv=jumping(here, hop))
 
 
 def as_user(command: tuple[str, ...], user: str) -> tuple[str, ...]:
@@ -111,7 +124,7 @@ def as_user(command: tuple[str, ...], user: str) -> tuple[str, ...]:
 def jumping(command: tuple[str, ...], hop: Hop) -> tuple[str, ...]:
     """The command for another machine, through the gateway."""
     words = list(command)
-    at = words.index("ProxyCommand=none")  # ssh would take it before the jump
+    at = words.index(DIRECTLY)  # ssh would take it before the jump
     del words[at - 1 : at + 1]
     return (words[0], "-J", hop.as_jump, *words[1:])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import SSH_USER, InvalidValue, NodeName, Status, expects_ssh, parse_name
@@ -50,13 +51,19 @@ def doubt(row: Row, moment: Moment) -> str:
 
 
 def ssh_command(
-    rows_of_node: Sequence[Row], row: Row, *, user: str = "", on_ipv6: Collection[int] = ()
+    rows_of_node: Sequence[Row],
+    row: Row,
+    *,
+    user: str = "",
+    on_ipv6: Collection[int] = (),
+    home: str = "",
 ) -> tuple[str, ...] | str:
     """The program and its arguments, through the row's forward or another one of its node; else a
     clause that says why there is none.
 
     The host key is looked up under the node's name, so that each node has one key, whichever port
-    it uses. `on_ipv6`: ports that listen on ::1 only.
+    it uses. `on_ipv6`: ports that listen on ::1 only. `home`: the directory of this gateway, if it
+    has one; for what another gateway holds.
     """
     try:
         name = parse_name(row.seen.node)
@@ -68,6 +75,10 @@ def ssh_command(
     if isinstance(found, str):
         return found
     port = found.seen.port
+    if found.where is not None and found.where.is_elsewhere:
+        words = ["reversi-checker", *(["--home", home] if home else []), "connect"]
+        through = shlex.join([*words, f"{name}:{port}"]).replace("%", "%%")
+        return command(name, port, user, IPV4_SIDE, through)
     return command(name, port, user, IPV6_SIDE if port in on_ipv6 else IPV4_SIDE)
 
 
@@ -87,16 +98,19 @@ def way_in(rows_of_node: Sequence[Row], row: Row) -> Row | str:
     return f"no forward of node {name} leads to an SSH server"
 
 
-def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
+def command(
+    name: NodeName, port: int, user: str, host: str, through: str = "none"
+) -> tuple[str, ...]:
     """`Host NAME` in the operator's configuration still says user, key and algorithms; it does not
-    say how to get there, nor what else the connection does.
+    say how to get there, nor what else the connection does. `through`: the command that connects
+    to the gateway that holds the node, if that is another one.
     """
     settings = (
         f"HostName={host}",
         f"HostKeyAlias={name}",
         "CheckHostIP=no",
         "StrictHostKeyChecking=ask",
-        "ProxyCommand=none",
+        f"ProxyCommand={through}",
         "ControlPath=none",
         *OWN_SETTINGS_OFF,
         *PATIENCE,

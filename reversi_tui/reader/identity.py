@@ -1,10 +1,10 @@
-"""Notice that another state file took the place of the one that is open."""
+"""Notice that another state file took the place of the one that is open, or that it is gone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from checker.state.errors import StateMissing, StateUnavailable
+from checker.state.errors import StateError, StateMissing, StateUnavailable
 
 
 def file_identity(path: Path) -> tuple[int, int, bool]:
@@ -18,3 +18,12 @@ def file_identity(path: Path) -> tuple[int, int, bool]:
     except OSError as error:
         raise StateUnavailable(path, str(error.strerror)) from error
     return found.st_dev, found.st_ino, path.with_name(f"{path.name}-wal").exists()
+
+
+def sentence_for(error: StateError, folder: Path, *, was_there: bool) -> str:
+    """The error, in words that help the operator; `was_there`: rows were read before."""
+    if not isinstance(error, StateMissing):
+        return str(error)
+    if not was_there:
+        return f"the daemon was never started here: {error}"
+    return str(error) if folder.is_dir() else f"the directory {folder} does not exist"

@@ -13,34 +13,32 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from checker.control.background import Background
-from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Event, Machine, Tunnel, by_place, seen_at
-from checker.registry.reading import node_path
+from checker.control.client import ports_on_ipv6
+from checker.model import Event, Machine, Tunnel, by_place
 from checker.rows.from_registry import device_row, forward_row
-from checker.rows.row import Key, Row
+from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
 from checker.state.errors import StateCorrupt, StateError, StateMissing
-from checker.state.last_seen import last_seen, was_up
+from checker.state.last_seen import was_up
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
-from reversi_tui.reader.identity import file_identity
+from reversi_tui.reader.fleet import Fleet
+from reversi_tui.reader.identity import file_identity, sentence_for
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.news import is_health_news, is_lost, is_news
-from reversi_tui.reader.registry import POLL_EVERY_S, Registered, text_of
+from reversi_tui.reader.past import read_past
+from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
-from reversi_tui.rows.uptime import DAYS
 
 PING_EVERY_S = 5.0
 LISTENERS_EVERY_S = 15.0
 RETRY_EVERY_S = 1.0
 QUIET_EVERY_S = 2.0
 """How long a report may wait that has no news."""
-EVENTS = 20
-"""How many of its node's last events a row shows."""
 
 
 class Source:
@@ -50,6 +48,7 @@ class Source:
 
     def __init__(self, dependencies: Dependencies) -> None:
         self.layout, self.now = dependencies.layout, dependencies.now
+        self.every_s = dependencies.every_s
         self.ping, self.free_bytes = dependencies.ping, dependencies.free_bytes
         self.read_machine, self.read_usage = dependencies.machine, dependencies.usage
         self.machine: Machine | None = None
@@ -65,6 +64,7 @@ class Source:
         """Forwards that are down and were up before."""
         self.registered = Registered(self.layout)
         self.background = Background()
+        self.fleet = Fleet(self.layout, only_here=dependencies.only_here)
         self.trends = Trends()
         self.muting = MuteReader(self.layout.mutes)
         self.applying = ApplicantReader(self.layout)
@@ -74,6 +74,8 @@ class Source:
         self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
         self.quiet: set[Key] = set()
         """Rows that were probed again, and not reported yet."""
+        self.made: dict[Key, Row] = {}
+        """The rows as they were last reported."""
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -86,7 +88,8 @@ class Source:
         """Poll once. The first time, poll only the state file, so that rows are shown before a
         large registry is read.
         """
-        changed = self.poll_state()
+        before = self.strangers
+        changed = self.poll_state() | self.poll_fleet()
         keys = None
         if self.first and self.seen:
             keys = frozenset(self.seen)
@@ -96,7 +99,6 @@ class Source:
         if not self.first:
             self.poll_daemon()
             self.poll_listeners()
-            before = self.strangers
             changed |= self.poll_background()
             changed |= self.poll_applicants()
             changed |= self.poll_mutes()
@@ -111,31 +113,45 @@ class Source:
             time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
         ):
             return None
-        changed, self.quiet = changed | self.quiet, set()
+        probed, self.quiet = self.quiet - changed, set()
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
+        rows = [self.row(key) for key in changed if self.has(key)]
+        again = [row for key in probed if (row := self.probed_row(key))]
+        self.made.update({row.key: row for row in (*rows, *again)})
+        if keys is not None:
+            self.made = {key: row for key, row in self.made.items() if key in keys}
         return Report(
-            changed=tuple(self.row(key) for key in changed if self.has(key)),
+            changed=(*rows, *again),
             keys=keys,
             health=health,
             deeds=deeds,
             is_quiet=is_quiet,
+            probed=frozenset(probed),
         )
 
     def present_health(self) -> Health:
-        others = filter(None, [self.muting.trouble, self.applying.trouble])
+        troubles = [self.muting.trouble, self.applying.trouble, *self.fleet.troubles]
         return Health(
             daemon=self.daemon,
             sweep=self.sweep,
-            trouble=self.trouble,
-            problems=(*self.registered.problems, *others),
+            trouble="" if self.only_watches else self.trouble,
+            problems=(*self.registered.problems, *filter(None, troubles)),
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
             disk_free_bytes=self.disk_free_bytes,
             machine=self.machine,
             on_ipv6=self.on_ipv6,
+            gateway=self.fleet.own,
+            silent=self.fleet.silent(self.now()),
             draining=read_drain(self.layout.drain).drain is not None,
         )
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether this machine shows the other gateways of a fleet, and never was one."""
+        was_opened = self.identity is not None
+        return bool(self.fleet.own) and not was_opened and not self.layout.state.exists()
 
     def keys(self) -> frozenset[Key]:
         """Keys of all rows."""
@@ -149,7 +165,8 @@ class Source:
         """Keys of devices that are not registered: they came by the shared key, or wait to be
         accepted.
         """
-        return frozenset((*self.background.unregistered, *self.applying.rows))
+        by_shared_key = (*self.background.unregistered, *self.fleet.strangers)
+        return frozenset((*by_shared_key, *self.applying.rows))
 
     def has(self, key: Key) -> bool:
         forwards = self.registered.forwards
@@ -160,11 +177,28 @@ class Source:
             or key in self.background.unregistered
             or key in self.applying.rows
             or key in self.registered.broken
+            or self.fleet.stranger(key) is not None
         )
 
     def row(self, key: Key) -> Row:
         row = self.plain_row(key)
         return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
+
+    def probed_row(self, key: Key) -> Row | None:
+        """The row of a tunnel that was only probed again: as it was reported, but for the probe.
+        Thousands are made between two sweeps, so nothing else is looked up. None: it has no row.
+        """
+        before, trends = self.made.get(key), self.trends
+        if (
+            before is None
+            or before.forward is None
+            or before.applicant
+            or self.muting.mutes  # whether one holds may depend on the probe
+            or before.known.trend is not trends.of(key)
+            or before.known.rates is not trends.rates_of(key)
+        ):
+            return self.row(key) if self.has(key) else None
+        return before.seen_as(self.seen[key])
 
     def plain_row(self, key: Key) -> Row:
         """The row without its mute."""
@@ -172,21 +206,27 @@ class Source:
             return self.registered.broken[key]
         if key in self.applying.rows:
             return self.applying.rows[key]
-        seen, known = seen_at(key, self.seen), self.background.known(key)
+        seen, where = self.fleet.place(key, self.seen.get(key), self.now())
+        if seen is None:
+            seen = Tunnel(node=key[0], port=key[1])
+        known = self.fleet.known(key) or self.known_here(key, seen)
+        forward = (self.registered.forwards or {}).get(key)
+        stranger = self.background.unregistered.get(key) or self.fleet.stranger(key)
+        barred = self.registered.barred.get(key[0], "")
+        if forward is None and stranger is not None:
+            return replace(device_row(stranger, seen, known, barred=barred), where=where)
+        node = self.registered.nodes.get(key[0])
+        why = self.registered.reasons.get(key[0], "")
+        return forward_row(forward, node, seen, known, barred=barred, why=why, where=where)
+
+    def known_here(self, key: Key, seen: Tunnel) -> Known:
+        """What else is known about a row of this gateway."""
+        known = self.background.known(key)
         trend, rates = self.trends.of(key), self.trends.rates_of(key)
         is_other = known.trend is not trend or known.rates is not rates
         if is_other and self.registered.forwards is not None:  # the first rows are shown soon
             known = self.background.with_trend(key, trend, rates)
-        if not self.was_up(key, seen):
-            known = replace(known, was_up=False)
-        forward = (self.registered.forwards or {}).get(key)
-        stranger = self.background.unregistered.get(key)
-        barred = self.registered.barred.get(key[0], "")
-        if forward is None and stranger is not None:
-            return device_row(stranger, seen, known, barred=barred)
-        node = self.registered.nodes.get(key[0])
-        why = self.registered.reasons.get(key[0], "")
-        return forward_row(forward, node, seen, known, barred=barred, why=why)
+        return known if self.was_up(key, seen) else replace(known, was_up=False)
 
     def was_up(self, key: Key, seen: Tunnel) -> bool:
         """Whether a forward that is down was up before; asked once for as long as it is down."""
@@ -217,6 +257,7 @@ class Source:
         """Keys of the rows whose data beside the state file's row changed."""
         barred = self.registered.new_day()
         changed = {key for key in self.keys() if key[0] in barred} if barred else set()
+        changed |= self.fleet.poll_background(self.now())
         try:
             if (
                 self.state is not None
@@ -252,25 +293,23 @@ class Source:
         """Keys of all rows if the mutes changed, or one ended."""
         return set(self.keys()) if self.muting.poll(self.now()) else set()
 
+    def poll_fleet(self) -> set[Key]:
+        """Keys of the rows of which other gateways have news."""
+        every_s = self.sweep.every_s if self.sweep else self.every_s
+        news = self.fleet.poll(self.seen, every_s, self.now())
+        self.quiet |= self.fleet.take_quiet() - news
+        return news
+
     def poll_state(self) -> set[Key]:
         """Keys of the tunnels that have news; an error goes to `trouble`."""
         try:
             return self.read_state()
         except StateError as error:
-            self.trouble = self.sentence_for(error)
+            self.trouble = sentence_for(error, self.layout.state.parent, was_there=bool(self.seen))
             if isinstance(error, StateMissing | StateCorrupt):
                 self.close()
             self.next_open = time.monotonic() + RETRY_EVERY_S
             return set()
-
-    def sentence_for(self, error: StateError) -> str:
-        """The error, in words that help the operator."""
-        folder = self.layout.state.parent
-        if not isinstance(error, StateMissing):
-            return str(error)
-        if not self.seen:
-            return f"the daemon was never started here: {error}"
-        return str(error) if folder.is_dir() else f"the directory {folder} does not exist"
 
     def read_state(self) -> set[Key]:
         """Raises StateError."""
@@ -339,21 +378,13 @@ class Source:
         """The events of a row's node, and the days of the row. Opens the file itself, so that any
         thread may call it. Raises StateError.
         """
-        node, port = key
-        tunnel = self.seen.get(key)
-        session = tunnel.session if tunnel else None
-        state = open_reader(self.layout.state)
-        try:
-            since = time.strftime("%Y-%m-%d", time.gmtime(self.now() - DAYS * 86400))
-            return Past(
-                events=state.events(node=node, limit=EVENTS),
-                days=state.uptime(node, port, since_day=since),
-                usage=self.read_usage(session.pid) if session else None,
-                last=last_seen(state, node, port) if is_lost(tunnel) else None,
-                registry=text_of(node_path(self.layout, node)),
-            )
-        finally:
-            state.close()
+        holder = self.fleet.holder(key)
+        if holder is not None:  # its processes are on another machine
+            seen = holder.tunnels.get(key)
+            return read_past(self.layout, holder.path, key, (seen, None), self.now())
+        seen = self.seen.get(key)
+        usage = self.read_usage(seen.session.pid) if seen and seen.session else None
+        return read_past(self.layout, self.layout.state, key, (seen, usage), self.now())
 
     def run(self, post: Callable[[Report], object]) -> None:
         """Report changes until stopped, one report at a time: a slow terminal gets fewer and larger
@@ -370,6 +401,7 @@ class Source:
                     self.bell.wait_for(lambda: self.stopped or self.asked, POLL_EVERY_S)
                 self.asked = False
         self.close()
+        self.fleet.close()
 
     def taken(self) -> None:
         """Allow the next report: the last one was taken in."""
@@ -389,11 +421,3 @@ class Source:
         with self.bell:
             self.stopped = True
             self.bell.notify_all()
-
-
-def ping(control: Control) -> Daemon:
-    """Whether the daemon answers; one that refuses us is running."""
-    try:
-        return Daemon.ABSENT if control.daemon_pid() is None else Daemon.RUNNING
-    except CheckerError:
-        return Daemon.RUNNING

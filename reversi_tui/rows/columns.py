@@ -26,6 +26,8 @@ __all__ = [
     "SortValue",
     "UnknownColumn",
     "column_named",
+    "offered",
+    "usual",
 ]
 
 
@@ -54,6 +56,8 @@ class Column:
     """Sorted in descending order at first: the large ones are asked for."""
     wide: bool = False
     """Shown only if the operator asks for more columns."""
+    of_fleet: bool = False
+    """Shown only in a fleet, unless the operator asks for it: else it is empty."""
     cutter: Cutter = cut_end
     """How a text that is too long is cut."""
 
@@ -115,6 +119,15 @@ COLUMNS = (
         tip="The status after the last probe",
         sort_value=lambda row: WORST_FIRST[row.seen.status],
         sort_now=lambda row, moment: moment.badness(row),
+    ),
+    Column(
+        field=fields.BY_ID["gateway"],
+        least=8,
+        most=20,
+        importance=5,
+        of_fleet=True,
+        tip="In a fleet, the gateway that holds it, or held it last; + others that hold it",
+        sort_value=lambda row: sort_values.worded(" ".join(cells.gateways(row))),
     ),
     Column(
         field=fields.BY_ID["day"],
@@ -307,7 +320,17 @@ COLUMNS = (
     ),
 )
 BY_ID = {column.id: column for column in COLUMNS}
-DEFAULTS = tuple(column for column in COLUMNS if not column.wide)
+DEFAULTS = tuple(column for column in COLUMNS if not column.wide and not column.of_fleet)
+
+
+def offered(*, in_fleet: bool) -> tuple[Column, ...]:
+    """The columns to choose from."""
+    return tuple(column for column in COLUMNS if in_fleet or not column.of_fleet)
+
+
+def usual(*, in_fleet: bool) -> tuple[Column, ...]:
+    """The columns if the operator chose none and all fit."""
+    return tuple(column for column in offered(in_fleet=in_fleet) if not column.wide)
 
 
 def column_named(name: str) -> Column:

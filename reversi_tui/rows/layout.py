@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.rows.columns import BY_ID, COLUMNS, Column
 
 GAP = 1
 REASON = 28
@@ -38,13 +38,14 @@ class Place:
     width: int
 
 
-def fitted(
+def fitted(  # noqa: PLR0913 - all that decides it
     width: int,
     *,
     needs: Needs = Needs(),
     chosen: Sequence[str] = (),
     wide: bool = False,
     faults_only: bool = False,
+    in_fleet: bool = False,
 ) -> tuple[Place, ...]:
     """The columns that fit, in their order, with their widths.
 
@@ -55,7 +56,7 @@ def fitted(
     columns = (
         in_order(width, by_id, chosen, wide=wide)
         if chosen
-        else by_importance(width, by_id, wide=wide, faults_only=faults_only)
+        else by_importance(width, by_id, wide=wide, faults_only=faults_only, in_fleet=in_fleet)
     )
     widths = {column.id: column.least for column in columns}
     left = max(0, width - total(columns))
@@ -89,7 +90,7 @@ def growth(columns: Sequence[Column], by_id: dict[str, Column]) -> list[tuple[st
 
 
 def by_importance(
-    width: int, by_id: dict[str, Column], *, wide: bool, faults_only: bool
+    width: int, by_id: dict[str, Column], *, wide: bool, faults_only: bool, in_fleet: bool
 ) -> list[Column]:
     """The columns that fit if the operator chose none; wide ones only where the others leave
     room.
@@ -103,7 +104,12 @@ def by_importance(
         room = width - port.least - status.least - 2 * GAP
         taken |= essentials(room, by_id, faults_only=faults_only)
     whole = {"node": by_id["node"].most, "target": by_id["target"].most, "answer": REASON}
-    others = [*ranked(DEFAULTS), *(ranked(COLUMNS) if wide else ())]
+    usual = ranked(column for column in COLUMNS if not column.wide)
+    others = [
+        column
+        for column in (*usual, *(ranked(COLUMNS) if wide else ()))
+        if in_fleet or not column.of_fleet
+    ]
     if any(name in taken and taken[name].least < cells for name, cells in whole.items()):
         others = []
     for column in others:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from checker.model import Event, Machine, Usage, Watched, is_future, printable
 from checker.model.last_seen import LastSeen
 from checker.rows.cells import bytes_text
 from checker.rows.row import Key, Row, age_text
 from checker.state.rows import Sweep
+
+if TYPE_CHECKING:
+    from checker.rows.gateways import GatewayView
 
 
 class Daemon(StrEnum):
@@ -41,6 +45,10 @@ class Health:
     """None: unknown."""
     draining: bool = False
     """Whether the gateway tells its nodes to use another one."""
+    gateway: str = ""
+    """This gateway's ID, if rows of others in its fleet are shown, too; else empty."""
+    silent: tuple[GatewayView, ...] = ()
+    """The gateways that are unreachable."""
     on_ipv6: frozenset[int] = frozenset()
     """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
 
@@ -98,6 +106,8 @@ class Report:
     """Events that were written meanwhile, oldest first."""
     is_quiet: bool = False
     """Whether rows were only probed again: to paint this can wait for the clock's next tick."""
+    probed: frozenset[Key] = frozenset()
+    """Rows among `changed` that were only probed again: no status, reason or process is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ def tunnel_fields(row: Row, moment: Moment, read: Dossier) -> Fields:
     """The connection, its process at the gateway, and the program at its other end."""
     through, usage = bytes_value(row), read.usage
     return [
+        *([("gateway", gateway_text(row))] if row.where else []),
         ("sshd", held_text(row)),
         *(
             [("connected", instant(usage.began_at, moment.now))]
@@ -90,6 +91,16 @@ def tunnel_fields(row: Row, moment: Moment, read: Dossier) -> Fields:
         ("client", safe(row.known.client, 128) or NOT_KNOWN),
         ("instance", safe(row.known.instance, 128) or NOT_KNOWN),
     ]
+
+
+def gateway_text(row: Row) -> str:
+    """Which gateway of the fleet the row is from, and who else holds the forward."""
+    where = row.where
+    if where is None:
+        return NOT_KNOWN
+    also = f", also held by {', '.join(where.also)}" if where.also else ""
+    lost = ", which is unreachable: nothing is known since" if where.is_cut_off else ""
+    return f"{where.gateway}{lost}{also}"
 
 
 def settings_fields(row: Row, read: Dossier) -> Fields:

@@ -10,14 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
-from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
+from reversi_tui.rows.columns import BY_ID, offered, usual
 from reversi_tui.screens.modal import Modal
 from reversi_tui.screens.picking import Menu, Options
 from reversi_tui.widgets.cursor_keys import CHOICE_CALLS, cursor_keys
 from reversi_tui.widgets.frame import Frame
 from reversi_tui.widgets.line import Line
 
-DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
 ALWAYS = "node"
 """It identifies the row: you may move it, but not hide it."""
 FRAME = 4
@@ -87,20 +86,17 @@ class ColumnsChooser(Modal[tuple[str, ...] | None]):
         ),
     ]
 
-    def __init__(self, chosen: tuple[str, ...]) -> None:
+    def __init__(self, chosen: tuple[str, ...], *, in_fleet: bool = False) -> None:
         super().__init__()
         self.chosen = chosen
-        shown = chosen or DEFAULT_IDS
-        self.ids = (
-            list(BY_ID)
-            if not chosen
-            else [*chosen, *(column.id for column in COLUMNS if column.id not in chosen)]
-        )
-        self.shown = {ALWAYS, *shown}
+        self.usual = tuple(column.id for column in usual(in_fleet=in_fleet))
+        self.all = tuple(column.id for column in offered(in_fleet=in_fleet))
+        self.ids = list(dict.fromkeys((*chosen, *self.all)))
+        self.shown = {ALWAYS, *(chosen or self.usual)}
 
     def compose(self) -> ComposeResult:
         with Frame(classes="sheet") as box:
-            box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
+            box.styles.max_width, box.styles.max_height = 64, len(self.ids) + FRAME
             yield Mover(map(self.text_of, self.ids))
             yield Line(id="chooser-keys").add_class("quiet")
 
@@ -120,7 +116,7 @@ class ColumnsChooser(Modal[tuple[str, ...] | None]):
     def answer(self) -> tuple[str, ...]:
         """Ids of the shown columns, in their order; empty if that is the default."""
         ids = tuple(name for name in self.ids if name in self.shown)
-        return () if ids == DEFAULT_IDS else ids
+        return () if ids == self.usual else ids
 
     def text_of(self, name: str) -> str:
         return f"[{'x' if name in self.shown else ' '}] {BY_ID[name].title:<9} {BY_ID[name].tip}"
@@ -146,7 +142,7 @@ class ColumnsChooser(Modal[tuple[str, ...] | None]):
         self.renew(to)
 
     def action_default(self) -> None:
-        self.ids, self.shown = list(BY_ID), set(DEFAULT_IDS)
+        self.ids, self.shown = list(self.all), set(self.usual)
         self.renew(0)
 
     def action_keep(self) -> None:

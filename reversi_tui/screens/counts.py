@@ -106,6 +106,8 @@ class CountsBy(Modal[tuple[str, frozenset[Key]] | None]):
 
     def action_turn(self, step: int) -> None:
         self.column = COUNTED[(COUNTED.index(self.column) + step) % len(COUNTED)]
+        if BY_ID[self.column].of_fleet and not self.desk.view.in_fleet:
+            self.column = COUNTED[(COUNTED.index(self.column) + step) % len(COUNTED)]
         self.turned(self.column)
         self.renew()
 

@@ -163,6 +163,11 @@ class Desk:
         """All rows of its node."""
         return tuple(self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ()))
 
+    @property
+    def home(self) -> str:
+        """The gateway's directory, as `--home` takes it; empty for an installed one."""
+        return str(self.dependencies.layout.home or "")
+
     def ssh_of(self, row: Row, user: str | None = None) -> tuple[str, ...] | str:
         """The command that logs in to the row's node as the user, else a clause that says why there
         is none. None: the user of the settings.
@@ -172,4 +177,5 @@ class Desk:
             row,
             user=self.dependencies.preferences.shell_user if user is None else user,
             on_ipv6=self.feed.health.on_ipv6,
+            home=self.home,
         )

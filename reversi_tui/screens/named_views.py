@@ -10,7 +10,7 @@ from reversi_tui.actions.action import Action
 from reversi_tui.actions.key_names import key_name
 from reversi_tui.actions.table import MOVES
 from reversi_tui.actions.view_actions import of_view
-from reversi_tui.rows.columns import COLUMNS, DEFAULTS
+from reversi_tui.rows.columns import COLUMNS, usual
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.table_view import TableView
@@ -147,7 +147,8 @@ class NamedViews:
         choice = self.desk.table.choice
         if not choice.wide:
             return choice.columns
-        chosen = choice.columns or tuple(column.id for column in DEFAULTS)
+        shown = usual(in_fleet=self.desk.view.in_fleet)
+        chosen = choice.columns or tuple(column.id for column in shown)
         wide = (column.id for column in COLUMNS if column.wide)
         return tuple(dict.fromkeys((*chosen, *wide)))
 

@@ -48,6 +48,7 @@ class Reacher:
             user=desk.dependencies.preferences.shell_user,
             on_ipv6=desk.feed.health.on_ipv6,
             hop=hop,
+            home=desk.home,
         )
         if isinstance(found, str):
             desk.voice.say(f"{named(row)}: {found}")

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
-from reversi_tui.rows.columns import BY_ID, COLUMNS
+from reversi_tui.rows.columns import BY_ID, offered
 from reversi_tui.screens.columns import FRAME, Lister
 from reversi_tui.screens.modal import Modal
 from reversi_tui.widgets.frame import Frame
@@ -35,19 +35,16 @@ class SortBy(Modal[tuple[str, bool] | None]):
         ),
     ]
 
-    def __init__(self, sort_by: str, *, backwards: bool) -> None:
+    def __init__(self, sort_by: str, *, backwards: bool, in_fleet: bool = False) -> None:
         super().__init__()
         self.sort_by, self.backwards = sort_by, backwards
-        self.ids = tuple(column.id for column in COLUMNS)
+        self.ids = tuple(column.id for column in offered(in_fleet=in_fleet))
         self.typed = ""
 
     def compose(self) -> ComposeResult:
         with Frame(classes="sheet") as box:
-            box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
-            yield Lister(
-                self.text_of(name, tip)
-                for name, tip in ((column.id, column.tip) for column in COLUMNS)
-            )
+            box.styles.max_width, box.styles.max_height = 64, len(self.ids) + FRAME
+            yield Lister(self.text_of(name, BY_ID[name].tip) for name in self.ids)
             yield Line(id="chooser-keys").add_class("quiet")
 
     def text_of(self, name: str, tip: str) -> str:

@@ -211,7 +211,9 @@ class TableView:
             if answer:
                 self.sort(answer[0], backwards=answer[1])
 
-        self.desk.push(SortBy(self.view.sort_by, backwards=self.view.backwards), chosen)
+        view = self.view
+        asking = SortBy(view.sort_by, backwards=view.backwards, in_fleet=view.in_fleet)
+        self.desk.push(asking, chosen)
 
     def choose_columns(self) -> None:
         def chosen(answer: tuple[str, ...] | None) -> None:
@@ -220,7 +222,8 @@ class TableView:
                 self.columns_changed()
                 self.desk.screen.call_after_refresh(self.say_what_has_no_room)
 
-        self.desk.push(ColumnsChooser(self.table.choice.columns), chosen)
+        choice = self.table.choice
+        self.desk.push(ColumnsChooser(choice.columns, in_fleet=self.view.in_fleet), chosen)
 
     def columns_changed(self) -> None:
         self.table.repaint_all()
@@ -313,4 +316,5 @@ class TableView:
             if covering is None
             else (own_keys(covering),)
         )
-        desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))
+        looks, in_fleet = desk.looks, self.view.in_fleet
+        desk.push(Help(sections, looks.palette, ascii_only=looks.ascii_only, in_fleet=in_fleet))

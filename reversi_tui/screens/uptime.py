@@ -123,9 +123,12 @@ class Uptime(Screen[Key | None]):
     async def read(self) -> None:
         dependencies = self.desk.dependencies
         forwards = [row.forward for row in self.rows() if row.forward]
-        path, now = dependencies.layout.state, dependencies.now()
+        layout, now = dependencies.layout, dependencies.now()
+        only_here = not self.desk.view.in_fleet
         try:
-            found = await detached(lambda: last_month(path, forwards, now), name="uptime")
+            found = await detached(
+                lambda: last_month(layout, forwards, now, only_here=only_here), name="uptime"
+            )
             self.reported = {(one.forward.node, one.forward.port): one for one in found}
             self.trouble = ""
         except StateError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -21,11 +22,16 @@ from reversi_tui.rows.tally import Tally
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 
+if TYPE_CHECKING:
+    from checker.rows.gateways import GatewayView
+
 LITTLE_DISK_BYTES = 200e6
 LITTLE_ROOM = 10
 """Tunnels that still fit: fewer are an alarm."""
 MANY_LOGINS = 50
 """For each core: half of the logins that sshd takes before it drops some, as `init` sets it."""
+MANY_SILENT = 2
+"""Of more unreachable gateways only the number is told."""
 GAP = "  "
 
 
@@ -110,6 +116,8 @@ class GatewayLine:
             yield self.machine_part(health.machine, in_full=in_full)
         daemon, is_alarm = self.daemon()
         yield self.pill(f"daemon {daemon}", is_alarm=is_alarm)
+        for told in silent_words(health.silent, self.now, in_full=in_full):
+            yield self.pill(told, is_alarm=True)
         if health.draining:
             yield self.pill("drains", is_alarm=True)
         if health.disk_free_bytes is not None:
@@ -143,6 +151,8 @@ class GatewayLine:
         """
         health = self.health
         is_absent = health.daemon in (Daemon.ABSENT, Daemon.UNREACHABLE)
+        if health.sweep is None and health.gateway and health.daemon is Daemon.ABSENT:
+            return "none, only watching", False
         if health.sweep is None:
             return f"{health.daemon}, no sweep yet", is_absent
         age = age_text(self.now - health.sweep.swept_at)
@@ -151,6 +161,15 @@ class GatewayLine:
         if is_absent or silence(health, self.now):
             return f"{health.daemon}, swept {age} ago", True
         return health.daemon.value, False
+
+
+def silent_words(silent: Sequence[GatewayView], now: float, *, in_full: bool) -> Iterator[str]:
+    """That gateways of the fleet are unreachable, and for how long; of many, how many."""
+    if len(silent) > MANY_SILENT:
+        yield f"{len(silent)} gateways {'unreachable' if in_full else 'lost'}"
+        return
+    for one in silent:
+        yield one.sentence(now) if in_full else f"{one.id} lost"
 
 
 def rounded(count: int) -> int:

@@ -140,7 +140,7 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
         """
         room = max(0, self.size.width - SCROLL_BAR - GUTTER)
         choice, view = self.choice, self.view
-        asked = (room, view.needs, choice.columns, choice.wide, view.faults_only)
+        asked = (room, view.needs, choice.columns, choice.wide, view.faults_only, view.in_fleet)
         if self.fitted_to != asked:
             self.fitted_to = asked
             self.columns = fitted(
@@ -149,6 +149,7 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
                 chosen=choice.columns,
                 wide=choice.wide,
                 faults_only=view.faults_only,
+                in_fleet=view.in_fleet,
             )
             self.painted.clear()
         return self.scrollable_content_region.width

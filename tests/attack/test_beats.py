@@ -74,6 +74,6 @@ def test_a_loop_that_cannot_write_its_answer_ends_with_its_connection(
         until((tmp_path / "beat.1.2").exists, "the beat")
         assert loop.poll() is None
         os.close(reading)
-        loop.wait(50)
+        loop.wait(150)
 
     assert not (tmp_path / "beat.1.2").exists()

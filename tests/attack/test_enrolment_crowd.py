@@ -247,7 +247,7 @@ def test_other_accounts_neither_write_enrolments_nor_answer_devices(
                 text=True,
                 check=False,
                 cwd="/",
-                timeout=60,
+                timeout=200,
                 **account.spawn_options(),
             )
             assert done.returncode != 0

@@ -106,7 +106,7 @@ def test_no_agent_is_forwarded(target: Gateway, bundle: Device, tmp_path: Path) 
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
-                timeout=60,
+                timeout=200,
             )
     finally:
         end_one(agent)

@@ -158,7 +158,7 @@ def test_the_number_of_requests_in_progress_is_limited(gateway: Gateway, other: 
             for _ in range(LIMIT.at_once + 4)
         ]
         for peer in peers:
-            peer.settimeout(40)
+            peer.settimeout(150)
             peer.connect(str(gateway.layout.socket))
             peer.sendall(message)
             peer.shutdown(socket.SHUT_WR)

@@ -104,7 +104,7 @@ def through_the_gate(gateway: Gateway, request: bytes) -> tuple[int, bytes, byte
         words,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=200,
         stdin=subprocess.DEVNULL,
         env=environment,
         **options,

@@ -25,7 +25,7 @@ def connects(user, family, address, port):
         os.setgid(user)
         os.setuid(user)
         with socket.socket(family) as trial:
-            trial.settimeout(10)
+            trial.settimeout(150)
             try:
                 trial.connect((address, port))
             except ConnectionRefusedError:
@@ -74,7 +74,7 @@ def test_the_printed_rule_lets_only_its_users_connect_to_node_ports() -> None:
 
     done = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", TRY, *(str(user) for user in USERS.values())],
-        input=rule(), capture_output=True, text=True, check=True, timeout=50,
+        input=rule(), capture_output=True, text=True, check=True, timeout=200,
     )  # fmt: skip
 
     before, after = done.stdout.splitlines()[: len(USERS)], done.stdout.splitlines()[len(USERS) :]

@@ -187,7 +187,7 @@ def test_only_a_process_below_sshd_may_hold(gateway: Gateway) -> None:
         str(gateway.layout.socket),
         f"gate|{device.node}|127.0.0.1 1|hold thief",
     )
-    heard, _ = speaker.communicate(timeout=30)
+    heard, _ = speaker.communicate(timeout=200)
 
     assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
     assert "hold must come through sshd" in gateway.await_event(EventKind.REFUSED, device).text
@@ -207,7 +207,7 @@ def test_a_parent_that_only_bears_sshds_name_is_not_believed(gateway: Gateway) -
         str(gateway.layout.socket),
         f"gate|{device.node}|127.0.0.1 1|hold thief",
     )
-    heard, _ = speaker.communicate(timeout=30)
+    heard, _ = speaker.communicate(timeout=200)
 
     assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
 
@@ -228,5 +228,5 @@ def test_the_tunnel_user_cannot_replace_the_socket(gateway: Gateway) -> None:
         gateway.layout.nodes,
     ):
         speaker = gateway.python_as(gateway.mode.tunnel, attempt, str(path))
-        assert speaker.communicate(timeout=30)[0] == "denied\n", path
+        assert speaker.communicate(timeout=200)[0] == "denied\n", path
     assert gateway.layout.socket.exists()

@@ -93,7 +93,7 @@ def test_the_daemon_survives_traps_in_the_spool(gateway: Gateway, secret: Path, 
         f" {trap.format(**places)!r}]).returncode)"
     )
     laid = gateway.python_as(gateway.mode.tunnel, script)
-    assert laid.communicate(timeout=30)[0] == "0\n"
+    assert laid.communicate(timeout=200)[0] == "0\n"
     before = secret.stat()
 
     until(

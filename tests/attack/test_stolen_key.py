@@ -200,7 +200,7 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
     event = f"sshd refused a connection to 127.0.0.1 port {target.ssh_port},"
     with (
         refusals_logged(target, stolen, event),
-        socket.create_connection(("127.0.0.1", entry), timeout=20) as peer,
+        socket.create_connection(("127.0.0.1", entry), timeout=200) as peer,
     ):
         peer.sendall(b"\x05\x01\x00")
         assert peer.recv(2) == b"\x05\x00"
@@ -270,7 +270,7 @@ def test_dropbears_client_gets_no_more_than_the_key_allows(
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=200,
             env=environment,
         )
 

@@ -102,7 +102,7 @@ def files_in(folder: Path) -> list[Path]:
 def as_runner(gateway: Gateway, message: bytes) -> bytes:
     """Send the daemon a message as the user who runs the tests, an operator; return the answer."""
     with closing(socket.socket(socket.AF_UNIX)) as peer:
-        peer.settimeout(40)
+        peer.settimeout(150)
         peer.connect(str(gateway.layout.socket))
         peer.sendall(message)
         peer.shutdown(socket.SHUT_WR)

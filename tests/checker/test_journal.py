@@ -35,7 +35,7 @@ def run(*, has_journal: bool, said: Path) -> list[str]:
         inode = found.st_ino if has_journal else found.st_ino + 1
         environ = {**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{inode}"}
         subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environ, stderr=stderr, check=False, timeout=50
+            [sys.executable, "-c", PROGRAM], env=environ, stderr=stderr, check=False, timeout=200
         )
     return said.read_text(encoding="utf-8").splitlines()
 

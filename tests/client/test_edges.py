@@ -230,7 +230,7 @@ def test_status_does_not_load_asyncssh(tmp_path: Path) -> None:
 
     assert (
         subprocess.run(
-            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=20, check=False
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=200, check=False
         ).returncode
         == 0
     )
@@ -243,7 +243,7 @@ def test_the_client_loads_only_four_small_modules_of_the_checker() -> None:
     )
 
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=True
     ).stdout
 
     assert loaded.split() == [
@@ -257,11 +257,12 @@ async def test_a_clock_jump_is_noticed_before_the_next_beat(
     runner = Runner(samples.config())
     now = moment()
     runner.machine.handle(Tick(), now)
-    assert runner.machine.due_s > now.monotonic_s + 1.0
+    pause_s = runner.machine.due_s - now.monotonic_s
+    assert pause_s > 1.0
 
     monkeypatch.setattr("client.run.CLOCK_EVERY_S", 0.01)
     monkeypatch.setattr("client.run.moment", lambda: replace(moment(), wall_s=now.wall_s + 3600.0))
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(0.9 * pause_s):
         event = await runner.next_event()
 
     assert event == Tick()

@@ -63,7 +63,7 @@ def connected() -> tuple[Connection, Traffic, list[bytes]]:
 
 
 async def until_written(written: list[bytes]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not written:  # noqa: ASYNC110 - the transport tells nobody
             await asyncio.sleep(0.001)
 

@@ -31,7 +31,7 @@ KNOWN = labels_in(exposition(families(FLEET, Per.FORWARD)).decode())
 def promtool(*words: str, folder: Path) -> str:
     require("promtool")
     done = subprocess.run(
-        ["promtool", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        ["promtool", *words], cwd=folder, capture_output=True, text=True, timeout=200, check=False
     )
     return f"{done.returncode} {done.stdout}{done.stderr}"
 

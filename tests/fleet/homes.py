@@ -31,7 +31,7 @@ class Signer:
     def line(self) -> str:
         """The line of allowed_signers."""
         public = self.key.with_name(f"{self.key.name}.pub").read_text(encoding="ascii")
-        return f'{self.name} namespaces="reversi-registry" {public}'
+        return f'{self.name} namespaces="reversi-registry,reversi-act" {public}'
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from checker.config.layout import home_layout
 from checker.model.gateway_id import GatewayId
 from checker.signatures import KEY_FILE
 from checker.sshd.keygen import make_key
+from checker.state.rows import Batch
 from tests.fleet.homes import Fleet, Member, Signer
+from tests.fleet.mirrors import at, mirror
 from tests.fleet.test_pushing import serving
+from tests.reversi_tui.console.states import tunnel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
 BLOCKS = [block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
@@ -64,7 +68,7 @@ def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
 
 
 SIGNERS = "/etc/reversi/fleet/allowed_signers"
-ALLOWED = 'echo "anna namespaces=\\"reversi-registry\\" $(ssh-add -L | head -n 1)"'
+ALLOWED = 'echo "anna namespaces=\\"reversi-registry,reversi-act\\" $(ssh-add -L | head -n 1)"'
 BY_HAND = [
     "sudo apt-get install nats-server",
     "sudo systemctl disable --now nats-server",
@@ -73,6 +77,18 @@ BY_HAND = [
     "sudo reversi-checker init",
 ]
 """The fixture makes the signers; tests/system/fleet_inbox.py runs `init`, with root's service."""
+
+
+def look_at_the_fleet(people: People) -> None:
+    """Type what shows the whole fleet, while gw2 holds barn."""
+    gw1 = people.gw1
+    now, port = time.time(), gw1.node("barn").forwards[0].port
+    mirror(gw1.layout, "gw2", Batch(tunnels=at(now, tunnel("barn", port))), now)
+    assert "gw2" in people.type("reversi-checker where barn")
+    people.type("reversi-checker log --since 1h")
+    assert "barn" in people.type("reversi-checker report --here --days 7")
+    people.type("reversi-checker ssh-config > nodes.conf")
+    assert "connect %n" in Path("nodes.conf").read_text(encoding="utf-8")
 
 
 @pytest.mark.sshd
@@ -100,6 +116,8 @@ def test_each_command_of_the_page_does_what_it_says(
     people.type(f"{sudo} node add barn --forward 127.0.0.1:22,banner:SSH-2.0")
     people.type("reversi-checker fleet push")
     assert "barn" in gw2.nodes
+
+    look_at_the_fleet(people)
 
     monkeypatch.delenv(KEY_FILE)
     gw1.do("node", "set", "barn", "--note", "by the river")

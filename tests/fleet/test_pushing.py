@@ -25,8 +25,10 @@ pytestmark = pytest.mark.sshd
 
 
 @contextlib.contextmanager
-def serving(member: Member, folder: Path) -> Iterator[tuple[int, Path]]:
-    """An sshd with the gateway's host key, and a key that may only bring entries to it."""
+def serving(member: Member, folder: Path, also: str = "") -> Iterator[tuple[int, Path]]:
+    """An sshd with the gateway's host key, and a key that may only bring entries to it; `also`:
+    what else the key may, as options of its line.
+    """
     require("sshd")
     folder.mkdir()
     if os.geteuid() == 0:
@@ -35,7 +37,7 @@ def serving(member: Member, folder: Path) -> Iterator[tuple[int, Path]]:
     make_key(key, comment="push")
     receive = f"{sys.executable} -m checker --home {member.layout.home} fleet import -"
     keys = folder / "authorized_keys"
-    keys.write_text(f'restrict,command="{receive}" {key.with_suffix(".pub").read_text()}')
+    keys.write_text(f'restrict{also},command="{receive}" {key.with_suffix(".pub").read_text()}')
     port = free_port()
     sshd = find_sshd()
     options = {

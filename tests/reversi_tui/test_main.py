@@ -31,7 +31,7 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, wor
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=200,
             check=False,
         )
 
@@ -113,7 +113,7 @@ def test_a_table_for_scripts_loads_only_what_it_needs(
         [sys.executable, "-c", program, "--home", str(tmp_path), flag],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=True,
     )
 

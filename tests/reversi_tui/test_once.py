@@ -280,7 +280,7 @@ def test_an_output_without_unicode_gets_plain_shapes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), "--once"],
         capture_output=True,
-        timeout=30,
+        timeout=200,
         check=False,
         env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
     )

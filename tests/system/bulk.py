@@ -78,7 +78,7 @@ class Transfer:
     def under_way(self) -> bool:
         return self.process.poll() is None
 
-    def moved(self, within_s: float = 60.0) -> int:
+    def moved(self, within_s: float = 200.0) -> int:
         """Wait until all bytes came or the connection ended; return how many came."""
         printed, _ = self.process.communicate(timeout=within_s)
         return int(printed or 0)

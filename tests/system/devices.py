@@ -132,7 +132,7 @@ def through(config: Path, command: str, said: str = "") -> subprocess.CompletedP
     """Run a command on the device, by ssh through its own tunnel."""
     words = ["ssh", "-F", str(config), "box", command]
     return subprocess.run(
-        words, input=said, capture_output=True, text=True, check=False, timeout=30
+        words, input=said, capture_output=True, text=True, check=False, timeout=200
     )
 
 

@@ -39,7 +39,7 @@ def enrolment_at(gateway: Gateway, id_: str) -> Device:
     subprocess.run(
         [gateway.mode.install.python, "-c", MAKE, str(gateway.home), id_, public],
         check=True,
-        timeout=60,
+        timeout=200,
         **gateway.spawn_options(),
     )
     return Device(

@@ -26,7 +26,7 @@ class Fleet:
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)],
             check=True,
-            timeout=30,
+            timeout=200,
         )
         public = self.key.with_name(f"{self.key.name}.pub").read_text(encoding="ascii").strip()
         table = (

@@ -94,7 +94,7 @@ class Gateway(Seen):
         }
 
     def run(
-        self, *arguments: str, within_s: float = 60.0, **options: Any
+        self, *arguments: str, within_s: float = 200.0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run one command of `reversi-checker` as the user who runs the gateway."""
         warm = self.mode.warm
@@ -200,7 +200,7 @@ class Gateway(Seen):
         assert self.daemon is not None
         self.remember()
         self.daemon.terminate()
-        assert self.daemon.wait(50) == 0, self.log()
+        assert self.daemon.wait(150) == 0, self.log()
         self.close_output()
 
     def kill_daemon(self) -> None:
@@ -314,7 +314,7 @@ class Gateway(Seen):
         for claim in self.claims:
             claim.close()
         _, left = psutil.wait_procs(
-            [process for process in self.seen if still_there(process)], timeout=15
+            [process for process in self.seen if still_there(process)], timeout=200
         )
         names = [f"{process.pid} {process.name()}" for process in left]
         end_all(left)

@@ -92,7 +92,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=150,
+            timeout=400,
             **settings,
         )
 
@@ -108,7 +108,7 @@ class Machine:
         if self.warm is None:
             self.warm = Warm(*self.inside, PYTHON, "-I")
             self.ends.callback(self.warm.close)
-        return self.warm.run(words, {"cwd": "/", "env": os.environ}, within_s=150)
+        return self.warm.run(words, {"cwd": "/", "env": os.environ}, within_s=400)
 
     def ok(self, *words: str) -> str:
         done = self.checker(*words)
@@ -168,7 +168,7 @@ class Machine:
         heard.unlink(missing_ok=True)
         self.ears.bind(str(heard))
         heard.chmod(0o777)
-        self.ears.settimeout(40)
+        self.ears.settimeout(150)
         words = [
             "unshare",
             "--mount",

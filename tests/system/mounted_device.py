@@ -97,7 +97,7 @@ class MountedDevice:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=200,
         )
 
     def ok(self, command: str, said: str = "") -> str:

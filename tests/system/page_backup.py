@@ -63,7 +63,7 @@ class Backups:
 
     def has_its_node(self) -> None:
         """The key file follows, and the device, which was refused, need not wait."""
-        until(lambda: "reversi:office" in self.old.key_text(), "sshd's keys follow", within_s=120)
+        until(lambda: "reversi:office" in self.old.key_text(), "sshd's keys follow")
         self.old.must("systemctl", "restart", "reversi-office.service")
         self.old.await_up("office")
 

@@ -51,7 +51,7 @@ class Echo:
     def close(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(5)
+        self.thread.join(150)
 
 
 class Client:

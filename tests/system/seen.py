@@ -13,7 +13,7 @@ from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
 from tests.system.clients import Device
 from tests.system.ports import accepts
-from tests.system.waiting import until
+from tests.system.waiting import LONG_S, until
 
 
 def is_gone(session: ProcessId) -> bool:
@@ -81,13 +81,13 @@ class Seen:
         )
 
     def await_event(
-        self, kind: EventKind, device: Device | None = None, *, within_s: float = 40.0
+        self, kind: EventKind, device: Device | None = None, *, within_s: float = LONG_S
     ) -> Event:
         """Wait for an event of that kind; return the newest."""
         return until(lambda: self.events(device, kind), f"an event {kind}", within_s=within_s)[-1]
 
     def await_status(
-        self, device: Device, status: Status, number: int = 0, *, within_s: float = 40.0
+        self, device: Device, status: Status, number: int = 0, *, within_s: float = LONG_S
     ) -> Tunnel:
         """Wait until the tunnel has this status."""
 

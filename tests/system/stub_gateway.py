@@ -12,12 +12,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from checker.tunnels.sent_away import DRAINS
 from tests.system.ports import free_port
 from tests.system.waiting import until
 
 SSHD = Path("/usr/sbin/sshd")
 PRIVSEP = Path("/run/sshd")
-DEADLINE_S = 20.0
+DEADLINE_S = 100.0
 
 FORCED = """#!/bin/sh
 cd "$1" || exit 1
@@ -28,7 +29,7 @@ case $verb in
     check) cat check ;;
     hold)
         while read -r line; do
-            [ ! -e drains ] || { echo 'this gateway drains' >&2; exit 75; }
+            [ ! -e drains ] || { echo 'reversi: DRAINS' >&2; exit 75; }
             echo >> beats
             cat verdict
         done
@@ -60,7 +61,7 @@ def make_key(path: Path) -> str:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
         check=True,
-        timeout=50,
+        timeout=200,
     )
     return Path(f"{path}.pub").read_text().strip()
 
@@ -91,7 +92,7 @@ class StubGateway:
         home.mkdir()
         self.host_key = make_key(home / "host")
         self.node_key = make_key(home / "node")
-        (home / "stub").write_text(FORCED)
+        (home / "stub").write_text(FORCED.replace("DRAINS", DRAINS))
         (home / "sshd_config").write_text(SSHD_CONFIG.format(port=self.port, home=home, host=host))
         self.permit(permitted)
         self.answer(claim=0, verdict=0, check=0)
@@ -147,7 +148,7 @@ class StubGateway:
             return
         children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
         self.sshd.terminate()
-        self.sshd.wait(50)
+        self.sshd.wait(150)
         self.sshd = None
         for child in children:
             with contextlib.suppress(ProcessLookupError):

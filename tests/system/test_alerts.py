@@ -51,7 +51,7 @@ def test_a_fallen_device_is_told_once_by_each_way_and_so_is_its_return(
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
         )
         assert tried.stdout == "mailto://127.0.0.1: sent\njson://127.0.0.1: sent\n", tried.stderr
         assert tried.returncode == 0
@@ -60,9 +60,9 @@ def test_a_fallen_device_is_told_once_by_each_way_and_so_is_its_return(
         alert = subprocess.Popen([*checker(own_gateway), "alert"], stderr=log)
         stack.callback(end_one, alert)
         connection.close()
-        until(lambda: len(mail.letters) > 1, "the mail about the fall", within_s=120)
+        until(lambda: len(mail.letters) > 1, "the mail about the fall")
         own_gateway.connect(device)
-        until(lambda: len(mail.letters) > 2, "the mail about the return", within_s=120)
+        until(lambda: len(mail.letters) > 2, "the mail about the return")
         web.wait_for(3)
         alert.terminate()
 

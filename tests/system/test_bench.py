@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def quick_run(
-    folder: Path, *benchmarks: str, within_s: int = 110
+    folder: Path, *benchmarks: str, within_s: int = 400
 ) -> subprocess.CompletedProcess[str]:
     """Run these benchmarks, with the folder as the only place for files of their own."""
     return subprocess.run(
@@ -145,7 +145,7 @@ def test_a_quick_run_measures_large_gateways(name: str, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("a network namespace needs root")
 
-    done = quick_run(tmp_path, name, within_s=300)
+    done = quick_run(tmp_path, name, within_s=500)
 
     assert done.returncode == 0, done.stderr
     for what in LARGE[name]:
@@ -161,7 +161,7 @@ def test_the_help_names_every_benchmark() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=200,
     )
 
     assert all(name in told.stdout for name in BENCHMARKS)

@@ -73,14 +73,14 @@ def test_an_install_through_the_tunnel_that_it_ends_completes(
         subprocess.run(
             ["ssh", "-F", str(config), terminal, "box", f"{command} install"],
             check=False,
-            timeout=30,
+            timeout=200,
             capture_output=True,
         )
         await_up(gateway, device, box, after=first)
         subprocess.run(
             ["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"],
             check=False,
-            timeout=30,
+            timeout=200,
             capture_output=True,
         )
 

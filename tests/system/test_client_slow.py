@@ -113,7 +113,7 @@ def test_bulk_on_a_slow_link_does_not_end_its_tunnel(
 
         command = [*full_link.inside(GATEWAY), sys.executable, "-c", USER, way]
         moved = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=True
+            command, capture_output=True, text=True, timeout=200, check=True
         ).stdout
 
         assert int(moved) == BULK_BYTES

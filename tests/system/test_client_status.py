@@ -38,7 +38,7 @@ def test_a_signal_ends_the_client(
         assert client.process is not None
         client.process.send_signal(number)
 
-        assert client.process.wait(50) == code
+        assert client.process.wait(150) == code
         client.process = None
     report = client.ask("status")
     assert report.returncode == 1
@@ -55,7 +55,7 @@ def test_a_signal_ends_the_client_while_the_gateway_hangs(
             assert client.process is not None
             client.process.send_signal(signal.SIGTERM)
 
-            assert client.process.wait(50) == 0
+            assert client.process.wait(150) == 0
             client.process = None
             channel.close()
 

@@ -50,7 +50,7 @@ def login(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
         start_new_session=True,
     )
@@ -71,7 +71,7 @@ def test_a_host_key_that_is_not_the_nodes_is_refused(
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")],
         check=True,
-        timeout=50,
+        timeout=200,
     )
     other = (tmp_path / "other.pub").read_text(encoding="ascii").rstrip()
 

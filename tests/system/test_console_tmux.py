@@ -315,7 +315,7 @@ def changed_key(known: Path, folder: Path) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")],
         check=True,
-        timeout=50,
+        timeout=200,
     )
     (name, *_), other = (
         known.read_text(encoding="ascii").split(),

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -30,6 +30,8 @@ DOCTOR = "sudo reversi-checker doctor"
 ROLL_BACK = "sudo apt install --allow-downgrades ./reversi-ssh_OLD.deb"
 REMOVE = "sudo apt remove reversi-ssh"
 PURGE = "sudo apt purge reversi-ssh"
+REST_S = 0.5
+"""Between two logins, to leave the package manager some time."""
 METRICS = "reversi-metrics.service"
 UNITS = (SERVICE, "reversi-keys.path", METRICS, "reversi-keys.service")
 OPTIONS = "/etc/default/reversi-metrics"
@@ -99,6 +101,7 @@ class World:
             verdicts = [0]
             while not done.done():
                 verdicts += [self.device.verdict("check"), self.tunnel.beat()]
+                wait([done], timeout=REST_S)
             done.result()
         assert set(verdicts) == {0}
         self.await_up()

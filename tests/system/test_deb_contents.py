@@ -94,7 +94,7 @@ def offered(shell: str, tree: Path, line: str, folder: Path, home: Path) -> list
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     ).stdout
     assert not started.exists()
     found = re.findall(r"^<(.*)>\r?$", said, re.MULTILINE) if shell == "zsh" else said.split("\n")

@@ -160,7 +160,7 @@ def test_clients_of_each_release_come_back_and_stay_up(own_gateway: Gateway, box
 
         for name, device in devices.items():
             held = until(
-                partial(registered, gateway, device, after=before[name]), "it is back", within_s=90
+                partial(registered, gateway, device, after=before[name]), "it is back", within_s=200
             )
             assert held.client.startswith("reversi-" if name == "python" else "bundle-0.1.0/")
         gateway.ok("undrain")

@@ -19,7 +19,7 @@ TUNNELS, LOGINS = 10, 40
 
 def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
+        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=200
     )
 
 

@@ -144,7 +144,7 @@ def live(machine: Machine) -> None:
                     device.ssh("-N", "-R", "22:127.0.0.1:9"),
                     capture_output=True,
                     check=False,
-                    timeout=60,
+                    timeout=200,
                 ).returncode
                 == 255
             )

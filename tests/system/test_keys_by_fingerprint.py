@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,8 +31,10 @@ OURS = " reversi:office\n"
 REFUSED = 255
 """How ssh ends if it was not let in."""
 START = ("systemd-run", "--quiet")
-REST_S = 0.2
-"""Between two logins, to leave the rest of the machine some time."""
+REST = 3
+"""Between two logins it rests so many times as long as a login took, to leave the rest of the
+machine some time.
+"""
 
 
 @pytest.fixture
@@ -57,12 +60,13 @@ class Knocking:
 
     def knock(self) -> None:
         while not self.rest.is_set():
+            began = time.monotonic()
             done = self.device.ask("version")
             # while sshd reads its configuration again, it listens to nobody for a few milliseconds
             if done.returncode == REFUSED and "Connection refused" not in done.stderr:
                 self.refused.append(done.stderr)
             self.logins += 1
-            self.rest.wait(REST_S)
+            self.rest.wait(REST * (time.monotonic() - began))
 
     def more(self) -> None:
         """Wait for a login that began after now."""

@@ -152,7 +152,7 @@ def test_a_visitor_waits_while_the_tunnel_reconnects(
     port = free_port()
     gateway.ok("publish", device.node, "--port", str(port))
 
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as visitor:
+    with socket.create_connection(("127.0.0.1", port), timeout=200) as visitor:
         gateway.connect(device)
 
         assert visitor.recv(100) == b"220 late\r\n"

@@ -83,7 +83,7 @@ class Typed:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=200,
         )
         assert done.returncode in codes, done.stderr
         return done.stdout

@@ -56,7 +56,7 @@ class Scene:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
             cwd=Path.cwd(),
         )
 

@@ -107,7 +107,7 @@ def test_the_tunnel_of_an_imported_unit_works_as_it_is(fleet: Fleet) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(device.key)],
         check=True,
-        timeout=30,
+        timeout=200,
     )
     unit = gateway.folder / "plain.service"
     start = f"ssh -N -p {device.ssh_port} -i {device.key} -R {port}:{device.targets[0]}"

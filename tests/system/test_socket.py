@@ -39,7 +39,7 @@ def test_the_tunnel_user_may_not_kill(gateway: Gateway) -> None:
     speaker = gateway.python_as(
         gateway.mode.tunnel, SPEAK, str(gateway.layout.socket), json.dumps(request)
     )
-    answer, _ = speaker.communicate(timeout=30)
+    answer, _ = speaker.communicate(timeout=200)
 
     assert json.loads(answer)["error"] == "only root may kill here: use sudo"
     assert not is_gone(session)
@@ -61,7 +61,7 @@ def test_another_account_may_ask_nothing(gateway: Gateway, message: str, answer:
         pytest.skip("only root can speak as nobody")
 
     speaker = gateway.python_as(NOBODY, SPEAK, str(gateway.layout.socket), message)
-    heard, _ = speaker.communicate(timeout=30)
+    heard, _ = speaker.communicate(timeout=200)
 
     assert answer in heard
 
@@ -81,6 +81,6 @@ def test_another_account_may_ask_nothing(gateway: Gateway, message: str, answer:
 def test_a_malformed_message_harms_nobody(gateway: Gateway, message: str) -> None:
     speaker = gateway.python_as(gateway.mode.runner, SPEAK, str(gateway.layout.socket), message)
 
-    speaker.communicate(timeout=30)
+    speaker.communicate(timeout=200)
 
     assert Control(layout=gateway.layout).daemon_pid() is not None

@@ -60,7 +60,7 @@ def test_every_address_is_refused_to_a_private_forward_and_the_event_says_what_t
     device = gateway.add(gateway.service().target)
 
     with plain_ssh(device, where) as process:
-        assert process.wait(30) == 255
+        assert process.wait(150) == 255
 
     assert addresses(device.ports[0]) == set()
     until(

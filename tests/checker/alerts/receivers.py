@@ -57,7 +57,7 @@ class Inbox:
     """Method, path and body."""
     came: threading.Condition = field(default_factory=threading.Condition)
 
-    def wait_for(self, count: int, within_s: float = 50.0) -> None:
+    def wait_for(self, count: int, within_s: float = 150.0) -> None:
         """Wait until this many requests came."""
         with self.came:
             assert self.came.wait_for(lambda: len(self.requests) >= count, within_s), self.requests

@@ -285,7 +285,7 @@ def test_it_ends_when_it_is_told_to_and_waits_for_deliveries(
     thread.start()
     until(out.exists, "the command began")
     stop.set()
-    thread.join(60)
+    thread.join(150)
 
     assert not thread.is_alive()
     assert next(iter(load_memory(memory_file(layout)).ways.values())).rounds

@@ -81,7 +81,7 @@ def test_following_the_log_shows_new_events(office: Layout) -> None:
         )
         with subprocess.Popen([sys.executable, "-c", program, str(office.state)]) as writer:
             found = next(following)
-            writer.wait(50)
+            writer.wait(150)
 
     assert (found.text, found.kind) == (second.text, second.kind)
 

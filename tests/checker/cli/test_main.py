@@ -242,7 +242,7 @@ def test_a_full_output_is_an_error_but_not_a_bug(office: Layout, words: tuple[st
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-c", MAIN, "--home", str(office.home), *words]
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=50
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=200
         )
 
     assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
@@ -298,7 +298,7 @@ def test_a_reader_that_goes_away_is_not_an_error(office: Layout) -> None:
         process.stdout.readline()
         process.stdout.close()
         complaint = process.stderr.read()
-        code = process.wait(50)
+        code = process.wait(150)
 
     assert (code, complaint) == (0, b"")
 

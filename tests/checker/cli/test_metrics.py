@@ -124,7 +124,7 @@ def test_they_are_served_until_the_process_is_told_to_end(office: Layout) -> Non
             assert process.stderr is not None
             url = f"http://127.0.0.1:{port}/metrics"
             assert process.stderr.readline() == f"serving {url}\n"
-            with urllib.request.urlopen(url, timeout=30) as answer:
+            with urllib.request.urlopen(url, timeout=200) as answer:
                 assert UP_LINE in answer.read().decode()
         finally:
             process.terminate()

@@ -168,7 +168,7 @@ def test_nodes_added_at_the_same_time_get_different_ports(home: Layout, tmp_path
             )
         )
 
-    assert [process.wait(60) for process in adding] == [0] * 4
+    assert [process.wait(150) for process in adding] == [0] * 4
     registry = read_registry(home.nodes)
     ports = [
         forward.port

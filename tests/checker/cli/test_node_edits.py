@@ -121,7 +121,7 @@ def test_a_key_that_is_replaced_at_once_leaves_one_line(
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=200,
     ).stdout
     assert size.startswith("3072 ")
     assert json.loads(edit("show", "office", "--json")[1])["node"]["key_kept"] is True

@@ -116,7 +116,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
         [sys.executable, "-c", WRITE_TOO_MUCH, str(path)],
         stdout=subprocess.PIPE,
         check=True,
-        timeout=50,
+        timeout=200,
         preexec_fn=limit_files,
     )
 

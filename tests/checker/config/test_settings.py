@@ -352,3 +352,22 @@ def test_where_a_gateway_is_looked_for(tmp_path: Path) -> None:
         assert find_layout(None, {"HOME": "/home/x", "XDG_STATE_HOME": "/var/x"}).home == Path(
             "/var/x/reversi"
         )
+
+
+def test_a_gateway_of_a_fleet_says_when_guests_go_home(path: Path) -> None:
+    path.write_text('[fleet]\nname = "gw1"\n')
+    fleet = load_config(path).fleet
+    assert fleet is not None
+    assert (fleet.return_after_s, fleet.return_per_s) == (600.0, 5.0)
+
+    path.write_text('[fleet]\nname = "gw1"\nreturn_after_s = 0\nreturn_per_s = 0.5\n')
+    fleet = load_config(path).fleet
+    assert fleet is not None
+    assert (fleet.return_after_s, fleet.return_per_s) == (0.0, 0.5)
+
+    for line, why in (
+        ("return_after_s = -1", "return_after_s must be a number from 0 to 86400"),
+        ("return_per_s = 0", "return_per_s must be a number from 0.1 to 100"),
+        ("return_per_s = nan", "return_per_s must be a number from 0.1 to 100"),
+    ):
+        assert why in refusal(path, f'[fleet]\nname = "gw1"\n{line}\n')

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from checker.config.files import replace_text
 from checker.config.layout import Layout, home_layout
 from checker.daemon.startup import (
     prepare_folders,
@@ -19,7 +20,7 @@ from checker.model import (
 from checker.registry.changes import add
 from checker.registry.lock import locked
 from tests.checker.daemon.running import COMMAND, WITHIN_S, Served, start
-from tests.strategies import free_port, node
+from tests.strategies import OFFICE, free_port, node
 
 
 def made_home(tmp_path_factory: pytest.TempPathFactory) -> Layout:
@@ -30,9 +31,12 @@ def made_home(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 @contextmanager
 def serving(layout: Layout, port: Port) -> Iterator[subprocess.Popen[str]]:
-    """A daemon that serves the home, with the node `office` that never connects."""
+    """A daemon that serves the home, with the node `office` that never connects, though a
+    connection of it reads the verdict that an earlier daemon wrote.
+    """
     with locked(layout):
         add(layout, node(ports=(port,)), COMMAND)
+    replace_text(layout.run / OFFICE, "7\n")
     with start(layout) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ready: ")

@@ -16,7 +16,7 @@ from checker.registry.key_lines import GateCommand
 from checker.state.store import open_reader
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
-WITHIN_S = 50.0
+WITHIN_S = 150.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

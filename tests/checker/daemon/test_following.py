@@ -11,6 +11,7 @@ import pytest
 
 from checker.config.layout import Layout, home_layout
 from checker.config.settings import Config, current_user
+from checker.daemon.first_look import FirstLook, first_look
 from checker.daemon.key_lag import COMPLAIN_AFTER_S
 from checker.daemon.registry_watch import ALL_AFTER_S, INDEX_AFTER_S, RegistryWatch
 from checker.daemon.sweep import Sweeper
@@ -18,9 +19,11 @@ from checker.daemon.verdicts import Verdicts
 from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import gate_command, keys_lag
 from checker.registry.changes import add
+from checker.registry.file_stamps import stamp
 from checker.registry.index import FEWEST, load_index
 from checker.registry.key_places import read_places
 from checker.registry.lock import locked
+from checker.registry.looks import WATCHED_EVERY_S
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.state.ledger import Ledger
@@ -33,16 +36,19 @@ from tests.strategies import node
 class Follower:
     """A watch of a home, at a time that the test sets."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, first: FirstLook | None = None) -> None:
         self.now = 1000.0
         self.layout = layout
         self.ledger = Ledger(layout, None)
         config = Config(tunnel_user=current_user())
-        gateway = Gateway(layout, config, self.ledger, read_registry(layout.nodes))
+        registry = first.registry if first else read_registry(layout.nodes)
+        gateway = Gateway(layout, config, self.ledger, registry)
         verdicts = Verdicts(gateway)
         self.watch = RegistryWatch(
             layout, gateway, Sweeper(gateway, verdicts), verdicts, clock=lambda: self.now
         )
+        if first:
+            self.watch.begin(first)
 
     def update(self, after_s: float = 1.0) -> None:
         self.now += after_s
@@ -93,6 +99,49 @@ def test_an_edit_is_followed_without_a_look_at_all_lines_and_they_are_looked_at_
     assert follower.watch.in_line is follower.watch.registry
     follower.update(after_s=ALL_AFTER_S)
     assert follower.watch.all_at > follower.now + ALL_AFTER_S
+
+
+def test_an_edit_is_read_without_a_look_at_all_files_and_they_are_looked_at_later(
+    home: Layout,
+) -> None:
+    follower = Follower(home)
+    follower.update()
+    whole, next_look = follower.watch.stamp, follower.watch.looks.next_at
+    added(home, 1)
+
+    follower.update()
+
+    assert "new-1" in follower.registry.nodes
+    assert follower.watch.looks.next_at == next_look
+    partly, seen = follower.watch.stamp, follower.registry
+    assert partly != whole
+    follower.update(after_s=WATCHED_EVERY_S)
+    assert follower.watch.stamp == stamp(home.nodes)
+    assert follower.registry is seen, "nothing changed since"
+
+
+def test_what_was_read_and_compared_before_the_daemon_began_is_not_again(home: Layout) -> None:
+    first = first_look(home)
+    follower = Follower(home, first)
+    node_of = dict(follower.registry.nodes)
+
+    follower.update()
+
+    assert follower.watch.in_line is first.registry
+    assert all(follower.registry.nodes[name] is one for name, one in node_of.items())
+    added(home, 1)
+    follower.update()
+    assert follower.watch.in_line is follower.registry
+
+
+def test_an_edit_between_the_first_look_and_the_next_is_followed(home: Layout) -> None:
+    follower = Follower(home, first_look(home))
+    write(home, name_of(8), node_text(9, 20999))
+
+    follower.update()
+
+    assert follower.registry.nodes[name_of(8)].ports == (20999,)
+    assert not keys_lag(home)
 
 
 def test_keys_that_somebody_changed_beside_an_edit_are_found(home: Layout) -> None:

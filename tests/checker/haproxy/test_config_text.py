@@ -163,7 +163,7 @@ def test_haproxy_itself_accepts_every_kind_of_file(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=200,
     )
 
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ def test_a_signal_reaches_only_the_process_that_was_seen() -> None:
         assert sleeper.poll() is None
         send(process.id, signal.SIGTERM)
 
-        assert sleeper.wait(50) == -signal.SIGTERM
+        assert sleeper.wait(150) == -signal.SIGTERM
     send(process.id, signal.SIGTERM)
 
 

@@ -79,7 +79,7 @@ def test_promtool_finds_nothing_to_improve_at_any_detail() -> None:
             ["promtool", "check", "metrics"],
             input=exposition(families(FLEET, per)),
             capture_output=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -35,7 +35,7 @@ def serving(collect: Callable[[], bytes], host: str = "127.0.0.1") -> Iterator[T
 def ask(
     address: Target, path: str = "/metrics", method: str = "GET", host: str = "localhost"
 ) -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=200)
     try:
         connection.request(method, path, headers={"Host": host})
         answer = connection.getresponse()
@@ -117,7 +117,7 @@ def test_silent_connections_keep_nobody_out_until_there_are_too_many() -> None:
 
         def open_one() -> socket.socket:
             return silent.enter_context(
-                socket.create_connection((address.host, address.port), timeout=30)
+                socket.create_connection((address.host, address.port), timeout=200)
             )
 
         held = [open_one() for _ in range(AT_ONCE - 1)]

@@ -154,7 +154,7 @@ def test_a_rollback_to_0_1_0_reads_the_node_and_loses_no_word(said: Layout, tmp_
         env={**os.environ, "PYTHONPATH": str(tmp_path / "released")},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
 

@@ -253,7 +253,7 @@ def test_a_release_before_enrolments_leaves_the_line_alone(layout: Layout, tmp_p
         cwd=tmp_path / "released",
         env={**os.environ, "PYTHONPATH": str(tmp_path / "released")},
         check=True,
-        timeout=30,
+        timeout=200,
     )
 
     first, second = lines_of(layout)

@@ -30,7 +30,7 @@ def test_files_of_nodes_and_what_waits_count_and_others_do_not(layout: Layout) -
     assert stamp(layout.nodes) == before
 
     (layout.nodes / "a.next").write_text("x")
-    assert [name for name, *_ in stamp(layout.nodes)] == ["a.next", "a.toml"]
+    assert stamp(layout.nodes).files == before.files + 1
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_registry_that_not_everyone_may_read_is_not_public(
 
 
 def test_a_missing_folder_has_no_signs(tmp_path: Path) -> None:
-    assert stamp(tmp_path / "none") == ()
+    assert not stamp(tmp_path / "none").files
     with pytest.raises(FileNotFoundError):
         signs(tmp_path / "none")
 

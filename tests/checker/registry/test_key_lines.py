@@ -91,7 +91,7 @@ def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(
             ["/bin/sh", "-c", rf"/usr/bin/printf '%s\0' {one}"],
             capture_output=True,
             check=True,
-            timeout=50,
+            timeout=200,
         )
         for one in (bare.removesuffix("; exec "), gate)
     ]
@@ -108,7 +108,7 @@ def test_a_key_line_starts_the_gate_only_if_its_interpreter_is_there(tmp_path: P
 
     def said() -> str:
         return subprocess.run(
-            ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=50
+            ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=200
         ).stdout
 
     Path(command.python).symlink_to(tmp_path / "gone")
@@ -178,7 +178,7 @@ def test_openssh_takes_a_hostile_line_for_one_key(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=200,
     )
 
     assert listed.stdout.count("\n") == 1

@@ -217,4 +217,4 @@ def test_the_record_keeps_a_broken_node_over_later_changes(layout: Layout) -> No
 
     assert read_known(layout).nodes[OFFICE] == node()
     assert len(json.loads(record_path(layout).read_bytes())["nodes"]) == 2
-    assert stamp(layout.nodes)
+    assert stamp(layout.nodes).files

@@ -168,17 +168,17 @@ def test_with_a_cache_only_changed_files_are_read_again(layout: Layout) -> None:
 
 
 def test_hidden_and_other_files_are_not_nodes(layout: Layout) -> None:
-    path = write(layout, "a", node_text())
+    write(layout, "a", node_text())
     (layout.nodes / ".#a.toml").symlink_to("nowhere")
     (layout.nodes / "README").write_text("x")
 
     assert list(read_registry(layout.nodes).nodes) == ["a"]
-    assert [name for name, *_ in stamp(layout.nodes)] == [path.name]
+    assert stamp(layout.nodes).files == 1
 
 
 def test_a_missing_folder_is_an_empty_registry(layout: Layout) -> None:
     assert read_registry(layout.nodes) == Registry()
-    assert stamp(layout.nodes) == ()
+    assert not stamp(layout.nodes).files
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_not_an_empty_registry(
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_not_an_empty_registry(
 
     with pytest.raises(ConfigError, match="cannot be listed"):
         read_registry(layout.nodes)
-    assert stamp(layout.nodes) == ()
+    assert not stamp(layout.nodes).files
 
 
 class MovesTheFolder(dict[Any, Any]):
@@ -199,10 +199,10 @@ class MovesTheFolder(dict[Any, Any]):
         super().__init__()
         self.folder = folder
 
-    def __contains__(self, name: object) -> bool:
+    def get(self, name: Any, default: Any = None) -> Any:
         if self.folder.exists():
             self.folder.rename(self.folder.with_name("moved"))
-        return super().__contains__(name)
+        return super().get(name, default)
 
 
 def test_a_folder_that_is_moved_while_it_is_read_is_an_error_not_an_empty_registry(

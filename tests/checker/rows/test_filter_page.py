@@ -13,6 +13,7 @@ from checker.rows.event_filter import RowsOf, event_mistake, shows
 from checker.rows.fields import FIELDS
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
+from checker.rows.row import Whereabouts
 from checker.rows.states import STATES
 from tests.checker.rows.samples import MOMENT, OTHER, ROW
 from tests.checker.rows.test_event_filter import AROUND as USUAL
@@ -49,7 +50,7 @@ ROWS = (
     ROW,
     OTHER,
     BARN,
-    PLAIN,
+    replace(PLAIN, where=Whereabouts(gateway="gw2")),
     replace(ROW, barred="disabled", seen=LATE),
     *(replace(PLAIN, seen=replace(PLAIN.seen, status=status)) for status in Status),
 )

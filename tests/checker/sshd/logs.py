@@ -56,7 +56,7 @@ async def at_work(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterato
         task.cancel()
 
 
-async def until(fact: Callable[[], object], within_s: float = 20.0) -> None:
+async def until(fact: Callable[[], object], within_s: float = 100.0) -> None:
     end = time.monotonic() + within_s
     while not fact():
         assert time.monotonic() < end
@@ -86,7 +86,7 @@ def journal_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     entries = tmp_path / "entries"
     program = folder / "journalctl"
-    follows = f'echo "$*" >{tmp_path}/asked; echo $$ >{tmp_path}/pid; cat {entries}; exec sleep 60'
+    follows = f'echo "$*" >{tmp_path}/asked; echo $$ >{tmp_path}/pid; cat {entries}; exec sleep 600'
     program.write_text(f'#!/bin/sh\ncase "$*" in *--follow*) {follows};; esac\necho {{}}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

@@ -278,7 +278,7 @@ def test_a_process_that_is_not_ours_to_signal_raises_permission_error(anothers: 
 
     # Linux lets anyone send SIGCONT within one session: so start another
     said = subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=50, start_new_session=True
+        words, capture_output=True, text=True, check=False, timeout=200, start_new_session=True
     )
 
     assert said.stdout == "refused\n", said.stderr

@@ -80,7 +80,7 @@ for _ in range(5000):
 """
 
     done = subprocess.run(  # noqa: ASYNC221 - unread
-        [sys.executable, "-c", script], stderr=opened.theirs.fileno(), check=False, timeout=50
+        [sys.executable, "-c", script], stderr=opened.theirs.fileno(), check=False, timeout=200
     )
     opened.read(10_000)
 

@@ -71,7 +71,7 @@ async def test_an_sshd_that_never_answers_is_an_error(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(private, "ANSWERS_WITHIN_S", 0.3)
@@ -85,7 +85,7 @@ async def test_an_interrupted_start_leaves_no_sshd(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
-    serves = f"cd {tmp_path} && echo $$ >new && mv new pid; exec sleep 60"
+    serves = f"cd {tmp_path} && echo $$ >new && mv new pid; exec sleep 600"
     program.write_text(f'#!/bin/sh\ncase "$1" in -D) {serves};; esac\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -210,7 +210,7 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
 
     said = subprocess.run(
-        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=50
+        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=200
     )
 
     assert (said.returncode, said.stderr) == (0, "")

@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Path:
     require("ssh-keygen")
     key = tmp_path / "key"
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=50
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=200
     )
     path = tmp_path / "sshd_config"
     path.write_text(f"HostKey {key}\n")

@@ -16,7 +16,7 @@ GREETING = "echo welcome\n"
 
 def run(path: Path) -> str:
     return subprocess.run(
-        ["sh", str(path)], capture_output=True, text=True, check=True, timeout=50
+        ["sh", str(path)], capture_output=True, text=True, check=True, timeout=200
     ).stdout
 
 
@@ -34,7 +34,7 @@ def test_the_command_puts_the_guard_first(tmp_path: Path, user: str, said: str) 
     path.write_text(GREETING)
     command = guard_sshrc(path, user).removeprefix("sudo ")
 
-    subprocess.run(["sh", "-c", command], check=True, timeout=50)
+    subprocess.run(["sh", "-c", command], check=True, timeout=200)
 
     assert path.read_text() == f"{guard(user)}\n{GREETING}"
     assert spares(path.read_text(), user)

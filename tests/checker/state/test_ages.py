@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from checker.config.layout import home_layout
-from checker.model import Hour, NodeName, ProcessId, Status, Tunnel, Watched
+from checker.model import Hour, NodeName, Port, ProcessId, Status, Tunnel, Watched
 from checker.state.ages import is_material
-from checker.state.ledger import Ledger
+from checker.state.ledger import AGES_AT_ONCE, Ledger
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_store
 from tests.checker.state.samples import UP, an_hour
@@ -121,6 +121,23 @@ async def test_a_change_that_matters_is_written_at_once_with_the_ages_before_it(
 
     (row,) = store.tunnels()
     assert (row.failures, row.verdict) == (7, 4)
+
+
+async def test_many_ages_are_written_a_part_at_a_time(ledger: Ledger, store: StateFile) -> None:
+    rows = [replace(DOWN, port=Port(port)) for port in range(1, AGES_AT_ONCE + 3)]
+    for row in rows:
+        ledger.put(row)
+    await ledger.flush()
+    revisions = {row.revision for row in store.tunnels()}
+    for row in rows:
+        ledger.put(replace(row, probed_at=NOW + 20))
+
+    await ledger.flush_ages()
+
+    written = store.tunnels()
+    assert {row.probed_at for row in written} == {NOW + 20}
+    assert len({row.revision for row in written} - revisions) == 2
+    assert not ledger.resting.tunnels
 
 
 async def test_a_flush_writes_all_ages(ledger: Ledger, store: StateFile) -> None:

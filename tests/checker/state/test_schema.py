@@ -200,7 +200,7 @@ def test_events_of_new_kinds_survive_a_rollback_to_0_1_0(path: Path, tmp_path: P
         env={**os.environ, "PYTHONPATH": str(tmp_path / "released")},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
 

@@ -172,7 +172,7 @@ def test_a_file_that_may_not_grow_raises_each_time_and_takes_what_fits(
         [sys.executable, "-c", WRITE_UNDER_LIMIT, str(path)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
         preexec_fn=limit_files,
     )
@@ -225,7 +225,7 @@ def test_a_user_who_may_not_write_reads_the_file_as_it_is() -> None:
                 [sys.executable, "-c", READ_AS_ANOTHER, str(path)],
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=200,
                 check=False,
             )
         finally:

@@ -39,7 +39,7 @@ def test_a_beat_loop_that_is_told_to_move_ends_with_status_75(tmp_path: Path) ->
 
         assert loop.pid == process.pid
         assert tell_to_move(loop)
-        assert process.wait(40) == 75
+        assert process.wait(150) == 75
         assert process.stdout is not None
         assert process.stdout.read() == b""
         assert not tell_to_move(loop)

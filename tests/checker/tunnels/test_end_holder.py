@@ -64,7 +64,7 @@ def kills(one: Watcher) -> list[str]:
 
 async def probing(one: Watcher, where: Forward) -> None:
     """Until a probe of the forward waits for an answer."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not one.turns[where.port].probing.locked():  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
@@ -74,7 +74,7 @@ async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_again(
 ) -> None:
     with listening() as listener, session(tmp_path, listener) as stale:
         where = held_by(one, listener, stale)
-        async with asyncio.TaskGroup() as group, asyncio.timeout(15):
+        async with asyncio.TaskGroup() as group, asyncio.timeout(100):
             probe = group.create_task(one.probe_once(where))
             await probing(one, where)
 
@@ -83,7 +83,7 @@ async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_again(
             )
 
             assert isinstance(ended.ending, Freed)
-            assert stale.wait(50) == -signal.SIGTERM
+            assert stale.wait(150) == -signal.SIGTERM
             judgement = await probe
 
     assert judgement.tunnel.status is Status.DOWN
@@ -99,7 +99,7 @@ async def test_an_operator_s_kill_waits_for_the_probe_under_way(
     with listening() as listener, session(tmp_path, listener) as holder:
         where, its = held_by(one, listener, holder), identity(holder.pid)
         other = replace(its, start_ticks=its.start_ticks - 1)
-        async with asyncio.TaskGroup() as group, asyncio.timeout(15):
+        async with asyncio.TaskGroup() as group, asyncio.timeout(100):
             async with one.turns[where.port].probing:
                 kill = group.create_task(one.end_holder(where, WHY, actor="root"))
                 # a claim goes through meanwhile
@@ -108,7 +108,7 @@ async def test_an_operator_s_kill_waits_for_the_probe_under_way(
                 assert holder.poll() is None
             await kill
 
-        assert holder.wait(50) == -signal.SIGTERM
+        assert holder.wait(150) == -signal.SIGTERM
 
 
 async def test_a_claim_waits_while_another_kill_of_the_port_is_under_way(

@@ -24,7 +24,7 @@ async def test_a_disabled_node_loses_its_connection_and_is_not_probed(tmp_path: 
 
         judgement = await one.gateway.settle(one.node.forwards[0])
 
-        assert one.holder.wait(50) == -signal.SIGTERM
+        assert one.holder.wait(150) == -signal.SIGTERM
     assert judgement.action == Nothing()
     assert (judgement.tunnel.status, judgement.tunnel.detail) == (Status.UNKNOWN, "disabled")
     (killed,) = one.events(EventKind.KILL)
@@ -51,7 +51,7 @@ async def test_a_silent_connection_is_killed_after_its_siblings_were_probed(
 
         judgement = await one.gateway.settle(silent[0])
 
-        assert one.holder.wait(50) == -signal.SIGTERM
+        assert one.holder.wait(150) == -signal.SIGTERM
     assert isinstance(judgement.action, Kill)
     assert judgement.tunnel.status is Status.DOWN
     sibling = one.gateway.ledger.tunnel(silent[1])

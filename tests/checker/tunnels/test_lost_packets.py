@@ -57,6 +57,7 @@ class Outages:
         return delay
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("every_s", BEATS)
 def test_an_outage_that_loses_packets_ends_no_living_tunnel(
     every_s: Callable[[random.Random], Callable[[], float]],

@@ -23,7 +23,7 @@ async def test_one_kill_of_a_connection_frees_all_its_forwards(tmp_path: Path) -
             Verb.KILL, aims(one, one.session), "alice"
         )
 
-        assert one.holder.wait(50) == -signal.SIGTERM
+        assert one.holder.wait(150) == -signal.SIGTERM
 
     pid, (port, other) = one.holder.pid, one.node.ports
     assert (first.done, first.sentence) == (True, f"sshd {pid} ended, port {port} is free")
@@ -58,7 +58,7 @@ async def test_a_reset_kills_and_clears_strikes_and_losses(tmp_path: Path) -> No
 
         first, _ = await Operations(one.gateway).act(Verb.RESET, aims(one), "alice")
 
-        assert one.holder.wait(50) == -signal.SIGTERM
+        assert one.holder.wait(150) == -signal.SIGTERM
     tunnel = ledger.tunnel(one.node.forwards[0])
     assert first.done
     assert first.sentence.endswith("; strikes and flaps cleared")
@@ -74,7 +74,7 @@ async def test_a_reset_kills_and_clears_strikes_and_losses(tmp_path: Path) -> No
 async def test_a_probe_reports_the_status(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         one.holder.kill()
-        one.holder.wait(50)
+        one.holder.wait(150)
 
         first, _ = await Operations(one.gateway).act(Verb.PROBE, aims(one), "alice")
 
@@ -100,7 +100,7 @@ async def test_a_forward_that_the_registry_does_not_have_is_named(tmp_path: Path
 async def test_an_empty_port_has_nothing_to_kill(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         one.holder.kill()
-        one.holder.wait(50)
+        one.holder.wait(150)
 
         first, _ = await Operations(one.gateway).act(Verb.KILL, aims(one), "alice")
 

@@ -94,6 +94,7 @@ def beating(up: Shape, down: Shape, dice: random.Random) -> Gateway:
     return gateway
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("up", "down"), LINKS)
 def test_a_living_tunnel_is_not_killed_in_a_day(up: Shape, down: Shape) -> None:
     gateway = beating(up, down, random.Random(1))
@@ -103,6 +104,7 @@ def test_a_living_tunnel_is_not_killed_in_a_day(up: Shape, down: Shape) -> None:
     assert gateway.killed_at is None
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("up", "down"), LINKS)
 def test_a_living_tunnel_is_not_killed_over_reconnects_restarts_and_silent_targets(
     up: Shape, down: Shape

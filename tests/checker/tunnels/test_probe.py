@@ -35,6 +35,7 @@ from tests.checker.tunnels.services import (
     says,
     serving,
 )
+from tests.system.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -211,12 +212,6 @@ async def test_an_open_forward_is_watched_only_until_it_settles(
     assert probed.latency_ms >= 90
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
 async def test_a_port_without_a_listener_is_reported_as_such() -> None:
     probed = await probe(free_port(), SSH, PATIENT_S)
 
@@ -271,7 +266,7 @@ async def until_closed(count: int) -> None:
     """No more descriptors are open than so many, soon; the servers close theirs in their own
     time.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while len(descriptors()) > count:  # noqa: ASYNC110 - the kernel's table tells nobody
             await asyncio.sleep(0.01)
 

@@ -54,7 +54,7 @@ async def test_a_connection_that_is_too_old_is_killed(tmp_path: Path) -> None:
 
         assert judgement is not None
         assert (judgement.tunnel.status, judgement.tunnel.detail) == (Status.UNKNOWN, WHY)
-        assert old.wait(50) == -signal.SIGTERM
+        assert old.wait(150) == -signal.SIGTERM
         assert not await holder_is_ours(one, where)
         kills = [event for event in one.ledger.pending.events if event.kind is EventKind.KILL]
         assert [(kill.port, WHY in kill.text) for kill in kills] == [(where.port, True)]
@@ -67,7 +67,7 @@ async def test_a_connection_that_took_the_port_since_is_left_alone(tmp_path: Pat
         old = stack.enter_context(session(tmp_path, before))
         where, probed = hold(one, before, old), identity(old.pid)
         old.kill()
-        old.wait(50)
+        old.wait(150)
         after = stack.enter_context(listening(where.port))
         fresh = stack.enter_context(session(tmp_path, after))
         hold(one, after, fresh)
@@ -85,6 +85,6 @@ async def test_a_port_that_nobody_holds_now_is_left_to_the_next_probe(tmp_path: 
     with listening() as listener, session(tmp_path, listener) as old:
         where, probed = hold(one, listener, old), identity(old.pid)
         old.kill()
-        old.wait(50)
+        old.wait(150)
 
         assert await one.end_old(where, probed, WHY) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,6 @@ import pytest
 
 from checker.model import Forward, Port, Status, Tunnel
 from checker.tunnels import observe
-from checker.tunnels.port_owner import Owner
 from checker.tunnels.probe import probe
 from checker.tunnels.watch import Watcher
 from tests.checker.sshd.sessions import listening
@@ -97,12 +98,32 @@ async def test_a_list_that_lacks_a_listener_which_answers_is_not_believed(
     watcher: Watcher, forward: Forward, connections: AsyncMock
 ) -> None:
     seen(watcher, forward, Status.DOWN)
-    watcher.holders.table.compare(Owner.NOBODY)
+    watcher.holders.table.doubt()
 
     await watcher.probe_once(forward)
 
     assert connections.await_count == 1
     assert watcher.still_down(forward, newer_than=LONG_AGO) is None
+
+
+async def test_a_listener_that_closes_as_it_answers_does_not_discredit_the_list(
+    watcher: Watcher, forward: Forward
+) -> None:
+    """As a tunnel that is lost just after its probe."""
+    seen(watcher, forward, Status.UP)
+    with listening(), listening(forward.port) as listener:
+
+        def answer_and_close() -> None:
+            peer, _ = listener.accept()
+            listener.close()
+            peer.sendall(b"SSH-2.0-x\r\n")
+            peer.close()
+
+        answering = asyncio.create_task(asyncio.to_thread(answer_and_close))
+        await watcher.probe_once(forward)
+        await answering
+
+        assert watcher.holders.table.doubted_at == -math.inf
 
 
 async def test_an_empty_list_is_not_believed(watcher: Watcher, forward: Forward) -> None:
@@ -114,6 +135,19 @@ async def test_an_empty_list_is_not_believed(watcher: Watcher, forward: Forward)
     table.by_port = {}
 
     assert not table.is_vacant(forward.port, watcher.uid, newer_than=LONG_AGO)
+
+
+async def test_a_forward_that_was_not_probed_yet_is_judged_by_the_list(
+    watcher: Watcher, forward: Forward
+) -> None:
+    with listening():
+        await watcher.holders.table.all(newer_than=time.monotonic())
+
+    judgement = watcher.still_down(forward, newer_than=LONG_AGO)
+
+    assert judgement is not None
+    assert judgement.tunnel.status is Status.DOWN
+    assert forward.port not in watcher.turns, "nothing is kept for it"
 
 
 async def test_a_forward_that_stays_down_only_ages(watcher: Watcher, forward: Forward) -> None:

@@ -64,7 +64,7 @@ async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
         yield visits
     finally:
         server.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
                 await asyncio.sleep(0.01)
 
@@ -149,7 +149,7 @@ async def test_a_new_listener_on_the_ipv6_loopback_is_found_at_once(
 
 async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_path: Path) -> None:
     one = watcher(tmp_path)
-    async with silent_listener("::1") as before:
+    async with silent_listener("::1", free_port()) as before:
         await settled(one, forward(before.port), actor="operator")
     async with silent_listener("127.0.0.1", before.port) as after:
         await settled(one, forward(after.port), actor="operator")
@@ -162,7 +162,7 @@ async def test_a_probe_of_a_loopback_that_the_listener_left_is_repeated(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
-    async with silent_listener("::1") as old:
+    async with silent_listener("::1", free_port()) as old:
         await one.holders.listeners(Port(old.port), newer_than=time.monotonic())
         one.ledger.put(Tunnel(node=OFFICE, port=Port(old.port), status=Status.UP))
         async with silent_listener("127.0.0.1", old.port) as new:
@@ -178,15 +178,12 @@ async def test_the_silence_of_the_old_port_does_not_count_against_the_new_one(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
-    async with silent_listener() as next_one:
-        pass
+    next_port = free_port()
     async with silent_listener() as old, asyncio.TaskGroup() as group:
-        probing = group.create_task(
-            one.observe(replace(forward(old.port), next_port=Port(next_one.port)))
-        )
+        probing = group.create_task(one.observe(replace(forward(old.port), next_port=next_port)))
         while not old.now:  # noqa: ASYNC110 - the listener tells nobody
             await asyncio.sleep(0.01)
-        async with silent_listener(port=next_one.port):
+        async with silent_listener(port=next_port):
             _, held = await probing
 
     assert held.port == old.port
@@ -197,11 +194,11 @@ async def test_a_probe_of_a_slow_link_takes_no_place_from_others(tmp_path: Path)
     one.slots = asyncio.Semaphore(1)
 
     async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
-        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
+        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=100.0)
         waiting = group.create_task(one.probe_once(forward(slow.port)))
         while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
             await asyncio.sleep(0.01)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await one.probe_once(forward(fast.port))
         under_way = not waiting.done()
         waiting.cancel()
@@ -214,9 +211,9 @@ async def test_an_unclear_forward_is_left_to_the_sweep_in_time(tmp_path: Path) -
     one = watcher(tmp_path)
 
     async with silent_listener() as visits:
-        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=100.0)
         one.ledger.put(replace(one.ledger.tunnel(forward(visits.port)), verdict=1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             judgement = await settled(one, forward(visits.port), until=time.monotonic() + 0.5)
 
     assert isinstance(judgement.action, Recheck)

@@ -104,7 +104,7 @@ def test_systemd_accepts_it(account: Account, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
 
     assert (done.returncode, done.stderr) == (0, "")

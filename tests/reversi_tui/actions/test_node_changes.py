@@ -150,7 +150,7 @@ def test_who_may_not_is_told_what_root_would_run(layout: Layout, tmp_path: Path)
         [sys.executable, "-c", AS_NOBODY, str(layout.home)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
 
@@ -198,7 +198,7 @@ def test_a_new_node_comes_with_its_bundle_which_can_be_built_again(
 
     assert (added.done, added.files) == (True, (tmp_path / "shed.key", output))
     assert read_registry(layout.nodes).node("shed").public_key.startswith("ssh-rsa ")
-    assert subprocess.run(["sh", "-n", str(output)], check=False, timeout=50).returncode == 0
+    assert subprocess.run(["sh", "-n", str(output)], check=False, timeout=200).returncode == 0
     first = output.read_bytes()
     again = changes.build(NodeName("shed"), output)
     assert (again.done, again.files) == (True, (output,))

@@ -110,7 +110,7 @@ def test_nothing_of_the_operators_configuration_leaks_or_hangs(tmp_path: Path) -
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=200,
     ).stdout
     told = dict(line.partition(" ")[::2] for line in said.splitlines())
 

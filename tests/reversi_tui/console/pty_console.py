@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-WITHIN_S = 50.0
+WITHIN_S = 150.0
 NOT_OURS = (
     "COLORTERM",
     "NO_COLOR",

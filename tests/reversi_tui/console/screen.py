@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from reversi_tui.app import Console
 from tests.reversi_tui.console.states import FORWARDS
 
-WITHIN_S = 50.0
+WITHIN_S = 150.0
 SMALL = (80, 24)
 
 

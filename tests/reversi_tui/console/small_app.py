@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 import reversi_tui
 from reversi_tui.widgets.themes import THEMES
 
-WITHIN_S = 10.0
+WITHIN_S = 100.0
 
 
 class Small(App[Any]):

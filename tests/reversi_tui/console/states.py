@@ -162,7 +162,7 @@ class FakeActs:
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
         self.done += [(verb, aim) for aim in aims]
-        self.gate.wait(50)
+        self.gate.wait(150)
         if self.failure:
             raise self.failure
         return tuple(

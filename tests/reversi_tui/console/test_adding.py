@@ -38,7 +38,7 @@ class Asked:
 
     def add(self, wanted: NewNode) -> Changed:
         self.wanted.append(wanted)
-        self.gate.wait(50)
+        self.gate.wait(150)
         return self.answer or Changed(
             node=wanted.name, done=True, sentence="added", files=(wanted.output,)
         )

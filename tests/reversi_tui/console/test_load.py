@@ -73,7 +73,7 @@ def test_keys_are_answered_while_rows_change_and_nothing_is_lost(tmp_path: Path)
     ):
         pane.shows("5,000 forwards", "✖ ", "node-00000")
         walk(pane)
-        assert writer.wait(60) == 0
+        assert writer.wait(150) == 0
         rows, hung = expected(layout), expected(layout, Status.HUNG)
         pane.press("Home")
         pane.until(lambda lines: is_page(lines, rows), "the first rows as the state file has them")

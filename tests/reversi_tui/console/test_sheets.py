@@ -27,7 +27,7 @@ from reversi_tui.screens.sorting import SortBy
 from reversi_tui.widgets.themes import THEMES
 from tests.reversi_tui.console.states import EVERY_S, NOW, forward, tunnel
 
-WITHIN_S = 5.0
+WITHIN_S = 100.0
 SIZES = [
     pytest.param((80, 24), id="80x24"),
     pytest.param((60, 15), id="60x15"),

@@ -211,7 +211,7 @@ def test_in_screen_no_colour_is_asked_for_that_screen_has_not(tmp_path: Path) ->
         finally:
             quit_it = ["screen", "-S", "suite", "-X", "quit"]
             subprocess.run(
-                quit_it, env=own_environment(environ), check=False, capture_output=True, timeout=20
+                quit_it, env=own_environment(environ), check=False, capture_output=True, timeout=200
             )
     written = log.read_bytes()
 

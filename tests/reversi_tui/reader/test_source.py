@@ -240,14 +240,14 @@ def test_the_reader_waits_until_its_report_was_taken(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=reading.run, args=(post,))
     thread.start()
-    assert came.wait(50)
+    assert came.wait(150)
     came.clear()
     write(layout, Batch(tunnels=(replace(SEEN[0], status=Status.HUNG),)))
     assert not came.wait(0.6), "a second report before the first was taken"
     reading.taken()
-    assert came.wait(50)
+    assert came.wait(150)
     reading.stop()
-    thread.join(10)
+    thread.join(150)
 
     assert not thread.is_alive()
     statuses = {row.seen.node: row.seen.status for report in reports for row in report.changed}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reversi_tui.rows.columns import COLUMNS, DEFAULTS
+from reversi_tui.rows.columns import COLUMNS, DEFAULTS, offered
 from reversi_tui.rows.cutting import cut_address, cut_middle, in_cell
 from reversi_tui.rows.layout import REASON, Needs, Place, fitted, without_room
 
@@ -108,7 +108,18 @@ def test_long_targets_are_cut_before_the_reason() -> None:
 def test_wide_ones_come_last_where_there_is_room() -> None:
     assert not {"flaps", "client"} & set(ids(fitted(78, needs=USUAL, wide=True)))
     assert {"flaps", "kills", "bytes", "client"} <= set(ids(fitted(240, needs=USUAL, wide=True)))
-    assert ids(fitted(400, needs=USUAL, wide=True)) == [column.id for column in COLUMNS]
+    everything = [column.id for column in offered(in_fleet=False)]
+    assert ids(fitted(400, needs=USUAL, wide=True)) == everything
+
+
+def test_the_gateway_has_a_column_only_in_a_fleet() -> None:
+    assert "gateway" not in ids(fitted(400, needs=USUAL, wide=True))
+    assert "gateway" not in ids(fitted(50, needs=USUAL, in_fleet=True))
+    assert "gateway" in ids(fitted(120, needs=USUAL, in_fleet=True))
+    assert ids(fitted(400, needs=USUAL, wide=True, in_fleet=True)) == [
+        column.id for column in COLUMNS
+    ]
+    assert "gateway" in ids(fitted(120, needs=USUAL, chosen=("node", "gateway")))
 
 
 def test_columns_without_room_are_named() -> None:

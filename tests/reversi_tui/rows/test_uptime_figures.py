@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from checker.model import NodeName, Port, Watched
 from checker.rows.filter import parse_filter
 from checker.rows.row import Moment, Row
-from checker.rows.uptimes import Reported, start_of
+from checker.rows.uptimes import Days, Reported, share, start_of
 from reversi_tui.rows.uptime_figures import (
     Figure,
     Order,
@@ -59,6 +60,38 @@ def test_the_worst_come_first_and_what_nobody_watched_last(order: Order, nodes: 
     found = figures((NEVER, WELL, NEW, OLD), NOW, order)
 
     assert [figure.name for figure in found] == nodes.split()
+
+
+class Unlisted(Days):
+    """Days that nobody may take one by one."""
+
+    def __iter__(self) -> Iterator[Watched]:
+        raise AssertionError("150,000 days were made into tuples")
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param([1.0, 0.5, 0.9, 0.5, 1.0], id="the newest of two"),
+        pytest.param([None, 0.25, None, 0.75], id="days without a daemon"),
+        pytest.param([None, None], id="never watched"),
+        pytest.param([0.0, 1.0, 0.0], id="down"),
+        pytest.param([1.0], id="one day"),
+        pytest.param([], id="no day"),
+    ],
+)
+def test_a_forward_is_summed_up_without_looking_at_each_day(shares: list[float | None]) -> None:
+    days = [
+        Watched(f"2026-11-{19 + at}", 100.0 * (part or 0.0), 0.0 if part is None else 100.0)
+        for at, part in enumerate(shares)
+    ]
+    watched = [day for day in days if day.watched_s]
+    worst = min(reversed(watched), key=lambda day: day.up_s, default=None)
+
+    (found,) = figures((replace(NEVER, days=Unlisted(days)),), NOW, Order.WEEK)
+
+    assert (found.month, found.week) == (share(days), share(days[1:]))
+    assert (found.worst_day, found.worst) == ((worst.day, share([worst])) if worst else ("", None))
 
 
 def test_a_figure_has_each_span_and_the_worst_day() -> None:

@@ -136,7 +136,7 @@ def test_the_parser_needs_no_textual_and_no_loop(module: str) -> None:
     )
 
     said = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=True
     )
 
     assert said.stdout.strip() == "[]"

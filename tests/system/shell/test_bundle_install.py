@@ -220,7 +220,7 @@ def test_a_starting_run_ends_if_its_script_is_removed(box: Box) -> None:
 
     process = box.start(file)
 
-    assert process.wait(50) == 0
+    assert process.wait(150) == 0
     assert box.state()["state"] == "stopped"
     box.await_nothing_left()
 

@@ -54,7 +54,7 @@ def waits(box: Box, count: int) -> list[int]:
         seconds = [int(line) for line in log.read_text().split()] if log.exists() else []
         return seconds[:count] if len(seconds) >= count else None
 
-    return until(found, f"{count} waits", within_s=60)
+    return until(found, f"{count} waits")
 
 
 def start_refused(box: Box, said: str) -> None:
@@ -149,7 +149,7 @@ def test_bundles_behind_a_limited_address_all_come_up(
     until(
         lambda: [box.state().get("state") for box in boxes] == ["up"] * 3,
         "all three are up",
-        within_s=90,
+        within_s=200,
     )
 
     for box in boxes:

@@ -59,7 +59,7 @@ def dead_after_s(shell: str, beats: Iterable[Seen]) -> int | None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=200,
     )
     count = said.stdout.count("beat")
     return None if count > len(lines) else count * BEAT

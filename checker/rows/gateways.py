@@ -1,0 +1,160 @@
+"""The rows of several gateways as one: whose word about a forward counts. Pure.
+
+A gateway at which nobody listens only says "not here". So a forward that a silent gateway held last
+is stale, and not down, unless it was seen at another gateway since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from checker.model import Status, Tunnel, is_late
+from checker.rows.row import WORST_FIRST, Key, Whereabouts, age_text
+
+SILENT_S = 30.0
+"""A gateway without a pulse for longer is unreachable."""
+EXACT_S = 120.0
+"""An age is told in seconds up to this one."""
+LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
+"""Statuses of a forward whose tunnel holds the port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayView:
+    """A gateway of the fleet, as this machine knows it."""
+
+    id: str
+    is_here: bool = False
+    """Whether it is this machine; it needs no pulse."""
+    every_s: float
+    """Between its sweeps."""
+    pulse_at: float | None = None
+    """When its last pulse came, Unix seconds; None: none ever did."""
+    state: str = ""
+    """What it is for, as its pulse says: active, draining; empty: unknown."""
+    trouble: str = ""
+    """Why its mirror cannot be read."""
+
+    def is_cut_off(self, now: float) -> bool:
+        """Whether nothing was heard of it lately."""
+        return not self.is_here and (self.pulse_at is None or now - self.pulse_at > SILENT_S)
+
+    def sentence(self, now: float) -> str:
+        """That it is unreachable, and for how long; empty if it is not."""
+        if self.trouble:
+            return f"{self.id}: {self.trouble}"
+        if not self.is_cut_off(now):
+            return ""
+        if self.pulse_at is None:
+            return f"{self.id} not heard yet"
+        return f"{self.id} unreachable {silence(now - self.pulse_at)}"
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        """What `--json` has about it; `heard_at` is None for this machine."""
+        return {
+            "id": self.id,
+            "here": self.is_here,
+            "heard_at": self.pulse_at,
+            "unreachable": self.is_cut_off(now),
+        }
+
+
+def silence(seconds: float) -> str:
+    """For how long nothing was heard, in words."""
+    return f"{seconds:.0f} s" if seconds < EXACT_S else age_text(seconds)
+
+
+class GatewayRow(NamedTuple):
+    """What one gateway says about a forward."""
+
+    view: GatewayView
+    seen: Tunnel
+    is_fresh: bool
+    """Whether it was probed lately, and its gateway can be reached."""
+
+    @property
+    def is_held(self) -> bool:
+        return is_held(self.seen)
+
+
+def is_held(seen: Tunnel) -> bool:
+    """Whether a tunnel held the port when it was last seen."""
+    return seen.session is not None or seen.status in LISTENS
+
+
+def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
+    """What this gateway says about a forward, and whether it still counts."""
+    is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
+    return GatewayRow(view, seen, not is_old and not view.is_cut_off(now))
+
+
+def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
+    """The row whose word counts, of at least one: fresh before stale, held before not, up before
+    others. In whatever order they come, it is the same one.
+    """
+    held = [row for row in rows if row.is_held]
+    if fresh := [row for row in held if row.is_fresh]:
+        return min(fresh, key=lambda row: (WORST_LAST[row.seen.status], *place(row)))
+    absent = [row for row in rows if not row.is_held]
+    said = [row for row in absent if row.is_fresh] or absent
+    stale = max(held, key=lambda row: (row.seen.probed_at or 0.0, *backwards(row)), default=None)
+    if stale is not None and (not said or (stale.seen.probed_at or 0.0) >= max(map(lost_at, said))):
+        return stale
+    return max(said, key=lambda row: (row.is_fresh, lost_at(row), *backwards(row)))
+
+
+WORST_LAST = {status: -place for status, place in WORST_FIRST.items()}
+
+
+def place(row: GatewayRow) -> tuple[bool, str]:
+    """Among equals this gateway comes first: an operator can act here."""
+    return not row.view.is_here, row.view.id
+
+
+def backwards(row: GatewayRow) -> tuple[bool, tuple[int, ...]]:
+    """The same, for the largest."""
+    return row.view.is_here, tuple(-ord(letter) for letter in row.view.id)
+
+
+def lost_at(row: GatewayRow) -> float:
+    """When the forward was here last, as far as known."""
+    return row.seen.since or 0.0
+
+
+def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]:
+    """What was seen of a forward, where, and who else holds it."""
+    row = rows[0] if len(rows) == 1 else chosen(rows)
+    view, seen = row.view, row.seen
+    also = {each.view.id for each in rows if each is not row and each.is_fresh and each.is_held}
+    where = whereabouts(
+        view.id, tuple(sorted(also)), view.is_cut_off(now), not view.is_here and row.is_held
+    )
+    if view.is_here:
+        return seen, where
+    # rows of other gateways come more seldom
+    return replace(seen, due_s=max(view.every_s, seen.due_s or 0.0)), where
+
+
+@lru_cache(4096)
+def whereabouts(
+    gateway: str,
+    also: tuple[str, ...],
+    is_cut_off: bool,
+    is_elsewhere: bool,
+) -> Whereabouts:
+    """One for all rows of which the same is true."""
+    return Whereabouts(gateway=gateway, also=also, is_cut_off=is_cut_off, is_elsewhere=is_elsewhere)
+
+
+def merge(
+    gateways: Iterable[tuple[GatewayView, Mapping[Key, Tunnel]]], now: float
+) -> dict[Key, tuple[Tunnel, Whereabouts]]:
+    """All rows of these gateways as one."""
+    found: dict[Key, list[GatewayRow]] = {}
+    for view, tunnels in gateways:
+        for key, seen in tunnels.items():
+            found.setdefault(key, []).append(row_of(view, seen, now))
+    return {key: merged(rows, now) for key, rows in found.items()}

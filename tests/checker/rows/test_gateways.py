@@ -1,0 +1,164 @@
+"""The rows of several gateways as one: whose word counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checker.model import NodeName, Port, ProcessId, Status, Tunnel
+from checker.rows.gateways import GatewayView, chosen, merge, merged, row_of
+from checker.rows.row import Moment, Row, Whereabouts
+
+NOW = 1_800_000_000.0
+EVERY_S = 20.0
+HERE = GatewayView(id="gw1", is_here=True, every_s=EVERY_S)
+KEY = (NodeName("barn"), Port(20011))
+
+
+def heard(id_: str, seconds_ago: float | None = 1.0) -> GatewayView:
+    at = None if seconds_ago is None else NOW - seconds_ago
+    return GatewayView(id=id_, every_s=EVERY_S, pulse_at=at)
+
+
+def seen(status: Status, *, probed: float = 5.0, since: float = 3600.0) -> Tunnel:
+    """What a gateway saw so many seconds ago."""
+    listens = status in (Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG)
+    return Tunnel(
+        node=KEY[0],
+        port=KEY[1],
+        status=status,
+        session=ProcessId(pid=4000, start_ticks=7) if listens else None,
+        probed_at=None if status is Status.UNKNOWN else NOW - probed,
+        since=NOW - since,
+    )
+
+
+UP, DOWN, HUNG = seen(Status.UP), seen(Status.DOWN), seen(Status.HUNG)
+NEVER = seen(Status.UNKNOWN)
+GW2, GW3 = heard("gw2"), heard("gw3")
+SILENT = heard("gw2", 41.0)
+SELDOM = replace(GW2, every_s=40.0)
+"""Its rows come more seldom than it probes."""
+Said = list[tuple[GatewayView, Tunnel]]
+
+
+@pytest.mark.parametrize(
+    ("said", "gateway", "also"),
+    [
+        pytest.param([(HERE, UP)], "gw1", (), id="one gateway"),
+        pytest.param([(HERE, DOWN), (GW2, UP)], "gw2", (), id="held before not"),
+        pytest.param([(HERE, DOWN), (GW2, HUNG)], "gw2", (), id="hung, but held"),
+        pytest.param([(HERE, HUNG), (GW2, UP)], "gw2", ("gw1",), id="up before hung"),
+        pytest.param([(HERE, UP), (GW2, UP)], "gw1", ("gw2",), id="both up: this one"),
+        pytest.param([(GW3, UP), (GW2, UP)], "gw2", ("gw3",), id="both up elsewhere: by name"),
+        pytest.param(
+            [(HERE, UP), (GW2, seen(Status.UP, probed=90))], "gw1", (), id="fresh before stale"
+        ),
+        pytest.param([(HERE, HUNG), (SILENT, UP)], "gw1", (), id="a silent one does not count"),
+        pytest.param([(HERE, DOWN), (SILENT, UP)], "gw2", (), id="not here is not down"),
+        pytest.param(
+            [(HERE, seen(Status.DOWN, since=2)), (SILENT, seen(Status.UP, probed=45))],
+            "gw1",
+            (),
+            id="it was here since",
+        ),
+        pytest.param(
+            [(HERE, DOWN), (GW2, seen(Status.DOWN, since=60))], "gw2", (), id="lost there last"
+        ),
+        pytest.param([(HERE, NEVER), (GW2, DOWN)], "gw2", (), id="down before never probed"),
+        pytest.param([(HERE, NEVER), (SILENT, UP)], "gw2", (), id="stale before never probed"),
+        pytest.param([(HERE, NEVER), (GW2, NEVER)], "gw1", (), id="nobody knows"),
+    ],
+)
+def test_whose_word_counts(said: Said, gateway: str, also: tuple[str, ...]) -> None:
+    rows = [row_of(view, tunnel, NOW) for view, tunnel in said]
+
+    _, where = merged(rows, NOW)
+
+    assert (where.gateway, where.also) == (gateway, also)
+
+
+@pytest.mark.parametrize(
+    ("view", "is_cut_off", "sentence"),
+    [
+        pytest.param(HERE, False, "", id="this one needs no pulse"),
+        pytest.param(heard("gw2", 30.0), False, "", id="just heard"),
+        pytest.param(heard("gw2", -3.0), False, "", id="our clock was set back"),
+        pytest.param(SILENT, True, "gw2 unreachable 41 s", id="silent"),
+        pytest.param(heard("gw2", 7300.0), True, "gw2 unreachable 2h", id="for hours"),
+        pytest.param(heard("gw2", None), True, "gw2 not heard yet", id="never"),
+    ],
+)
+def test_a_gateway_without_a_pulse_is_unreachable(
+    view: GatewayView, *, is_cut_off: bool, sentence: str
+) -> None:
+    assert (view.is_cut_off(NOW), view.sentence(NOW)) == (is_cut_off, sentence)
+
+
+@pytest.mark.parametrize(
+    ("view", "tunnel", "is_stale"),
+    [
+        pytest.param(GW2, UP, False, id="reachable"),
+        pytest.param(SILENT, UP, True, id="silent, however new its row is"),
+        pytest.param(SELDOM, seen(Status.UP, probed=100), False, id="comes late"),
+        pytest.param(SELDOM, seen(Status.UP, probed=130), True, id="too late"),
+    ],
+)
+def test_rows_of_a_silent_gateway_are_stale(
+    view: GatewayView, tunnel: Tunnel, *, is_stale: bool
+) -> None:
+    (found, where) = merge([(view, {KEY: tunnel})], NOW)[KEY]
+    row = Row(forward=None, seen=found, where=where)
+    moment = Moment(now=NOW, every_s=EVERY_S)
+
+    assert moment.is_stale(row) is is_stale
+    assert where.is_elsewhere
+
+
+def test_a_row_that_nobody_holds_is_nowhere_else() -> None:
+    _, where = merge([(HERE, {}), (GW2, {KEY: DOWN})], NOW)[KEY]
+
+    assert where == Whereabouts(gateway="gw2")
+
+
+TUNNELS = st.builds(
+    seen,
+    st.sampled_from([status for status in Status if status is not Status.BROKEN]),
+    probed=st.sampled_from([1.0, 30.0, 61.0, 300.0]),
+    since=st.sampled_from([2.0, 40.0, 70.0, 3600.0]),
+)
+VIEWS = st.sampled_from([HERE, GW2, GW3, heard("gw4", 31.0), heard("gw5", None)])
+SAYINGS = st.lists(
+    st.tuples(VIEWS, TUNNELS), min_size=1, max_size=5, unique_by=lambda one: one[0].id
+)
+
+
+@settings(max_examples=50)
+@given(said=SAYINGS, order=st.randoms())
+def test_the_order_of_the_gateways_does_not_matter(said: Said, order: object) -> None:
+    rows = [row_of(view, tunnel, NOW) for view, tunnel in said]
+    other = list(rows)
+    order.shuffle(other)  # type: ignore[attr-defined]
+
+    assert merged(rows, NOW) == merged(other, NOW)
+
+
+@settings(max_examples=50)
+@given(said=SAYINGS)
+def test_a_fresh_held_row_is_never_hidden_by_a_stale_one(said: Said) -> None:
+    rows = [row_of(view, tunnel, NOW) for view, tunnel in said]
+    held = [row for row in rows if row.is_fresh and row.is_held]
+
+    found = chosen(rows)
+
+    assert found in rows
+    if held:
+        assert found in held
+        is_up = any(row.seen.status is Status.UP for row in held)
+        assert (found.seen.status is Status.UP) is is_up
+        assert {found.view.id, *merged(rows, NOW)[1].also} == {row.view.id for row in held}
+    else:
+        assert merged(rows, NOW)[1].also == ()

@@ -1,0 +1,99 @@
+"""The console of a gateway that has mirrors of two others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from checker.model import Event, EventKind, NodeName, Status
+from checker.state.rows import Batch
+from reversi_tui.app import Console
+from reversi_tui.reader.source import Source
+from tests.fleet.mirrors import LONG_S, at, held_elsewhere, mirror
+from tests.reversi_tui.console.screen import running, shows, until
+from tests.reversi_tui.console.states import (
+    NOW,
+    FakeActs,
+    dependencies,
+    open_acts,
+    sweep,
+    tunnel,
+    write,
+)
+
+
+def columns(app: Console) -> list[str]:
+    return [place.column.id for place in app.main.table.columns]
+
+
+def gateways(app: Console) -> dict[str, str]:
+    """Which gateway each row is from."""
+    rows = app.main.view.rows.values()
+    return {row.seen.node: row.where.gateway if row.where else "" for row in rows}
+
+
+async def test_the_console_shows_each_row_at_the_gateway_that_holds_it(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, heard_s_ago=41.0, now=NOW)
+    acts: FakeActs = open_acts()
+    app = Console(dependencies(layout, acts))
+    happened = Event(at=NOW - 60, kind=EventKind.STATUS, text="down -> up", node=NodeName("barn"))
+
+    async with running(app, (140, 40), count=3) as pilot:
+        await shows(pilot, "gw3 unreachable 41 s")
+        assert gateways(app) == {"attic": "gw1", "barn": "gw2", "cellar": "gw3"}
+        assert "gateway" in columns(app)
+        await shows(pilot, "gw1 +gw2")
+        await until(pilot, lambda: app.main.view.count().stale == 1)
+
+        app.main.table.select(1)
+        await pilot.press("r")
+        await shows(pilot, "gateway gw2 holds it; reset it there")
+        assert acts.done == []
+
+        mirror(layout, "gw2", Batch(events=[happened]), NOW)
+        await pilot.press("enter")
+        await shows(pilot, "down -> up")
+        await shows(pilot, "connect barn:20011")
+        await pilot.press("escape")
+
+        moved = tunnel("barn", 20011, pid=4711)
+        write(layout, Batch(tunnels=at(NOW, moved)))
+        gone = replace(moved, session=None, status=Status.DOWN, since=NOW)
+        mirror(layout, "gw2", Batch(tunnels=[gone]), NOW)
+        await until(pilot, lambda: gateways(app)["barn"] == "gw1")
+
+
+async def test_here_shows_only_this_gateways_rows(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    app = Console(replace(dependencies(layout), only_here=True))
+
+    async with running(app, (140, 30), count=3) as pilot:
+        await until(pilot, lambda: app.main.view.count().counts["down"] == 2)
+        assert gateways(app) == {"attic": "", "barn": "", "cellar": ""}
+        assert "gateway" not in columns(app)
+
+
+def test_a_mirror_that_comes_or_changes_is_reported_row_by_row(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    (layout.mirrors / "gw3.db").unlink()
+    reading = Source(dependencies(layout))
+    while reading.step():
+        pass
+
+    lasting = replace(sweep(NOW), every_s=LONG_S)
+    mirror(layout, "gw3", Batch(tunnels=at(NOW, tunnel("cellar", 20012)), sweep=lasting), NOW)
+    assert reading.fleet.gateways is not None
+    reading.fleet.gateways.next_look = 0.0
+    came = reading.step()
+    mirror(layout, "gw3", Batch(tunnels=at(NOW, tunnel("cellar", 20012, pid=5000))), NOW)
+    changed = reading.step()
+    reading.close()
+    reading.fleet.close()
+
+    assert came
+    assert changed
+    for report in (came, changed):
+        where = {row.seen.node: row.where and row.where.gateway for row in report.changed}
+        assert where == {"cellar": "gw3"}
+    assert changed.changed[0].seen.session != came.changed[0].seen.session
+    assert changed.health.gateway == "gw1"
