@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
-
-import cryptography
 
 from tests.system.booted import Booted
 from tests.system.fleet_letter import the_daemon_takes_a_letter
@@ -69,39 +66,3 @@ def bring(gateway: Booted, batch: str, group: str) -> subprocess.CompletedProces
     account = ("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups")
     words = (*account, PYTHON, "-I", "-m", "checker", "fleet", "import", "-")
     return gateway.run(*words, stdin=None, input=batch)
-
-
-def it_gets_onto_the_bus(gateway: Booted) -> None:
-    """`init` starts nats-server and agent, each with the files of root that it needs."""
-    give_packages(gateway)
-    gateway.ok("fleet", "card", "--bus", "127.0.0.1:6223", "--key", KEY)
-    gateway.ok("init")
-    until(
-        lambda: "on the bus as gw1" in gateway.journal("reversi-fleet.service"),
-        "the agent is on the bus",
-        within_s=120,
-    )
-    assert "nothing to do" in gateway.ok("init")
-    owners = gateway.must("stat", "-c", "%a %U %G", "/var/lib/reversi-fleet").split()
-    assert owners == ["1775", "root", "reversi-fleet"]
-    gateway.ok("fleet", "card", "--no-bus", "--key", KEY)
-    gateway.ok("init")
-    for name in ("reversi-bus.service", "reversi-fleet.service"):
-        assert gateway.run("systemctl", "is-active", name).stdout != "active\n"
-        assert gateway.run("test", "-e", f"/etc/systemd/system/{name}").returncode
-
-
-def give_packages(gateway: Booted) -> None:
-    """Add what only the bus needs to the interpreter of the machine."""
-    site = Path(cryptography.__file__).parents[1]
-    names = ["cryptography", "cffi", "nats", *(one.name for one in site.glob("_cffi_backend*"))]
-    packed = subprocess.run(
-        ["tar", "-C", str(site), "-cf", "-", *names], capture_output=True, check=True
-    )
-    done = subprocess.run(
-        [*gateway.inside, "tar", "-C", "/opt/reversi/site", "--no-same-owner", "-xf", "-"],
-        input=packed.stdout,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr

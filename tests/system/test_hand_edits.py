@@ -13,7 +13,7 @@ from tests.programs import require
 from tests.strategies import public_key
 from tests.system.booted import Booted
 from tests.system.enrolling import request_of
-from tests.system.fleet_inbox import an_operator_brings_an_entry, it_gets_onto_the_bus
+from tests.system.fleet_inbox import an_operator_brings_an_entry
 from tests.system.machine import PYTHON, SSH_PORT, verdicts
 from tests.system.waiting import until
 
@@ -49,17 +49,7 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 def gateway(request: pytest.FixtureRequest) -> Iterator[Booted]:
     if os.geteuid() != 0:
         pytest.skip("namespaces need root")
-    require(
-        "sshd",
-        "unshare",
-        "nsenter",
-        "useradd",
-        "systemctl",
-        "journalctl",
-        "ss",
-        "ip",
-        "nats-server",
-    )
+    require("sshd", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
     with closing(Booted(request.getfixturevalue("reachable"))) as machine:
         machine.ok("init", "--gateway", f"127.0.0.1:{SSH_PORT}")
         yield machine
@@ -108,7 +98,6 @@ def test_an_edit_by_hand_reaches_the_key_file_and_a_broken_one_locks_nobody_out(
     doctor_serves_who_is_not_root(gateway)
     devices_become_nodes_without_an_operator(gateway)
     an_operator_brings_an_entry(gateway)
-    it_gets_onto_the_bus(gateway)
     gateway.ok("uninstall", "--yes")
     assert not gateway.has("/var/lib/reversi-fleet")
     (found,) = verdicts(gateway).values()
