@@ -98,8 +98,7 @@ def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
             f"the event at {one.id}",
             within_s=WITHIN_S,
         )
-        pulse = one.pulse_of(gw1)
-        assert pulse is not None
+        assert (pulse := one.pulse_of(gw1)) is not None
         assert pulse.pulse.state == "active"
         seen = seen_everywhere(one.layout, {}, 20.0, pulse.heard_at)
         assert seen is not None
