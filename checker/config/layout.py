@@ -94,6 +94,8 @@ def list_beside(key_file: Path) -> Path:
     return key_file.with_name("keys.list")
 
 
+AGENT_USER = "reversi-fleet"
+"""The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
 SYSTEM_INBOX = Path("/var/lib/reversi-fleet/inbox")
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

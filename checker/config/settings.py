@@ -31,9 +31,6 @@ from checker.model import (
     parse_target,
 )
 
-AGENT_USER = "reversi-fleet"
-"""The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSettings:

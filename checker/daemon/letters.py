@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checker.config.layout import Layout
-from checker.config.settings import AGENT_USER, load_config
+from checker.config.layout import AGENT_USER, Layout
+from checker.config.settings import load_config
 from checker.model import (
     Aim,
     CheckerError,

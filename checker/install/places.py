@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checker.config.layout import SYSTEM
+from checker.config.layout import AGENT_USER, SYSTEM
 from checker.install.tuning import TUNE
 
 CONFIG = SYSTEM.config.parent
@@ -37,8 +37,8 @@ BUS_UNIT_FILES = (BUS_FILE, FLEET_AGENT_FILE)
 """Only on a gateway that is on the bus of its fleet: checker.install.bus_units."""
 EVERY_UNIT = (*UNITS, *EXTRA_UNIT_FILES, *FLEET_UNIT_FILES, *BUS_UNIT_FILES)
 FLEET_STATE = SYSTEM.inbox.parent
-FLEET_USER = "reversi-fleet"
-"""Runs the agent, which writes mirrors and has no other right."""
+FLEET_USER = AGENT_USER
+"""Runs the agent, which writes mirrors and may bring letters."""
 BUS_CONFIG = SYSTEM.fleet / "bus" / "nats.conf"
 PACKAGED = Path("/usr/lib/systemd/system")
 """Where a package puts its units. A unit of the same name in /etc takes the place of one here."""

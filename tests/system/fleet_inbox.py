@@ -6,6 +6,7 @@ import json
 import subprocess
 
 from tests.system.booted import Booted
+from tests.system.fleet_letter import the_daemon_takes_a_letter
 from tests.system.machine import PYTHON
 from tests.system.waiting import until
 
@@ -57,6 +58,7 @@ def an_operator_brings_an_entry(gateway: Booted) -> None:
     until(
         lambda: "from gw2" in gateway.journal(f"{UNIT}.service"), "the journal says what was taken"
     )
+    the_daemon_takes_a_letter(gateway, KEY)
 
 
 def bring(gateway: Booted, batch: str, group: str) -> subprocess.CompletedProcess[str]:

@@ -85,9 +85,10 @@ def test_a_few_go_each_second_the_longest_guests_first() -> None:
 def test_a_fraction_a_second_works_too() -> None:
     found = returns(Returning(per_s=0.1))
 
-    assert len(found.due([OFFICE, replace(OFFICE, node=NodeName("attic"))], WELL, NOW)) == 1
-    assert found.due([replace(OFFICE, node=NodeName("attic"))], WELL, NOW + 9) == ()
-    assert len(found.due([replace(OFFICE, node=NodeName("attic"))], WELL, NOW + 11)) == 1
+    attic = replace(OFFICE, node=NodeName("attic"))
+    assert found.due([OFFICE, attic], WELL, NOW) == (attic,)
+    assert found.due([OFFICE], WELL, NOW + 9) == ()
+    assert found.due([OFFICE], WELL, NOW + 11) == (OFFICE,)
 
 
 def test_a_node_that_comes_straight_back_is_left_until_its_home_was_away_again() -> None:
