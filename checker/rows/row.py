@@ -130,6 +130,7 @@ class Row:
             note=self.note,
             applicant=self.applicant,
             mute=self.mute,
+            where=self.where,
             members=self.members,
         )
 

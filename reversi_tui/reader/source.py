@@ -5,7 +5,6 @@ If the file is missing, damaged or replaced, the last rows stay, and the report 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 import time
@@ -19,19 +18,19 @@ from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
 from checker.state.errors import StateCorrupt, StateError, StateMissing
-from checker.state.last_seen import was_up
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
+from reversi_tui.reader.ever_up import EverUp
 from reversi_tui.reader.fleet import Fleet
 from reversi_tui.reader.identity import file_identity, sentence_for
 from reversi_tui.reader.mutes import MuteReader
-from reversi_tui.reader.news import is_health_news, is_lost, is_news
+from reversi_tui.reader.news import is_health_news, is_news
 from reversi_tui.reader.past import read_past
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
-from reversi_tui.reader.trends import Trends
+from reversi_tui.reader.trends import Trends, is_as_made
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 
 PING_EVERY_S = 5.0
@@ -58,10 +57,7 @@ class Source:
         self.token = -1
         self.revision = 0
         self.seen: dict[Key, Tunnel] = {}
-        self.never: set[Key] = set()
-        """Forwards that are down and never were up."""
-        self.once: set[Key] = set()
-        """Forwards that are down and were up before."""
+        self.ever_up = EverUp()
         self.registered = Registered(self.layout)
         self.background = Background()
         self.fleet = Fleet(self.layout, only_here=dependencies.only_here)
@@ -113,6 +109,8 @@ class Source:
             time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
         ):
             return None
+        if self.fleet.own:  # another gateway's row may count by now
+            changed |= self.quiet
         probed, self.quiet = self.quiet - changed, set()
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
@@ -150,8 +148,7 @@ class Source:
     @property
     def only_watches(self) -> bool:
         """Whether this machine shows the other gateways of a fleet, and never was one."""
-        was_opened = self.identity is not None
-        return bool(self.fleet.own) and not was_opened and not self.layout.state.exists()
+        return self.fleet.own != "" and self.identity is None and not self.layout.state.exists()
 
     def keys(self) -> frozenset[Key]:
         """Keys of all rows."""
@@ -185,18 +182,10 @@ class Source:
         return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
 
     def probed_row(self, key: Key) -> Row | None:
-        """The row of a tunnel that was only probed again: as it was reported, but for the probe.
-        Thousands are made between two sweeps, so nothing else is looked up. None: it has no row.
-        """
-        before, trends = self.made.get(key), self.trends
-        if (
-            before is None
-            or before.forward is None
-            or before.applicant
-            or self.muting.mutes  # whether one holds may depend on the probe
-            or before.known.trend is not trends.of(key)
-            or before.known.rates is not trends.rates_of(key)
-        ):
+        """The row of a tunnel that was only probed again. None: it has no row."""
+        before = self.made.get(key)
+        # whether a mute holds may depend on the probe
+        if before is None or self.muting.mutes or not is_as_made(before, self.trends):
             return self.row(key) if self.has(key) else None
         return before.seen_as(self.seen[key])
 
@@ -226,20 +215,8 @@ class Source:
         is_other = known.trend is not trend or known.rates is not rates
         if is_other and self.registered.forwards is not None:  # the first rows are shown soon
             known = self.background.with_trend(key, trend, rates)
-        return known if self.was_up(key, seen) else replace(known, was_up=False)
-
-    def was_up(self, key: Key, seen: Tunnel) -> bool:
-        """Whether a forward that is down was up before; asked once for as long as it is down."""
-        if not is_lost(seen) or seen.checked_at is not None:
-            self.never.discard(key)
-            self.once.discard(key)
-            return True
-        if self.state is None or self.registered.forwards is None or key in self.once:
-            return key not in self.never
-        if key not in self.never:
-            with contextlib.suppress(StateError), self.state.using() as db:
-                (self.once if was_up(db, *key) else self.never).add(key)
-        return key not in self.never
+        state = None if self.registered.forwards is None else self.state
+        return known if self.ever_up.was_up(key, seen, state) else replace(known, was_up=False)
 
     def poll_registry(self) -> bool:
         """Whether the registry changed. If so, the whole state file is read again: rows may be back
