@@ -33,7 +33,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What another gateway told of a forward, which does not tell its sums."""
+    """What another gateway said about a forward, without the sums of its days."""
 
     changes: Sequence[Change] = ()
     """In their order."""

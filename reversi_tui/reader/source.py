@@ -31,7 +31,7 @@ from reversi_tui.reader.news import is_health_news, is_news
 from reversi_tui.reader.past import read_past
 from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
-from reversi_tui.reader.trends import Trends
+from reversi_tui.reader.trends import Trends, is_as_made
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 
 PING_EVERY_S = 5.0
@@ -152,8 +152,7 @@ class Source:
     @property
     def only_watches(self) -> bool:
         """Whether this machine shows the other gateways of a fleet, and never was one."""
-        was_opened = self.identity is not None
-        return bool(self.fleet.own) and not was_opened and not self.layout.state.exists()
+        return self.fleet.own != "" and self.identity is None and not self.layout.state.exists()
 
     def keys(self) -> frozenset[Key]:
         """Keys of all rows."""

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 
 from checker.model import Tunnel
-from checker.rows.row import Key
+from checker.rows.row import Key, Row
 from checker.rows.trend import SAMPLES
 
 LEAST_S = 15.0
@@ -83,3 +83,16 @@ def rate_between(base: Tunnel | None, now: Tunnel) -> float | None:
     if base.session != now.session or carried < 0 or elapsed_s < 0:
         return math.nan
     return carried / elapsed_s if elapsed_s >= LEAST_S else None
+
+
+def is_as_made(row: Row, trends: Trends) -> bool:
+    """Whether another probe of the row's tunnel changes nothing else of it. Thousands are made
+    between two sweeps, so nothing else is looked up.
+    """
+    key, known = row.key, row.known
+    return (
+        row.forward is not None
+        and not row.applicant
+        and known.trend is trends.of(key)
+        and known.rates is trends.rates_of(key)
+    )

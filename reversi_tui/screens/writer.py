@@ -41,7 +41,7 @@ class Writer:
             rows = [row for row in map(view.row, view.order) if row is not None]
         return Shown(
             rows=tuple(rows),
-            columns=columns_shown(wanted),
+            columns=columns_shown(wanted, in_fleet=view.in_fleet),
             moment=self.desk.moment(),
             filter_text=view.filter_text,
             faults_only=view.faults_only,

@@ -97,3 +97,23 @@ def test_a_mirror_that_comes_or_changes_is_reported_row_by_row(tmp_path: Path) -
         assert where == {"cellar": "gw3"}
     assert changed.changed[0].seen.session != came.changed[0].seen.session
     assert changed.health.gateway == "gw1"
+
+
+def test_a_row_that_another_gateway_only_probed_again_stays_there(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    reading = Source(dependencies(layout))
+    while reading.step():
+        pass
+
+    again = replace(at(NOW, tunnel("barn", 20011, pid=4001))[0], latency_ms=7.0)
+    mirror(layout, "gw2", Batch(tunnels=[again]), NOW)
+    reading.next_quiet = 0.0
+    report = reading.step()
+    reading.close()
+    reading.fleet.close()
+
+    assert report
+    (row,) = report.changed
+    assert row.where
+    assert (row.where.gateway, row.seen.latency_ms, row.seen.session) == ("gw2", 7.0, again.session)
+    assert not report.probed
