@@ -40,10 +40,13 @@ class Writer:
         self.next = 0
         self.owed = 0.0
         self.swept_at = 0.0
+        self.ages: dict[int, Tunnel] = {}
+        """By place: rows that a probe found as before; they are written with the next mark."""
 
     def begin(self, mode: str) -> None:
         """Enter a mode. First probe every forward, so that none is stale before its turn."""
         self.mode, self.owed = mode, 0.0
+        self.ages.clear()
         if mode != "rest":
             self.tunnels = [probed(tunnel, time.time()) for tunnel in self.tunnels]
             self.write(self.tunnels, ())
@@ -52,7 +55,13 @@ class Writer:
         """Write another status for one forward."""
         place = next(place for place, tunnel in enumerate(self.tunnels) if tunnel.node == node)
         self.tunnels[place] = replace(self.tunnels[place], status=status)
+        self.ages.pop(place, None)
         self.write([self.tunnels[place]], ())
+
+    @property
+    def is_sweep_due(self) -> bool:
+        """Whether it is time for a mark of the sweep; ages are written with it."""
+        return time.time() - self.swept_at >= SWEPT_EVERY_S
 
     def tick(self) -> None:
         """Write what a daemon finds between two flushes."""
@@ -61,7 +70,7 @@ class Writer:
         rate = len(self.tunnels) / EVERY_S if self.mode == "sweep" else CHANGES_A_SECOND
         self.owed += rate * FLUSH_EVERY_S
         count, self.owed = int(self.owed), self.owed % 1
-        found, events = [], []
+        found, events = {}, []
         for _ in range(count):
             before = self.tunnels[self.next]
             after = probed(before, time.time()) if self.mode == "sweep" else self.changed(before)
@@ -76,10 +85,14 @@ class Writer:
                         port=after.port,
                     )
                 )
+                found[self.next] = after
+            else:
+                self.ages[self.next] = after
             self.tunnels[self.next] = after
-            found.append(after)
             self.next = (self.next + 1) % len(self.tunnels)
-        self.write(found, events)
+        if self.is_sweep_due:
+            found, self.ages = self.ages | found, {}
+        self.write(list(found.values()), events)
 
     def changed(self, tunnel: Tunnel) -> Tunnel:
         after = replace(probed(tunnel, time.time()), latency_ms=self.random.uniform(20, 200))
@@ -98,8 +111,10 @@ class Writer:
             )
             for t in tunnels
         ]
+        if not tunnels and not self.is_sweep_due:
+            return
         sweep = None
-        if now - self.swept_at >= SWEPT_EVERY_S:
+        if self.is_sweep_due:
             self.swept_at, sweep = now, Sweep(pid=1, swept_at=now, every_s=EVERY_S)
         self.store.write(Batch(tunnels=tunnels, events=events, uptime=uptime, sweep=sweep))
 

@@ -52,6 +52,12 @@ refuse() {
     exit "$1"
 }
 
+# A client would take a 0 for the verdict of a tunnel that works.
+refuse_hold() {
+    printf 'reversi: %s\n' "$2" >&2
+    exit "$1"
+}
+
 malformed() { refuse 64 "$1"; }
 
 is_word() { # WORD LONGEST
@@ -104,7 +110,7 @@ find_session() {
 }
 
 hold() {
-    find_session || malformed "hold must come through sshd"
+    find_session || refuse_hold 64 "hold must come through sshd"
     log_why
     printf 'reversi: %s\n' "$why" >&2
     # Once a daemon sweeps again, its verdict counts; until then hold.sh runs this script for each beat.

@@ -39,15 +39,24 @@ known_verdict() {
     is_swept && read -r verdict <"$verdicts/$node" && is_count "$verdict"
 }
 
+# The daemon asks for this when the gateway drains, if the client knows what it means: go to another gateway. Say so, too: ssh ends, and
+# tells its exit status, only when nobody is connected through its forwards any more. In mksh a trap on EXIT replaces the exit status.
+leave() {
+    trap - EXIT
+    rm -f "$beat"
+    printf 'reversi: this gateway drains: use another gateway; if there is none, come back\n' >&3
+    exit 75
+}
+
 trap 'rm -f "$beat"' EXIT
 trap 'exit 0' HUP INT TERM PIPE
-# The daemon asks for this when the gateway drains, if the client knows what it means: go to another gateway.
-trap 'exit 75' USR1
+exec 3>&2
+trap leave USR1
 while read -r _; do
     pace
     true >"$beat"
     if ! known_verdict; then
-        verdict=$(SSH_ORIGINAL_COMMAND=beat "$@")
+        verdict=$(SSH_ORIGINAL_COMMAND=beat "$@" 3>&-)
         is_count "$verdict" || verdict=0
     fi
     printf '%s\n' "$verdict" || exit

@@ -27,6 +27,9 @@ PLAIN_PORT, FOLDED_PORT = 5, 8
 """Cells for a port, and for the number of ports of a folded row."""
 LONG_AGO = Moment(now=math.nan, every_s=1.0)
 """A moment at which nothing is stale."""
+MOVED_BY_PROBE = frozenset({"latency", "bytes", "trend", "rate", "probe"})
+STEADY = BY_ID.keys() - MOVED_BY_PROBE
+"""Columns in which a row that was only probed again keeps its place."""
 READ_AHEAD = 200
 """Rows whose texts take about a millisecond."""
 
@@ -123,6 +126,8 @@ class View:
         forget(gone)
         changed = {row.key: row for row in report.changed}
         self.rows.update(changed)
+        if probed := self.take_probed(report):
+            changed = {key: row for key, row in changed.items() if key not in probed}
         self.tally.take(changed, gone, self.moment())
         if report.keys is not None:  # the registry was read: names and targets may be others
             self.needed = measured(self.rows.values(), self.needed)
@@ -134,6 +139,19 @@ class View:
         if moved:
             self.arrange()
         return moved
+
+    def take_probed(self, report: Report) -> frozenset[Key]:
+        """Take in rows that were only probed again, if that can change neither their place nor
+        whether they are shown; the keys of those rows.
+        """
+        may_move = self.sort_by not in STEADY or self.filter or self.grouped
+        if may_move or report.keys is not None or not report.probed <= self.at.keys():
+            return frozenset()
+        probed = self.tally.unmoved_by_probe(report.probed)
+        for key in probed:
+            at = self.at[key]
+            self.listed[at], self.texts[at] = self.rows[key], None
+        return probed
 
     def list_keys(self) -> None:
         """List the keys again, after some came or went. Those that came are judged next."""

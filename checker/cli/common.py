@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checker.cli.dialog import show_note, warn
-from checker.config.layout import Layout, refuse_missing
+from checker.config.layout import Layout, has_mirrors, refuse_missing
 from checker.config.toml_file import ConfigError
 from checker.control.notices import known_registry
 from checker.model import Aim, InvalidValue, NodeName, Tunnel, parse_port
@@ -33,13 +33,14 @@ def existing_registry(layout: Layout) -> Registry:
 
 
 def seen_tunnels(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None]:
-    """All tunnels in the state file, and its last sweep; none before it exists. Raises
-    StateError.
+    """All tunnels in the state file, and its last sweep; none before it exists, as on a machine
+    that only watches a fleet. Raises StateError.
     """
     try:
         state = open_reader(layout.state)
     except StateMissing as missing:
-        warn(missing)
+        if not has_mirrors(layout):
+            warn(missing)
         return (), None
     try:
         return state.tunnels(), state.last_sweep()

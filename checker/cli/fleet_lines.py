@@ -61,7 +61,7 @@ def card_wish(args: argparse.Namespace, own: str) -> CardWish:
 
 
 def bus_wish(args: argparse.Namespace) -> str | None:
-    """Return where the others shall reach this gateway's nats-server; empty: nowhere; None: as
+    """Return where the others must reach this gateway's nats-server; empty: nowhere; None: as
     before. Raises InvalidValue.
     """
     if args.bus is None:

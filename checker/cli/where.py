@@ -43,10 +43,10 @@ def add_to(verbs: Verbs) -> None:
         verbs,
         "connect",
         "connect standard input and output to a node, through the gateway that holds it",
-        "ssh -o ProxyCommand='reversi-checker connect barn' barn",
+        "reversi-checker connect barn:20011",
         ending=(
-            "ssh-config writes this for each node of a fleet. To another gateway it logs in with"
-            " ssh, and knows it only by the host keys of its card."
+            "It is the ProxyCommand that ssh-config writes for the nodes of a fleet. To another"
+            " gateway it logs\nin with ssh, and knows it only by the host keys of its card."
         ),
     )
     connect.add_argument(

@@ -43,7 +43,7 @@ class FleetSettings:
     bus_port: int = 4223
     """Where its nats-server listens for clients, on 127.0.0.1; on 4222 may be another one."""
     return_after_s: float = 600.0
-    """Guests are sent home once their own gateway has been well for so long; 0: never."""
+    """Guests are sent home once their own gateway has been well that long; 0: never."""
     return_per_s: float = 5.0
     """How many of them."""
 

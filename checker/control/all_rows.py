@@ -78,7 +78,8 @@ def with_state(
         )
         seen = read_state(layout, keys, now)
     except StateMissing as error:
-        remarks = (*remarks, f"the daemon was never started here: {error}")
+        if only_here or not has_mirrors(layout):  # else this machine only watches the others
+            remarks = (*remarks, f"the daemon was never started here: {error}")
         seen = FromState(tunnels={}, known={})
     if not only_here and has_mirrors(layout):
         seen = with_others(layout, seen, now, behind=behind)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.model import HOUR_S, Forward, NodeName, Port
-from checker.rows.fleet_uptimes import Watch, changes_of, days_of, lately_of
+from checker.model import HOUR_S, Forward, NodeName, Port, Tunnel, by_place
+from checker.rows.fleet_uptimes import (
+    Told,
+    Watch,
+    changes_of,
+    days_of,
+    lately_of,
+    lately_up,
+    watch_of,
+)
 from checker.rows.row import HOURS
 from checker.rows.uptimes import Change, Reported, change_in, reported, start_of
 from checker.state.errors import StateError, StateMissing
-from checker.state.uptimes import History, Times, history
+from checker.state.store import open_reader
+from checker.state.uptimes import ByForward, History, Times, first_event_at, history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +54,73 @@ def read_uptimes(  # noqa: PLR0913 - what, when, and from where
     )
     ended = min(now, times.at[1])
     with ExitStack() as stack:
-        histories = []
-        for each in (path, *mirrors):
-            try:
-                histories.append(stack.enter_context(history(each, times, nodes)))
-            except StateMissing:
-                continue
-            except StateError:
-                if each == path:
-                    raise
-        return [did(forward, histories, (times.at[0], ended)) for forward in in_order]
+        try:
+            here = stack.enter_context(history(path, times, nodes))
+        except StateMissing:
+            if not mirrors:
+                return [Reported(forward=forward) for forward in in_order]
+            here = NO_HISTORY
+        others = [one for one in (mirrored(stack, each, times, nodes) for each in mirrors) if one]
+        spans = (times.at[0], ended), (times.hour * HOUR_S, now)
+        return [did(forward, here, others, *spans) for forward in in_order]
 
 
-def did(forward: Forward, histories: Sequence[History], span: tuple[float, float]) -> Reported:
-    """How a forward did, from what the state files have."""
-    if not histories:
-        return Reported(forward=forward)
+NO_HISTORY = History(days=ByForward(()), changes=ByForward(()), lately={})
+"""Of a machine that only watches other gateways."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """What the mirror of another gateway has, which may lack the sums of days and hours."""
+
+    history: History
+    tunnels: Mapping[tuple[NodeName, Port], Tunnel]
+    since: float
+    """When its oldest event was, Unix seconds."""
+    until: float
+    """When the gateway swept last, Unix seconds."""
+
+    def told(self, place: tuple[NodeName, Port], changes: Sequence[Change]) -> Told:
+        now = self.tunnels.get(place)
+        return Told(changes=changes, now=now, since=self.since, until=self.until)
+
+
+def mirrored(
+    stack: ExitStack, path: Path, times: Times, nodes: Collection[NodeName] | None
+) -> Mirrored | None:
+    """Open a mirror until the stack closes; None if it cannot be read."""
+    try:
+        with closing(open_reader(path)) as state:
+            sweep = state.last_sweep()
+            return Mirrored(
+                history=stack.enter_context(history(path, times, nodes)),
+                tunnels=by_place(state.tunnels()),
+                since=first_event_at(state) or 0.0,
+                until=sweep.swept_at if sweep else 0.0,
+            )
+    except StateError:
+        return None
+
+
+def did(
+    forward: Forward,
+    here: History,
+    others: Sequence[Mirrored],
+    span: tuple[float, float],
+    lately: tuple[float, float],
+) -> Reported:
+    """How a forward did in a span, and in the last hours, from what the state files have."""
     place = (forward.node, forward.port)
-    watches = [Watch(found.days.of(place), changes_in(found, place)) for found in histories]
-    lately = [found.lately.get(place) for found in histories]
-    if len(watches) == 1:
-        return reported(forward, watches[0].days, watches[0].changes, span, lately[0])
-    return reported(forward, days_of(watches), changes_of(watches), span, lately_of(lately))
+    own = Watch(here.days.of(place), changes_in(here, place))
+    if not others:
+        return reported(forward, own.days, own.changes, span, here.lately.get(place))
+    watches, hours = [own], [here.lately.get(place)]
+    for other in others:
+        days, changes = other.history.days.of(place), changes_in(other.history, place)
+        told = other.told(place, changes)
+        watches.append(Watch(days, changes) if days else watch_of(told, *span))
+        hours.append(other.history.lately.get(place) or lately_up(told, *lately))
+    return reported(forward, days_of(watches), changes_of(watches), span, lately_of(hours))
 
 
 def changes_in(found: History, place: tuple[NodeName, Port]) -> list[Change]:

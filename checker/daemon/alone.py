@@ -15,7 +15,7 @@ from checker.sshd.sessions import session_above
 from checker.tunnels.enrol_requests import without_daemon
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
-from checker.tunnels.requests import Requests
+from checker.tunnels.requests import Requests, refused
 from checker.wire import Asked, Reply
 
 UNAVAILABLE = 69
@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         reply = answer_alone(find_layout(arguments.home, {}), asked)
     except CheckerError as error:
-        reply = Reply(answer="0", complaint=str(error), exit_status=UNAVAILABLE)
+        reply = refused(asked, str(error), UNAVAILABLE)
     if reply.complaint:
         print(f"reversi: {reply.complaint}", file=sys.stderr)
     if reply.becomes:

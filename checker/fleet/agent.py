@@ -155,7 +155,7 @@ class Agent:
         """Raise BusLost if our own pulse does not come back."""
         is_silent = time.monotonic() - self.heard_self_at > SILENT_AFTER_S
         if self.role.identity is not None and is_silent:
-            raise BusLost("the nats-server on this machine passes nothing on; connecting anew")
+            raise BusLost("the nats-server on this machine passes nothing on; connecting again")
 
     def hear(self, subject: str, content: bytes) -> None:
         """Pass a message on to what mirrors its gateway."""

@@ -122,7 +122,7 @@ class Bus:
             await self.client.flush(timeout=int(SAID_WITHIN_S))
 
     async def close(self) -> None:
-        """End it, however it is."""
+        """End it, whatever happens."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(ENDED_WITHIN_S):
                 await self.client.close()

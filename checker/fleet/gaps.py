@@ -62,7 +62,7 @@ def on_events(heard: Heard, epoch: str, after: int, last: int) -> Then:
     return Then.TAKE if last > heard.last_event else Then.DROP
 
 
-def has_begun_anew(heard: Heard, last_event: int) -> bool:
+def has_begun_again(heard: Heard, last_event: int) -> bool:
     """Whether a gateway's log is another one than that in the mirror: its state file was lost."""
     return last_event < heard.last_event
 

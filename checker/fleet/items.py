@@ -1,4 +1,4 @@
-"""What a gateway tells of its state file, item by item, as it travels. Pure.
+"""What a gateway says about its state file, item by item, as it travels. Pure.
 
 An item is a list: its kind, its key, and its values; without values it is gone.
 """

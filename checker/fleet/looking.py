@@ -42,7 +42,7 @@ class Look:
 
 
 class Looking:
-    """Looks at one state file again and again; a file that is exchanged or damaged is opened anew.
+    """Looks at one state file again and again; a file that is exchanged or damaged is opened again.
 
     Not safe to use from several threads at once.
     """

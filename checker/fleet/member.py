@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from checker.fleet.bus import BusLost, NoAnswer
-from checker.fleet.gaps import Heard, Then, has_begun_anew, on_events, on_pulse, on_rows, pause_s
+from checker.fleet.gaps import Heard, Then, has_begun_again, on_events, on_pulse, on_rows, pause_s
 from checker.fleet.identity import Known
 from checker.fleet.items import Items, Key, parse_items
 from checker.fleet.mirror import Mirror, MirrorFull
@@ -138,7 +138,7 @@ class Member:
             heard = HeardPulse(pulse=pulse, heard_at=time.time())
             await asyncio.to_thread(self.mirror.put_pulse, heard)
             self.heard = replace(self.heard, beat=pulse.beat)
-            if has_begun_anew(self.heard, pulse.last_event):
+            if has_begun_again(self.heard, pulse.last_event):
                 await asyncio.to_thread(self.mirror.forget_events)
                 self.heard = replace(self.heard, last_event=0)
             if pulse.last_event > self.heard.last_event:
@@ -201,7 +201,7 @@ class Member:
         return self.opened(subject, content)
 
     async def catch_up(self) -> None:
-        """Ask for what was told since we heard it last, page by page. Raises NoAnswer, BusLost,
+        """Ask for what it said since we heard it last, page by page. Raises NoAnswer, BusLost,
         CheckerError.
         """
         whole: Whole | None = None

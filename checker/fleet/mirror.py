@@ -61,7 +61,7 @@ class MirrorFull(StateError):
 
 
 def open_mirror(path: Path) -> StateFile:
-    """Open a mirror, and make it anew if it is damaged or of another release. Raises StateError."""
+    """Open a mirror, and make it again if damaged or of another release. Raises StateError."""
     try:
         return opened(path)
     except StateError:

@@ -78,7 +78,7 @@ def unpacked(content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Asks for what was told since a number, or for events."""
+    """Asks for what it said since a number, or for events."""
 
     nonce: str
     """In the answer again, so that nobody can send an old one."""

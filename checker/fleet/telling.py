@@ -1,6 +1,6 @@
-"""What a gateway tells of its state file: which items now, which later, and which on being asked.
+"""What a gateway says about its state file: which items now, which later, and which on being asked.
 
-Each message has the next number of the epoch. Whoever missed one asks for what was told since the
+Each message has the next number of the epoch. Whoever missed one asks for what it said since the
 last that he has, and gets each item as it is now. Nothing here has effects; `now` comes in.
 """
 
@@ -46,7 +46,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of what was told."""
+    """A part of what it said."""
 
     upto: int
     """The number up to which the asker has everything now."""
@@ -69,11 +69,11 @@ class Teller:
     told: dict[Key, tuple[int, str]] = field(default_factory=dict)
     """The number with which each item was told last, in the order of these, and its text."""
     waiting: dict[Key, str | None] = field(default_factory=dict)
-    """What is to be told next; None: it is gone."""
+    """What must be said next; None: it is gone."""
     aged: dict[Key, str] = field(default_factory=dict)
     """What only aged, and waits longer."""
     gone: deque[tuple[int, Key]] = field(default_factory=deque)
-    """What was told to be gone, with the number of that."""
+    """What it said to be gone, with the number of that."""
     forgotten_upto: int = 0
     """Up to which number that may be forgotten."""
     told_at: float = float("-inf")
@@ -169,7 +169,7 @@ class Teller:
         return Told(number=self.number, items=tuple(taken)) if taken else None
 
     def forget_gone(self) -> None:
-        """Forget what was lost long ago: who missed that begins anew."""
+        """Forget what was lost long ago: who missed that begins again."""
         while len(self.gone) > MOST_GONE:
             number, key = self.gone.popleft()
             if self.told.get(key, (0, ""))[0] == number:
@@ -177,7 +177,7 @@ class Teller:
             self.forgotten_upto = number
 
     def page(self, epoch: str, since: int, known: int) -> Page:
-        """Return what was told after this number, or the first part of that. A page ends where a
+        """Return what it said after this number, or the first part of that. A page ends where a
         number ends, so whoever has it has everything up to that number. `known`: up to where the
         asker knows what is gone; 0: he begins from nothing.
         """

@@ -11,7 +11,7 @@ class Pulse:
     """What a gateway says of itself. Times are by its own clock."""
 
     epoch: str
-    """Another one after each start of its agent: `beat` and `number` begin anew."""
+    """Another one after each start of its agent: `beat` and `number` begin again."""
     beat: int
     """Counts its pulses."""
     number: int

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from checker.model import Status, Watched
-from checker.rows.uptimes import Change
+from checker.model import Status, Tunnel, Watched
+from checker.rows.uptimes import DAY_S, Change, day_at, start_of
 
 Day = tuple[str, float, float]
 """Day, seconds up, seconds watched."""
@@ -29,6 +29,63 @@ class Watch:
         if self.changes:
             return self.changes[0].before or Status.UP
         return Status.UP if self.days and self.days[-1][1] > 0 else Status.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What another gateway told of a forward, which does not tell its sums."""
+
+    changes: Sequence[Change] = ()
+    """In their order."""
+    now: Tunnel | None = None
+    """As it is now; None: unknown there."""
+    since: float = 0.0
+    """Of its oldest event that we have, Unix seconds: before it, a change may be missing."""
+    until: float = 0.0
+    """When the gateway swept last, Unix seconds: nothing is known since."""
+
+
+def times_up(told: Told, since: float, until: float) -> list[tuple[float, float]]:
+    """When the forward was up at that gateway, between these two times."""
+    if told.changes:
+        at, status = told.since, told.changes[0].before or Status.UP
+    elif told.now is not None and told.now.status is Status.UP:
+        at, status = told.now.since or since, Status.UP
+    else:
+        return []
+    found = []
+    for change in told.changes:
+        if status == Status.UP:
+            found.append((at, change.at))
+        at, status = change.at, change.after
+    if status == Status.UP:
+        found.append((at, told.until))
+    clipped = ((max(begin, since), min(end, until)) for begin, end in found)
+    return [(begin, end) for begin, end in clipped if end > begin]
+
+
+def days_up(times: Iterable[tuple[float, float]]) -> list[Day]:
+    """The days of these times. Nobody says how long that gateway watched, so no time is watched."""
+    sums: dict[str, float] = {}
+    for began, ended in times:
+        begin = began
+        while begin < ended:
+            day = day_at(begin)
+            end = min(ended, start_of(day) + DAY_S)
+            sums[day] = sums.get(day, 0.0) + end - begin
+            begin = end
+    return [(day, up_s, 0.0) for day, up_s in sorted(sums.items())]
+
+
+def watch_of(told: Told, since: float, until: float) -> Watch:
+    """What a gateway that told no sums has about a forward."""
+    return Watch(days_up(times_up(told, since, until)), told.changes)
+
+
+def lately_up(told: Told, since: float, until: float) -> Watched:
+    """The seconds up in these last hours."""
+    up_s = sum(end - begin for begin, end in times_up(told, since, until))
+    return Watched(day="", up_s=up_s, watched_s=0.0)
 
 
 def days_of(watches: Iterable[Watch]) -> list[Day]:

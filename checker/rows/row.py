@@ -116,6 +116,23 @@ class Row:
     def key(self) -> Key:
         return (self.seen.node, self.seen.port)
 
+    def seen_as(self, seen: Tunnel) -> Row:
+        """The same row after another probe; `dataclasses.replace` takes three times as long."""
+        return Row(
+            forward=self.forward,
+            seen=seen,
+            known=self.known,
+            barred=self.barred,
+            why_barred=self.why_barred,
+            unregistered=self.unregistered,
+            calls_itself=self.calls_itself,
+            tags=self.tags,
+            note=self.note,
+            applicant=self.applicant,
+            mute=self.mute,
+            members=self.members,
+        )
+
     @property
     def is_shut(self) -> bool:
         """Whether it may not listen, and does not. The daemon does not probe such a port, so its

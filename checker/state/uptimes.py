@@ -35,6 +35,7 @@ SUMS = (
     " AND day >= :early GROUP BY tunnel.node, tunnel.port"
 )
 """Looks up the days of each tunnel: up to 400 are kept, and only the last are asked for."""
+FIRST_EVENT = "SELECT at FROM event ORDER BY id LIMIT 1"
 CHANGES = (
     "SELECT node, port, at, kind, substr(text, 1, 32) FROM event"
     " WHERE at >= :since AND at < :until AND kind IN ('status', 'kill')"
@@ -116,6 +117,13 @@ def history(
                 for node, port, up_s, watched_s in hours
             },
         )
+
+
+def first_event_at(state: StateFile) -> float | None:
+    """When the oldest event was, Unix seconds; None if there is none. Raises StateError."""
+    with state.using() as db:
+        found = rows(db, FIRST_EVENT, {}).fetchone()
+    return None if found is None else float(found[0])
 
 
 def sums_since(state: StateFile, late: str, early: str) -> list[tuple[Any, ...]]:

@@ -131,7 +131,7 @@ class Requests:
             f" {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
         )
         self.gateway.log_refusal(NodeName(asked.node), text, actor=actor_of(asked))
-        return refusal(complaint, exit_status)
+        return refused(asked, complaint, exit_status)
 
     def put_off(self, asked: Asked, over: Over) -> Reply:
         """Refuse a request over the node's limit, and log it if an event is due."""
@@ -145,7 +145,7 @@ class Requests:
             self.gateway.ledger.log_event(
                 EventKind.REFUSED, text, node=known, actor=actor_of(asked)
             )
-        return refusal(over.why, TRY_LATER)
+        return refused(asked, over.why, TRY_LATER)
 
     async def checked(
         self, node: Node, ports: Sequence[int], asked: Asked, expected: str = ""
@@ -269,6 +269,24 @@ def actor_of(asked: Asked) -> str:
     """Return who asks, for an event."""
     enrolment = enrolment_of(asked.node)
     return f"node {printable(asked.node)}" if enrolment is None else f"enrolment {enrolment}"
+
+
+def refused(asked: Asked, complaint: str, exit_status: int) -> Reply:
+    """Return the refusal of a request. To a node's `hold` it prints nothing: clients take a 0 for a
+    tunnel that works, and then do not try their next gateway.
+    """
+    reply = refusal(complaint, exit_status)
+    return replace(reply, answer="") if is_hold(asked) else reply
+
+
+def is_hold(asked: Asked) -> bool:
+    """Whether a node asks for `hold`. Other keys than a node's own never ask for it."""
+    if asked.node == wire.ANY_NODE or enrolment_of(asked.node) is not None:
+        return False
+    try:
+        return isinstance(wire.parse_request(asked.command), Hold)
+    except Malformed:
+        return False
 
 
 def with_expected(forward: Forward, expected: str) -> Forward:

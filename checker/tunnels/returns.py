@@ -42,7 +42,7 @@ class Returning:
     """How guests are sent home."""
 
     after_s: float = 600.0
-    """Once their home has been well for so long; 0: never."""
+    """Once their home has been well that long; 0: never."""
     per_s: float = 5.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from checker.model import ProcessId
 from checker.tunnels.rhythm import NO_BEATS, Beating, Rhythm, after_beat
@@ -20,6 +21,8 @@ class Rhythms:
         """When to probe what each connection carries; those that are in doubt already are
         missing.
         """
+        self.first_at = inf
+        """None of these is earlier: until then nobody need be looked at."""
         self.ended: set[ProcessId] = set()
         """Connections whose beats ended in order, and that have not been reported yet."""
 
@@ -38,7 +41,8 @@ class Rhythms:
             after = after_beat(before, at)
             if after is not before:
                 self.known[session] = after
-                self.doubt_at[session] = after.overdue_at - EARLY_S
+                at_s = self.doubt_at[session] = after.overdue_at - EARLY_S
+                self.first_at = min(self.first_at, at_s)
 
     def forget(self) -> None:
         """Forget all rhythms: the clock was set, and what it said before is worth nothing."""
@@ -47,7 +51,12 @@ class Rhythms:
 
     def late(self, now: float) -> tuple[ProcessId, ...]:
         """Return the connections whose beat is overdue, or nearly; each once for each doubt."""
-        return tuple(session for session, at in self.doubt_at.items() if at <= now)
+        if now < self.first_at:
+            return ()
+        found = tuple(session for session, at in self.doubt_at.items() if at <= now)
+        if not found:
+            self.first_at = min(self.doubt_at.values(), default=inf)
+        return found
 
     def doubt(self, now: float) -> frozenset[ProcessId]:
         """Take out the connections that have to be probed: late, or ended."""

@@ -177,7 +177,8 @@ class Watcher(Observer):
                 self.record.holder_unknown(before, after)
             case Nothing() | Recheck() | LookAgain():
                 pass
-        return replace(judgement, tunnel=self.ledger.tunnel(forward))
+        row = self.ledger.tunnel(forward)
+        return judgement if row is after else replace(judgement, tunnel=row)
 
     def judged(
         self, forward: Forward, seen: Observation, held: Held, peer: str
@@ -189,10 +190,14 @@ class Watcher(Observer):
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
         every_s = self.every_s(forward, judgement.tunnel.session)
         after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
-        after = replace(judgement.tunnel, due_s=after_s)
-        if seen.session is not None and after.session == seen.session:
-            after = self.with_peer(after, peer)
-        after = self.with_notes(after, forward, held)
+        is_its = seen.session is not None and judgement.tunnel.session == seen.session
+        after = self.with_notes(
+            self.with_peer(judgement.tunnel, peer, after_s)
+            if is_its
+            else replace(judgement.tunnel, due_s=after_s),
+            forward,
+            held,
+        )
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.record.judged(before, after, judgement.flaps)
         return before, replace(judgement, tunnel=after)
@@ -217,10 +222,13 @@ class Watcher(Observer):
         )
         return self.judged(forward, seen, Held(owner=Owner.NOBODY), "")[1]
 
-    def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
-        """Return the row with its connection's other side (empty: unknown) and what it carried."""
+    def with_peer(self, tunnel: Tunnel, peer: str, due_s: float | None) -> Tunnel:
+        """Return the row with its connection's other side (empty: unknown), what it carried, and
+        when it is due.
+        """
         flow = self.signs.flows.get(peer)
-        return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
+        carried = flow.carried if flow else None
+        return replace(tunnel, peer=peer or None, bytes_total=carried, due_s=due_s)
 
     def with_notes(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
         """Return the row with what the node waits for and what is known of its key, beside what the

@@ -131,6 +131,8 @@ hold() {
         number) take_verdict || break ;;
         tick) pass_tick || break ;;
         late) ! is_stuck || { take_end; break; } ;;
+        # The client would stay, and keep its exit status to itself, while somebody is connected through a forward.
+        note) case $said in *'reversi: this gateway drains'*) drains; break ;; esac ;;
         end)
             take_end
             [ "$value" != 75 ] || drains
@@ -170,6 +172,7 @@ take_verdict() {
         return 0
     fi
     outcome=up claim_at=$gateway error='' logged_error='' up_at=$now_s
+    begin_round
     learn_family
     speed_up
     write_state up

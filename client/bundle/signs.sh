@@ -32,10 +32,11 @@ read_socket() {
     fi
     # shellcheck disable=SC2046
     set -- $(grep -h " ${socket:-none} " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    tcp=${4:-} queue=0 resent=0 window=0 fresh=
+    tcp=${4:-} queue=0 resent=0 window=0 fresh='' got=
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
-    queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
+    # got: the delay of our acknowledgements, which is 0 until the first data came.
+    queue=$((0x${5%:*})) resent=$((0x$7)) got=${14} window=${16}
     # fresh: the retransmission timer was just restarted, as by each acknowledgement, even of a segment that came after a lost one.
     case $6 in 01:*) [ "$((${13} - 0x${6#01:}))" -gt "$((BEAT * 50))" ] || fresh=yes ;; esac
 }
@@ -89,11 +90,15 @@ speed_up() {
     set_pace "$1"
 }
 
-# Return whether the client still waits for TCP. Then try another address of the name: only this one may be dead.
+# Return whether the client still waits for TCP, or for the gateway's first byte. Then try another address of the name: only this one may be
+# dead.
 is_stuck() {
     read_socket
-    [ "$tcp" = 02 ] || return
-    said="no connection" why=silent
+    case $tcp-$got in
+    02-*) said="no connection" why=silent ;;
+    01-0) said="no SSH banner" why=slow ;;
+    *) return 1 ;;
+    esac
     split "$gateway"
     case $kind-$family-$host in
     dropbear-*) turn_addresses ;;

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from operator import attrgetter
+from dataclasses import replace
 
 from checker.model import Status, Tunnel
 from checker.model.tunnel import is_late
+from checker.state.ages import is_material
 from reversi_tui.rows.report import Health
-
-QUIET = frozenset(
-    {"node", "port", "latency_ms", "probed_at", "checked_at", "bytes_total", "revision"}
-)
-"""What each probe of a tunnel that is as before may change."""
-LOUD = attrgetter(*(each.name for each in fields(Tunnel) if each.name not in QUIET))
 
 
 def is_news(before: Tunnel | None, after: Tunnel, every_s: float, now: float) -> bool:
@@ -22,8 +16,7 @@ def is_news(before: Tunnel | None, after: Tunnel, every_s: float, now: float) ->
     """
     return (
         before is None
-        or LOUD(before) != LOUD(after)
-        or (before.checked_at is None) is not (after.checked_at is None)
+        or is_material(before, after)
         or is_late(before.probed_at, before.due_s, every_s, now)
     )
 

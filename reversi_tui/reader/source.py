@@ -74,6 +74,8 @@ class Source:
         self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
         self.quiet: set[Key] = set()
         """Rows that were probed again, and not reported yet."""
+        self.made: dict[Key, Row] = {}
+        """The rows as they were last reported."""
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -111,15 +113,21 @@ class Source:
             time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
         ):
             return None
-        changed, self.quiet = changed | self.quiet, set()
+        probed, self.quiet = self.quiet - changed, set()
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
+        rows = [self.row(key) for key in changed if self.has(key)]
+        again = [row for key in probed if (row := self.probed_row(key))]
+        self.made.update({row.key: row for row in (*rows, *again)})
+        if keys is not None:
+            self.made = {key: row for key, row in self.made.items() if key in keys}
         return Report(
-            changed=tuple(self.row(key) for key in changed if self.has(key)),
+            changed=(*rows, *again),
             keys=keys,
             health=health,
             deeds=deeds,
             is_quiet=is_quiet,
+            probed=frozenset(probed),
         )
 
     def present_health(self) -> Health:
@@ -127,7 +135,7 @@ class Source:
         return Health(
             daemon=self.daemon,
             sweep=self.sweep,
-            trouble=self.trouble,
+            trouble="" if self.only_watches else self.trouble,
             problems=(*self.registered.problems, *filter(None, troubles)),
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
@@ -138,6 +146,12 @@ class Source:
             silent=self.fleet.silent(self.now()),
             draining=read_drain(self.layout.drain).drain is not None,
         )
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether this machine shows the other gateways of a fleet, and never was one."""
+        was_opened = self.identity is not None
+        return bool(self.fleet.own) and not was_opened and not self.layout.state.exists()
 
     def keys(self) -> frozenset[Key]:
         """Keys of all rows."""
@@ -169,6 +183,22 @@ class Source:
     def row(self, key: Key) -> Row:
         row = self.plain_row(key)
         return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
+
+    def probed_row(self, key: Key) -> Row | None:
+        """The row of a tunnel that was only probed again: as it was reported, but for the probe.
+        Thousands are made between two sweeps, so nothing else is looked up. None: it has no row.
+        """
+        before, trends = self.made.get(key), self.trends
+        if (
+            before is None
+            or before.forward is None
+            or before.applicant
+            or self.muting.mutes  # whether one holds may depend on the probe
+            or before.known.trend is not trends.of(key)
+            or before.known.rates is not trends.rates_of(key)
+        ):
+            return self.row(key) if self.has(key) else None
+        return before.seen_as(self.seen[key])
 
     def plain_row(self, key: Key) -> Row:
         """The row without its mute."""

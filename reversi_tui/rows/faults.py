@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from checker.model import Status
@@ -30,10 +30,16 @@ class Faults:
     rang_at: float = float("-inf")
     """Of a clock that never goes back."""
 
-    def judge(self, rows: Iterable[Row], moment: Moment) -> tuple[Row, ...]:
-        """Look at these rows again; those that became a fault."""
+    def judge(
+        self, rows: Iterable[Row], moment: Moment, probed: Collection[Key] = ()
+    ) -> tuple[Row, ...]:
+        """Look at these rows again; those that became a fault. Of those that were only probed again
+        (`probed`) none did, but one may be stale no more.
+        """
         came: list[Row] = []
         for row in rows:
+            if probed and row.key in probed and row.key not in self.now:
+                continue
             if not is_alarming(row, moment):
                 self.now.discard(row.key)
             elif row.key not in self.now:

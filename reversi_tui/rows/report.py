@@ -106,6 +106,8 @@ class Report:
     """Events that were written meanwhile, oldest first."""
     is_quiet: bool = False
     """Whether rows were only probed again: to paint this can wait for the clock's next tick."""
+    probed: frozenset[Key] = frozenset()
+    """Rows among `changed` that were only probed again: no status, reason or process is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,13 @@ class Tally:
         found, self.unjudged = self.unjudged & self.rows.keys(), set()
         return found
 
+    def unmoved_by_probe(self, probed: Iterable[Key]) -> frozenset[Key]:
+        """Those of the rows that count as before, though they were probed again: the time to look
+        at them is noted, and the probe has only put it off.
+        """
+        words, due = self.words, self.due
+        return frozenset(key for key in probed if key in due and words.get(key) != STALE)
+
     def count(self, key: Key, moment: Moment) -> None:
         row = self.rows[key]
         self.set_word(key, moment.word(row))

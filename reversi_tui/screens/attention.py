@@ -26,7 +26,7 @@ class Attention:
         """Look at the rows that changed; those that became faults while the console ran."""
         if report.keys is not None:
             self.faults.now &= report.keys
-        came = self.faults.judge(report.changed, self.desk.moment())
+        came = self.faults.judge(report.changed, self.desk.moment(), report.probed)
         new = came if self.has_begun else ()
         self.tell(came=bool(new))
         self.has_begun |= report.health.registry_read

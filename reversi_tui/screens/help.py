@@ -11,7 +11,7 @@ from textual.screen import Screen
 from checker.model import STATUS_MEANING, Status
 from checker.rows.cells import SYMBOLS
 from reversi_tui.actions.key_names import key_name
-from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.columns import offered
 from reversi_tui.rows.detail_text import hanging
 from reversi_tui.rows.palette import Palette
 from reversi_tui.rows.uptime import LEVEL_MEANING, in_ascii
@@ -66,11 +66,12 @@ def own_keys(screen: Screen[Any]) -> Section:
     return screen.TITLE or "Keys", tuple((" ".join(keys), tip) for tip, keys in lines.items())
 
 
-def sections() -> tuple[Section, ...]:
+def sections(*, in_fleet: bool = False) -> tuple[Section, ...]:
     """The sections below the keys."""
+    columns = offered(in_fleet=in_fleet)
     return (
         ("Filter", FILTERS),
-        ("Columns", tuple((column.id, column.tip) for column in COLUMNS)),
+        ("Columns", tuple((column.id, column.tip) for column in columns)),
         (
             "Status",
             tuple((f"{SYMBOLS[status]} {status}", STATUS_MEANING[status]) for status in Status),
@@ -87,10 +88,15 @@ class Help(Sheet):
     """Every key and what it does; then filters, columns, statuses and signs."""
 
     def __init__(
-        self, lines: Sequence[Section], palette: Palette, *, ascii_only: bool = False
+        self,
+        lines: Sequence[Section],
+        palette: Palette,
+        *,
+        ascii_only: bool = False,
+        in_fleet: bool = False,
     ) -> None:
         super().__init__("Help")
-        self.sections = (*lines, *sections())
+        self.sections = (*lines, *sections(in_fleet=in_fleet))
         self.palette, self.ascii_only = palette, ascii_only
 
     def on_mount(self) -> None:

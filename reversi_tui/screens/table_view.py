@@ -316,4 +316,5 @@ class TableView:
             if covering is None
             else (own_keys(covering),)
         )
-        desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))
+        looks, in_fleet = desk.looks, self.view.in_fleet
+        desk.push(Help(sections, looks.palette, ascii_only=looks.ascii_only, in_fleet=in_fleet))

@@ -151,6 +151,8 @@ class GatewayLine:
         """
         health = self.health
         is_absent = health.daemon in (Daemon.ABSENT, Daemon.UNREACHABLE)
+        if health.sweep is None and health.gateway and health.daemon is Daemon.ABSENT:
+            return "none, only watching", False
         if health.sweep is None:
             return f"{health.daemon}, no sweep yet", is_absent
         age = age_text(self.now - health.sweep.swept_at)

@@ -34,7 +34,7 @@ WITHIN_S = 120.0
 
 @contextmanager
 def program(words: Sequence[str], folder: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program until the end of the block, however it is then."""
+    """Run a program until the end of the block, whatever happens."""
     with log.open("ab") as file:
         process = subprocess.Popen(words, cwd=folder, stdout=file, stderr=file)
     try:

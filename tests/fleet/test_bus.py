@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from checker.config.settings import load_config
+from checker.control.fleet_rows import seen_everywhere
 from checker.fleet.bus import BusLost, Login, connect
 from checker.fleet.bus_config import AGENT, READER
 from checker.fleet.bus_files import bus_folder, password_of
@@ -100,6 +101,9 @@ def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
         pulse = one.pulse_of(gw1)
         assert pulse is not None
         assert pulse.pulse.state == "active"
+        seen = seen_everywhere(one.layout, {}, 20.0, pulse.heard_at)
+        assert seen is not None
+        assert seen.where[NodeName("barn"), Port(20000)].gateway == gw1.id
 
 
 def test_an_agent_that_was_killed_goes_stale_and_catches_up_when_it_is_back(

@@ -13,7 +13,12 @@ import pytest
 
 from checker.cli.main import run
 from checker.config.layout import Layout
-from checker.model import Event, EventKind, NodeName, Port
+from checker.control.fleet_events import FleetLog
+from checker.model import Event, EventKind, NodeName, Port, Watched
+from checker.model.gateway_id import GatewayId
+from checker.rows.uptimes import DAY_S, day_at
+from checker.state.event_query import Wanted
+from checker.state.mirrors import mirror_path
 from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from tests.fleet.homes import Words
@@ -143,6 +148,42 @@ def test_the_log_has_the_events_of_all_gateways_by_time(layout: Layout, say: Say
     assert "gateway" not in here[0]
 
 
+def test_the_report_counts_the_time_at_each_gateway(layout: Layout, say: Say) -> None:
+    barn, now = (NodeName("barn"), Port(20011)), time.time()
+    days = [day_at(now - DAY_S), day_at(now), day_at(now + DAY_S)]
+    down = [(*barn, Watched(day=day, up_s=0.0, watched_s=DAY_S)) for day in days]
+    write(layout, Batch(uptime=down))
+
+    found = json.loads(say("report", "barn", "--json")[1])["forwards"]
+    here = json.loads(say("report", "barn", "--json", "--here")[1])["forwards"]
+
+    assert [one["up_s"] for one in found] == [7200.0]
+    assert [one["up_s"] for one in here] == [0.0]
+
+
+def test_the_log_follows_all_gateways_and_repeats_nothing(layout: Layout) -> None:
+    now = time.time()
+    old = [event("barn", now - 60 + number, f"old {number}") for number in range(3)]
+    mirror(layout, "gw2", Batch(events=old), now)
+    followed = FleetLog(layout=layout, own=GatewayId("gw1"), look_every_s=0.01)
+    wanted = Wanted(limit=1)
+    lines = followed.followed(followed.past(wanted), wanted)
+
+    def told() -> tuple[str, str]:
+        one, gateway = next(lines)
+        return gateway, one.text
+
+    assert told() == ("gw2", "old 2")
+    write(layout, Batch(events=[event("barn", now, "here")]))
+    assert told() == ("gw1", "here")
+    mirror_path(layout, GatewayId("gw2")).unlink()
+    mirror(layout, "gw2", Batch(events=old[:1]), now)
+    mirror(layout, "gw4", Batch(events=[event("barn", now + 1, "further")]), now)
+    assert told() == ("gw4", "further")
+    mirror(layout, "gw2", Batch(events=[event("barn", now + 2, "again")]), now)
+    assert told() == ("gw2", "again")
+
+
 @pytest.mark.usefixtures("layout")
 def test_where_says_which_gateway_holds_a_node(say: Say) -> None:
     code, out, _ = say("where", "barn", "attic")
@@ -191,6 +232,25 @@ def test_mirrors_without_a_fleet_in_the_settings_change_nothing(
     assert "GATEWAY" not in say("status")[1]
     assert "gateways" not in json.loads(once("--json")[1])
     assert "ProxyCommand" not in say("ssh-config")[1]
+
+
+def test_a_machine_that_only_watches_has_rows_and_no_daemon_to_miss(
+    layout: Layout, say: Say, once: Say
+) -> None:
+    for path in layout.state.parent.glob("state.db*"):
+        path.unlink()
+
+    code, out, err = say("status")
+    printed = once("--columns", "node,gateway")
+
+    assert code == 0
+    assert "daemon" not in err + printed[2]
+    assert [line.split() for line in printed[1].splitlines()[1:]] == [
+        ["attic", "gw2"],
+        ["barn", "gw2"],
+        ["cellar", "gw3"],
+    ]
+    assert "up" in out
 
 
 @pytest.mark.parametrize("is_fleet", [False, True])

@@ -9,6 +9,7 @@ import pytest
 
 from checker.model import NodeName, Port, Status
 from checker.rows.row import Moment, Row
+from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.view import FOLD, LONG_AGO, View, nearest
@@ -269,6 +270,53 @@ def test_stale_rows_are_counted_apart_as_time_passes() -> None:
     fresh = replace(ROWS[0], seen=replace(ROWS[0].seen, probed_at=NOW + 890))
     view.apply(Report(changed=(fresh,), health=HEALTH))
     assert (view.count().stale, view.count().statuses()) == (2, {Status.UP: 1})
+
+
+@pytest.mark.parametrize("filter_text", ["", "latency:>20"])
+@pytest.mark.parametrize("column", BY_ID)
+def test_rows_that_were_probed_again_are_where_any_changed_row_would_be(
+    column: str, filter_text: str
+) -> None:
+    options = Preferences(sort_by=column, filter_text=filter_text)
+    probed, changed = View(options, Clock()), View(options, Clock())
+    again = tuple(
+        replace(
+            each,
+            seen=replace(each.seen, latency_ms=40.0 - 10 * at, probed_at=NOW + at, bytes_total=at),
+        )
+        for at, each in enumerate(ROWS)
+    )
+    for view in (probed, changed):
+        view.apply(whole(ROWS))
+
+    probed.apply(Report(changed=again, probed=frozenset(row.key for row in again), health=HEALTH))
+    changed.apply(Report(changed=again, health=HEALTH))
+
+    assert probed.order == changed.order
+    assert (probed.rows, probed.listed, probed.values) == (
+        changed.rows,
+        changed.listed,
+        changed.values,
+    )
+
+
+def test_a_probe_ends_that_a_row_is_stale_and_it_may_be_stale_again() -> None:
+    clock = Clock()
+    view = View(Preferences(sort_by="node"), clock)
+    view.apply(whole(ROWS))
+    clock.late_s = 900.0
+    assert view.count().stale == 3
+
+    keys = frozenset(row.key for row in ROWS)
+    for at in (895.0, 899.0):
+        fresh = tuple(replace(each, seen=replace(each.seen, probed_at=NOW + at)) for each in ROWS)
+        view.apply(Report(changed=fresh, probed=keys, health=HEALTH))
+        assert view.count().stale == 0
+
+    clock.late_s = 958.0
+    assert view.count().stale == 0
+    clock.late_s = 960.0
+    assert view.count().stale == 3
 
 
 def test_a_clock_that_was_set_back_counts_all_rows_again() -> None:

@@ -38,7 +38,7 @@ def enrol(
     assert gateway.run(*manager, "cat", WAITING).returncode != 0
     assert state(gateway, manager, NODE) == "active"
     assert not gateway.has(live)
-    assert gateway.run("pgrep", "-f", "enrol_masts.sh").stdout == ""
+    until(lambda: not gateway.run("pgrep", "-f", "enrol_masts.sh").stdout, "its processes ended")
     gateway.must(*user, "sh", file, "uninstall", "--name", "mast")
     assert state(gateway, manager, NODE) == "inactive"
     gateway.must("rm", file)

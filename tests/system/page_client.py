@@ -57,7 +57,7 @@ def left_nothing(server: PageServer) -> None:
     found = server.run("sh", "-c", f"find {places} -name 'reversi-client-*'").stdout
     assert found == ""
     assert server.run("systemctl", "cat", UNIT).returncode != 0
-    assert server.run("pgrep", "-f", f"{COMMAND} run").stdout == ""
+    until(lambda: not server.run("pgrep", "-f", f"{COMMAND} run").stdout, "its processes ended")
     again = server.typed(f"reversi-client uninstall --config {CONFIG}")
     assert again.returncode == 2
     assert again.stderr.endswith(f"reversi-client install made no service for {CONFIG}\n")
@@ -112,7 +112,7 @@ def try_as_user(server: PageServer) -> None:
 
     server.must(*anna, COMMAND, "uninstall", "--config", config)
 
-    assert server.run("pgrep", "-f", f"{COMMAND} run").stdout == ""
+    until(lambda: not server.run("pgrep", "-f", f"{COMMAND} run").stdout, "its processes ended")
     assert server.must("find", home, "-name", "reversi-client-*") == ""
     server.must("systemctl", "stop", "anna.service")
     until(

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 from tests.system.machine import KEY_FILE, KEYS
-from tests.system.page_readers import Readers
+from tests.system.page_moving_out import MOVE, Movers
 from tests.system.page_server import NAME
 from tests.system.page_steps import Step
 
@@ -20,7 +20,7 @@ db.close()
 
 
 @dataclass(slots=True)
-class Fleet(Readers):
+class Fleet(Movers):
     """The gateway, which is also the device `office`, and the machine that replaces it."""
 
     key: str = ""
@@ -281,6 +281,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         " /etc/reversi/reversi.toml"
     ),
     Step("sudo reversi-client rollout office", says="upgraded", after=Fleet.knows_both_addresses),
+    *MOVE,
     Step("sudo mkdir -p /etc/ssh/new/etc/ssh"),
     Step("sudo ssh-keygen -A -f /etc/ssh/new", says="ED25519"),
     Step(

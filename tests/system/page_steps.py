@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 W = TypeVar("W")
+W_contra = TypeVar("W_contra", contravariant=True)
 
 
 class Terminal(Protocol):
@@ -18,7 +19,7 @@ class Terminal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[W]):
+class Step(Generic[W_contra]):
     """A command, word for word as the page has it."""
 
     line: str
@@ -26,9 +27,9 @@ class Step(Generic[W]):
     """A text that must be in its output, on either stream."""
     ends: tuple[int, ...] = (0,)
     """The exit statuses that it may have."""
-    before: Callable[[W], object] | None = None
-    after: Callable[[W], object] | None = None
-    at: Callable[[W], Terminal] | None = None
+    before: Callable[[W_contra], object] | None = None
+    after: Callable[[W_contra], object] | None = None
+    at: Callable[[W_contra], Terminal] | None = None
     """Where it is typed; the first terminal by default."""
 
 

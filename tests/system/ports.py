@@ -8,7 +8,7 @@ from collections import deque
 
 BLOCK = 40
 """The number of ports of one gateway."""
-SINGLE = range(10000, 20000)
+SINGLE = range(11000, 20000)
 """Ports of `free_port`, below those of nodes and those of outgoing connections: else the kernel
 gives one to a client of another test before anybody listens on it.
 """

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from checker.tunnels.sent_away import DRAINS
 from tests.system.ports import free_port
 from tests.system.waiting import until
 
@@ -28,7 +29,7 @@ case $verb in
     check) cat check ;;
     hold)
         while read -r line; do
-            [ ! -e drains ] || { echo 'this gateway drains' >&2; exit 75; }
+            [ ! -e drains ] || { echo 'reversi: DRAINS' >&2; exit 75; }
             echo >> beats
             cat verdict
         done
@@ -91,7 +92,7 @@ class StubGateway:
         home.mkdir()
         self.host_key = make_key(home / "host")
         self.node_key = make_key(home / "node")
-        (home / "stub").write_text(FORCED)
+        (home / "stub").write_text(FORCED.replace("DRAINS", DRAINS))
         (home / "sshd_config").write_text(SSHD_CONFIG.format(port=self.port, home=home, host=host))
         self.permit(permitted)
         self.answer(claim=0, verdict=0, check=0)

@@ -210,7 +210,7 @@ def test_a_gateway_whose_ipv6_address_is_dead_is_reached_by_its_other_address(
 
     box.await_state("up", device.node)
     box.client(kit.client).kill()
-    until(lambda: box.log().count("up, at") == 2, "the tunnel comes back")
+    until(lambda: box.log().count("up, at") >= 2, "the tunnel comes back")
     words = box.client(kit.client).cmdline()
     assert {"ssh": "-4", "dbclient": GATEWAY_HOST}[kit.client] in words
     box.stop()

@@ -7,11 +7,13 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from checker.tunnels.sent_away import DRAINS
 from tests.client.bundle.samples import made_key
 from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, await_up, built
 from tests.system.harness import Gateway
@@ -19,6 +21,7 @@ from tests.system.python_client import Client, Echo, needs_programs, running
 from tests.system.stub_gateway import StubGateway, stub_gateway
 
 pytestmark = [pytest.mark.sshd, needs_programs]
+IllPort = Callable[[], AbstractContextManager[int]]
 
 
 @contextlib.contextmanager
@@ -31,14 +34,22 @@ def silent_port() -> Iterator[int]:
         yield port
 
 
+@contextlib.contextmanager
+def mute_port() -> Iterator[int]:
+    """A port whose program accepts connections and says nothing, not even an SSH banner."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_a_bundle_leaves_a_silent_gateway_before_its_next_beat(
-    gateway: Gateway, boxes: Boxes, kit: Kit
+@pytest.mark.parametrize("ill_port", [silent_port, mute_port], ids=["silent", "mute"])
+def test_a_bundle_leaves_a_gateway_that_does_not_answer_before_its_next_beat(
+    gateway: Gateway, boxes: Boxes, kit: Kit, ill_port: IllPort
 ) -> None:
     """A beat comes each hour: nothing but a time limit of its own takes it to the next gateway."""
     box = boxes(kit)
     device = gateway.add(gateway.service().target)
-    with silent_port() as port:
+    with ill_port() as port:
         order = ("--gateway", f"127.0.0.1:{port}", "--gateway", f"127.0.0.1:{gateway.ssh_port}")
         file = built(gateway, device, box, kit, *order, BEAT="3600", CONNECT="2")
 
@@ -123,7 +134,7 @@ def test_the_python_client_goes_to_another_gateway_if_one_drains(
             client.says(f"up: 1 forward via {addresses[0]}")
             (home.home / "drains").touch()
 
-            client.says(f"{addresses[0]}: this gateway drains; next try now")
+            client.says(f"{addresses[0]}: reversi: {DRAINS}; next try now")
             client.says(f"up: 1 forward via {addresses[1]}")
         assert home.asked("hold")[0][0].endswith("+moves")
 

@@ -220,9 +220,12 @@ def test_a_node_that_connects_without_a_daemon_ignores_an_older_verdict(
     apart: Gateway,
 ) -> None:
     device = apart.add(apart.service().target)
+    earlier = apart.connect(device)
+    apart.await_up(device)
+    earlier.close()
     apart.await_status(device, Status.DOWN)
     until(
-        lambda: (apart.layout.run / device.node).read_text(encoding="ascii") == "1\n",
+        lambda: (apart.layout.run / device.node).read_text(encoding="ascii") != "0\n",
         "the verdict is written",
     )
     apart.kill_daemon()

@@ -208,7 +208,7 @@ def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
     assert gateway.run("systemctl", "cat", service).returncode != 0
     assert gateway.must("ls", "/etc/reversi").split() == SETTINGS
     assert not gateway.has("/run/reversi-office")
-    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+    until(lambda: not gateway.run("pgrep", "-f", "office.sh").stdout, "its processes ended")
 
     gateway.ok("node", "remove", "office", "--yes")
     enrol(gateway, f"{gateway.folder}/masts.sh", "/run/reversi-enrol_masts", manager=["systemctl"])
@@ -242,7 +242,7 @@ def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None
 
     gateway.must(*anna, "sh", file, "uninstall")
 
-    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+    until(lambda: not gateway.run("pgrep", "-f", "office.sh").stdout, "its processes ended")
     assert (
         gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi")
         == f"{file}\n"

@@ -10,8 +10,7 @@ T = TypeVar("T")
 LONG_S = 150.0
 """Longer than any step of a test takes on a busy machine."""
 POLL_S = 0.05
-SLOW_S = 0.15
-"""A fact that takes longer starts a program."""
+LONGEST_PAUSE_S = 2.0
 
 
 def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) -> T:
@@ -30,5 +29,5 @@ def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) 
 
 
 def pause_after(took_s: float) -> float:
-    """Ask less often for a fact that starts a program: other tests need the processor."""
-    return POLL_S if took_s < SLOW_S else min(2 * took_s, 1.0)
+    """Ask less often for a fact that takes longer: other tests need the processor."""
+    return max(POLL_S, min(4 * took_s, LONGEST_PAUSE_S))

@@ -67,7 +67,7 @@ def test_a_malformed_message_is_answered_and_harms_nothing(served: Served, messa
         pytest.param("office", "check 1", b"77\n0\n", id="not its port"),
         pytest.param("office", "other OWN", b"77\n0\n", id="another's name"),
         pytest.param("nosuch", "check", b"77\n0\n", id="not registered"),
-        pytest.param("office", "hold x", b"64\n0\n", id="hold without sshd"),
+        pytest.param("office", "hold x", b"64\n\n", id="hold without sshd"),
         pytest.param("office", "check", b"0\n1\n\n", id="check"),
         pytest.param("office", "office OWN SSH-2.0", b"0\n1\n\n", id="the original's words"),
         pytest.param("office", "claim x", b"0\n0\n\n", id="claim"),

@@ -9,7 +9,7 @@ from checker.fleet.gaps import (
     SAME_AGAIN_S,
     Heard,
     Then,
-    has_begun_anew,
+    has_begun_again,
     on_events,
     on_pulse,
     on_rows,
@@ -70,9 +70,9 @@ def test_what_becomes_of_events(epoch: str, after: int, last: int, then: Then) -
     assert on_events(HEARD, epoch, after, last) is then
 
 
-def test_a_log_that_is_shorter_than_its_mirror_has_begun_anew() -> None:
-    assert has_begun_anew(HEARD, 39)
-    assert not has_begun_anew(HEARD, 40)
+def test_a_log_that_is_shorter_than_its_mirror_has_begun_again() -> None:
+    assert has_begun_again(HEARD, 39)
+    assert not has_begun_again(HEARD, 40)
 
 
 def test_questions_back_off_and_are_not_repeated_for_nothing() -> None:

@@ -270,7 +270,7 @@ async def test_events_are_mirrored_with_their_ids_and_those_missed_are_asked_for
     assert found[-1] == new
 
 
-async def test_a_log_that_began_anew_replaces_the_one_in_the_mirror(
+async def test_a_log_that_began_again_replaces_the_one_in_the_mirror(
     member: Member, other: Other
 ) -> None:
     await say_again_at_once(member, other)
@@ -319,7 +319,7 @@ def test_a_mirror_takes_no_more_rows_than_any_gateway_has(
     mirror.close()
 
 
-def test_a_damaged_mirror_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_mirror_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "gw2.db").write_bytes(b"no database" * 1000)
 
     mirror = Mirror(tmp_path / "gw2.db")
@@ -347,6 +347,6 @@ def test_the_sweep_in_a_mirror_leaves_time_for_rows_that_only_aged(tmp_path: Pat
 
 
 @pytest.mark.parametrize("key", ["", "ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E="])
-def test_an_identity_that_is_no_key_of_ours_is_refused(key: str) -> None:
+def test_an_identity_that_is_not_our_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidValue):
         Known(key)

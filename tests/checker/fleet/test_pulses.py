@@ -83,7 +83,7 @@ def test_a_value_that_nobody_writes_is_refused(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000], ids=repr)
-def test_what_is_no_table_is_refused(body: bytes) -> None:
+def test_what_is_not_a_table_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidValue):
         parse_pulse(body)
 

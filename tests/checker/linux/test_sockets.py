@@ -139,9 +139,9 @@ async def test_a_tunnel_knows_what_the_connection_that_registered_it_carried(
     await watcher.signs.read_flows()
 
     ledger.register(here)
-    told = watcher.with_peer(seen, await watcher.peer_of(session, seen))
+    told = watcher.with_peer(seen, await watcher.peer_of(session, seen), None)
     ledger.register(gone)
-    unknown = watcher.with_peer(told, await watcher.peer_of(session, told))
+    unknown = watcher.with_peer(told, await watcher.peer_of(session, told), None)
 
     assert told.bytes_total is not None
     assert told.bytes_total >= SENT

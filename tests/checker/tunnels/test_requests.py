@@ -38,9 +38,13 @@ async def answer(one: Held, command: str) -> Reply:
         pytest.param("check 20099", "office", NOT_YOURS, "is not a port of node", id="no port"),
         pytest.param("club 20010 SSH", "office", NOT_YOURS, "belongs to node office", id="no name"),
         pytest.param("hold box", "office", MALFORMED, "must come through sshd", id="no session"),
+        pytest.param(
+            "hold box", "shut", NOT_YOURS, "may not listen: disabled", id="hold, disabled"
+        ),
+        pytest.param("hold a/b", "office", MALFORMED, "hold takes one", id="a malformed hold"),
     ],
 )
-async def test_what_is_refused_is_answered_zero_and_logged(
+async def test_what_is_refused_is_answered_zero_or_to_hold_nothing_and_logged(
     command: str, name: str, status: int, complaint: str, tmp_path: Path
 ) -> None:
     gateway = gateway_of(tmp_path, node())
@@ -50,7 +54,7 @@ async def test_what_is_refused_is_answered_zero_and_logged(
 
     reply = await Requests(gateway).answer(asked(command, name), None)
 
-    assert (reply.answer, reply.exit_status) == ("0", status)
+    assert (reply.answer, reply.exit_status) == ("" if command == "hold box" else "0", status)
     assert complaint in reply.complaint
     (event,) = gateway.ledger.pending.events
     assert event.kind is EventKind.REFUSED
@@ -225,7 +229,9 @@ def test_a_request_over_the_limit_is_put_off_and_logged_when_an_event_is_due(
 
     due = requests.put_off(asked("check"), Over(why="ask less often", untold=3))
     not_due = requests.put_off(asked("check"), Over(why="ask less often"))
+    hold = requests.put_off(asked("hold box a/b+moves"), Over(why="ask less often"))
 
     assert due == not_due == Reply(answer="0", complaint="ask less often", exit_status=TRY_LATER)
+    assert hold == replace(due, answer="")
     (event,) = gateway.ledger.pending.events
     assert event.text.startswith("refused 3 request(s), this one from 192.0.2.2:4000")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checker.model import ProcessId
 from checker.tunnels.rhythm import FEWEST_BEATS, INTERVALS_KEPT, Rhythm, after_beat
 from checker.tunnels.rhythms import EARLY_S, Rhythms
 from checker.tunnels.round_trips import KEPT_S, RoundTrips, with_trip, worst_s
@@ -69,6 +70,25 @@ def test_a_late_beat_is_told_once_until_the_next_one() -> None:
     rhythms.take({SESSION: 61})
     assert not rhythms.doubt(62)
     assert rhythms.doubt(61 + 1.1 * 41 + 2) == {SESSION}
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3), st.booleans()), max_size=60))
+@settings(max_examples=50)
+def test_no_late_beat_is_overlooked_however_many_connections_there_are(
+    steps: list[tuple[int, int, bool]],
+) -> None:
+    rhythms, told, now = Rhythms(), set[ProcessId](), 0.0
+    for pause_s, number, beats in steps:
+        now += pause_s
+        session = ProcessId(pid=number, start_ticks=1)
+        if beats:
+            rhythms.take({session: now})
+            told.discard(session)
+        known = rhythms.known.items()
+        late = {one for one, rhythm in known if rhythm.overdue_at - EARLY_S <= now} - told
+
+        assert rhythms.doubt(now) == late
+        told |= late
 
 
 def test_a_connection_in_doubt_does_not_count_as_beating_so_it_is_probed_as_often_as_others() -> (

@@ -110,7 +110,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_pat
     assert ran.status is None
     assert "sh took longer than 1 s and was killed" in ran.sentence
     assert ran.output == "begun"
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 55
     left = pid_in(tmp_path / "pid")
     eventually(lambda: gone(left), "what ignores SIGTERM is killed")
 

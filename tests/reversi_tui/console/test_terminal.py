@@ -256,7 +256,7 @@ ready, told = os.pipe()
 if os.fork() == 0:
     Watchdog(pty.openpty()[1], every_s=0.02).start()
     os.write(told, b"x")
-    signal.alarm(20)
+    signal.alarm(120)
     signal.pause()
 os.read(ready, 1)
 """
@@ -271,7 +271,7 @@ def test_a_console_whose_starter_is_gone_ends_too() -> None:
     output, _ = started.communicate(timeout=200)
 
     assert output == b""
-    assert time.monotonic() - begun < 15, "the pipe stayed open: the orphan lived on"
+    assert time.monotonic() - begun < 100, "the pipe stayed open: the orphan lived on"
 
 
 @pytest.mark.parametrize(

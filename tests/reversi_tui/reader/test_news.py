@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checker.model import Status, Tunnel
 from checker.state.rows import Batch
-from reversi_tui.reader.news import LOUD, QUIET, is_news
+from reversi_tui.reader.news import is_news
 from reversi_tui.reader.source import Source
 from tests.reversi_tui.console.states import (
     EVERY_S,
@@ -30,6 +30,9 @@ PROBED = replace(UP, probed_at=NOW, checked_at=NOW, latency_ms=43.0, bytes_total
     ("before", "after", "expected"),
     [
         pytest.param(UP, PROBED, False, id="probed again"),
+        pytest.param(
+            UP, replace(PROBED, failures=2, answer="12:00:01"), False, id="an answer with the time"
+        ),
         pytest.param(None, UP, True, id="seen first"),
         pytest.param(UP, replace(PROBED, status=Status.HUNG), True, id="another status"),
         pytest.param(UP, replace(PROBED, session=None), True, id="another process"),
@@ -42,11 +45,6 @@ def test_what_each_probe_changes_is_not_news(
     before: Tunnel | None, after: Tunnel, expected: bool
 ) -> None:
     assert is_news(before, after, EVERY_S, NOW) is expected
-
-
-def test_every_field_is_one_or_the_other() -> None:
-    assert {each.name for each in fields(Tunnel)} >= QUIET
-    assert len(LOUD(UP)) + len(QUIET) == len(fields(Tunnel))
 
 
 def settled(source: Source) -> Source:
@@ -85,4 +83,26 @@ def test_rows_that_were_probed_again_are_reported_in_time(tmp_path: Path) -> Non
     assert report
     assert report.is_quiet
     assert [row.seen.probed_at for row in report.changed] == [NOW]
+    source.close()
+
+
+def test_rows_that_were_probed_again_are_as_if_all_was_looked_up(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    source = settled(Source(dependencies(layout)))
+    reports = []
+
+    for at in (NOW, NOW + 1.0):  # the first probe begins each row's trend
+        again = tuple(replace(each, probed_at=at) for each in SEEN)
+        write(layout, Batch(tunnels=again, sweep=sweep(at)))
+        source.wake()
+        reports.append(source.step())
+
+    report = reports[-1]
+    assert report
+    assert report.is_quiet
+    assert report.probed == {row.key for row in report.changed} >= {(UP.node, UP.port)}
+    for row in report.changed:
+        looked_up = source.row(row.key)
+        assert row == looked_up
+        assert row.known.trend is looked_up.known.trend
     source.close()

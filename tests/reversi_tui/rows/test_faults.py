@@ -66,3 +66,14 @@ def test_the_title_counts_the_faults() -> None:
         "1 fault - reversi gw1",
         "1,200 faults - reversi gw1",
     ]
+
+
+def test_a_probe_alone_makes_no_fault_but_ends_a_stale_one() -> None:
+    faults = Faults()
+    stale = replace(UP, seen=replace(UP.seen, probed_at=NOW - 900))
+    assert faults.judge([stale], MOMENT)
+
+    assert not faults.judge([UP], MOMENT, {UP.key})
+    assert not faults.now
+    assert not faults.judge([seen(Status.DOWN)], MOMENT, {UP.key})
+    assert not faults.now

@@ -112,7 +112,7 @@ def wanted(request: str) -> tuple[int, str]:
     except Malformed:
         return MALFORMED, "0\n"
     if isinstance(asked, Hold):
-        return MALFORMED, "0\n"
+        return MALFORMED, ""
     if isinstance(asked, OldCheck) and asked.node != "office":
         return NOT_YOURS, "0\n"
     return OK, f"{PROTOCOL} {__version__}\n" if request.split() == ["version"] else "0\n"

@@ -12,9 +12,16 @@ from tests.system.waiting import until
 
 pytestmark = pytest.mark.shell
 OLD_DROPBEAR = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2014.63")
-DROPBEAR = OLD_DROPBEAR.replace(
-    "exit 1 ;; esac", "printf '%s\\n' ExitOnForwardFailure; exit 1 ;; esac"
-)
+
+
+def newer(old_dropbear: str) -> str:
+    """Return a stand-in that knows the option to end if a forward is refused."""
+    return old_dropbear.replace(
+        "exit 1 ;; esac", "printf '%s\\n' ExitOnForwardFailure; exit 1 ;; esac"
+    )
+
+
+DROPBEAR = newer(OLD_DROPBEAR)
 DROPBEAR_TAKEN = (
     "\ndbclient: Connection to root@gw:22 exited: Remote TCP forward request failed (port 20022 ->"
     " 127.0.0.1:22)\n"
@@ -28,7 +35,7 @@ def test_a_first_connection_does_not_claim_and_the_next_one_does(box: Box) -> No
     assert verbs(box) == ["hold"]
 
     box.client("ssh").kill()
-    until(lambda: box.log().count("up, at") == 2, "it is up again")
+    until(lambda: box.log().count("up, at") >= 2, "it is up again")
 
     assert verbs(box) == ["hold", "claim", "hold"]
     box.stop()
@@ -65,15 +72,22 @@ def test_a_client_that_stays_without_its_forwards_always_claims(box: Box) -> Non
     box.stop()
 
 
-def test_at_another_gateway_it_does_not_claim(box: Box) -> None:
-    program(box.folder / "programs", "ssh", SOME)
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(SOME, id="openssh"),
+        pytest.param(newer(SOME.replace("OpenSSH_9.2p1", "Dropbear v2022.83")), id="dropbear"),
+    ],
+)
+def test_at_another_gateway_it_does_not_claim(box: Box, client: str) -> None:
+    program(box.folder / "programs", "ssh", client)
     box.start(bundle(box, "one:22", "two:22"))
     box.await_state("up")
 
     away(box, "one")
     box.client("ssh").kill()
     until(lambda: box.state().get("gateway") == "two:22", "it is elsewhere")
-    until(lambda: box.log().count("up, at") == 2, "it is up")
+    until(lambda: box.log().count("up, at") >= 2, "it is up")
 
     assert [line.split()[0] for line in requests(box)] == ["one", "one", "two"]
     assert verbs(box) == ["hold", "claim", "hold"]

@@ -143,10 +143,10 @@ def test_each_end_of_a_tunnel_is_logged(box: Box) -> None:
 
     for times in (1, 2):
         box.await_state("up")
-        until(lambda times=times: box.log().count("up, at") == times, "it is up")  # type: ignore[misc]
+        until(lambda times=times: box.log().count("up, at") >= times, "it is up")  # type: ignore[misc]
         box.client("ssh").kill()
         until(
-            lambda times=times: box.log().count("the connection ended") == times,  # type: ignore[misc]
+            lambda times=times: box.log().count("the connection ended") >= times,  # type: ignore[misc]
             "the log says why it ended",
         )
 

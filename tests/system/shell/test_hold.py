@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from checker.tunnels.beat_loops import MOVE
+from checker.tunnels.sent_away import DRAINS
 from tests.programs import require
 
 pytestmark = pytest.mark.shell
@@ -22,6 +24,7 @@ SHELLS = [
     pytest.param(("dash",), id="dash"),
     pytest.param(("busybox", "sh"), id="busybox"),
     pytest.param(("bash", "--posix"), id="bash"),
+    pytest.param(("mksh",), id="mksh"),
 ]
 WITHIN_S = 50.0
 
@@ -245,6 +248,20 @@ def test_a_signal_ends_it_and_leaves_nothing(
         loop.wait(WITHIN_S)
         wait_until(lambda: processes_of_session(loop.pid) == [])
 
+    assert not home.beat.exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_gateway_that_drains_ends_it_with_exit_status_75_and_says_why(
+    shell: tuple[str, ...], home: Home
+) -> None:
+    with holding(shell, home) as loop:
+        beat(loop)
+        loop.send_signal(MOVE)
+        printed, said = loop.communicate(timeout=WITHIN_S)
+
+    assert (loop.returncode, printed) == (75, b"")
+    assert said.decode() == f"reversi: {DRAINS}\n"
     assert not home.beat.exists()
 
 
