@@ -31,7 +31,7 @@ from reversi_tui.reader.news import is_health_news, is_news
 from reversi_tui.reader.past import read_past
 from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
-from reversi_tui.reader.trends import Trends, is_as_made
+from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 
 PING_EVERY_S = 5.0
