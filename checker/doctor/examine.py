@@ -13,6 +13,7 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.doctor.examine_alerts import alert_facts
+from checker.doctor.examine_bus import bus_facts
 from checker.doctor.examine_enrolments import enrolment_facts
 from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_fleet import fleet_facts
@@ -84,6 +85,7 @@ def examine(layout: Layout) -> Facts:
         alerts=alert_facts(layout),
         enrolments=enrolment_facts(layout, now),
         fleet=fleet_facts(layout, config),
+        bus=bus_facts(layout, config),
         drain=found_drain.drain,
         drain_trouble=found_drain.trouble,
     )

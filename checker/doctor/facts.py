@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.doctor.alert_facts import AlertFacts
+from checker.doctor.bus_facts import BusFacts
 from checker.doctor.enrolment_facts import EnrolmentFacts
 from checker.doctor.fleet_facts import FleetFacts
 from checker.doctor.login_facts import Trial
@@ -305,6 +306,8 @@ class Facts:
     enrolments: EnrolmentFacts = field(default_factory=EnrolmentFacts)
     fleet: FleetFacts | None = None
     """None: the gateway is on its own."""
+    bus: BusFacts | None = None
+    """None: it is on no bus."""
     drain: Drain | None = None
     """None: the gateway does not drain."""
     drain_trouble: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 from checker.doctor import remedies
 from checker.doctor.check_access import check_access
 from checker.doctor.check_alerts import check_alerts
+from checker.doctor.check_bus import check_bus
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_drain import check_drain
 from checker.doctor.check_enrolments import check_enrolments
@@ -40,6 +41,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_machine,
     check_enrolments,
     check_fleet,
+    check_bus,
     check_records,
 )
 

@@ -74,8 +74,6 @@ def pem(card: Card) -> str:
 
 def bus_config(plan: BusPlan) -> str:
     """Render the configuration."""
-    pins = [one.bus_pin for one in (plan.own, *plan.others)]
-    routes = [f"nats-route://{one.bus}" for one in plan.others]
     return f"""{HEAD}server_name: {quoted(plan.own.id)}
 host: 127.0.0.1
 port: {plan.port}
@@ -86,7 +84,23 @@ jetstream {{
   max_memory_store: 16777216
   max_file_store: 268435456
 {syncing(plan.version)}}}
-cluster {{
+{cluster(plan)}authorization {{
+  timeout: 5
+  users: [
+{users(plan)}  ]
+}}
+"""
+
+
+def cluster(plan: BusPlan) -> str:
+    """Return the part about routes. Without others there is none: JetStream of nats-server 2.9
+    does not start in a cluster without routes.
+    """
+    if not plan.others:
+        return ""
+    pins = [one.bus_pin for one in (plan.own, *plan.others)]
+    routes = [f"nats-route://{one.bus}" for one in plan.others]
+    return f"""cluster {{
   name: {CLUSTER}
   listen: {quoted(route_listen(plan.own.bus))}
   no_advertise: true
@@ -99,11 +113,6 @@ cluster {{
     pinned_certs: {json.dumps(pins)}
     timeout: 10
   }}
-}}
-authorization {{
-  timeout: 5
-  users: [
-{users(plan)}  ]
 }}
 """
 

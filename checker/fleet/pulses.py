@@ -13,8 +13,6 @@ from checker.model.pulse import Pulse
 PULSE_EVERY_S = 2.0
 UNREACHABLE_AFTER_S = 30.0
 """What a gateway said counts no more when its last pulse is older."""
-MOST_APART_S = 60.0
-"""Further apart, the clocks of two gateways cannot be compared: acts are refused."""
 STATES = ("active", "draining")
 KNOWN_STATUSES = frozenset(Status)
 

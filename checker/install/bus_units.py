@@ -46,6 +46,7 @@ Environment=PATH={PATH}
 ExecStart=/bin/sh -c 'cd "$$CREDENTIALS_DIRECTORY" && exec nats-server -c nats.conf'
 {BUS_SECRETS}Restart=always
 RestartSec=5
+SuccessExitStatus=1
 LimitNOFILE=65536
 UMask=0077
 StateDirectory=reversi-bus
@@ -55,7 +56,9 @@ StateDirectoryMode=0700
 [Install]
 WantedBy=multi-user.target
 """
-"""systemd hands it root's files, so that no account of the machine can read them."""
+"""systemd hands it root's files, so that no account of the machine can read them. nats-server ends
+with 1 when it is told to end.
+"""
 AGENT_TEXT = f"""{HEAD}[Unit]
 Description=reversi: tells the fleet what this gateway sees, and mirrors the others
 Wants={BUS_FILE.name}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+MOST_APART_S = 60.0
+"""Further apart, the clocks of two gateways cannot be compared."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:

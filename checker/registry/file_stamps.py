@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +40,8 @@ def stamp(folder: Path) -> Stamp:
 
 
 def digested(found: Mapping[str, bytes]) -> Stamp:
+    import hashlib  # slow to load: it brings OpenSSL
+
     text = b"\n".join(b"%s %s" % (os.fsencode(name), one) for name, one in found.items())
     return Stamp(len(found), hashlib.blake2b(text, digest_size=16).digest())
 

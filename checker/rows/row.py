@@ -14,7 +14,7 @@ from checker.model import (
     Status,
     Tunnel,
     is_future,
-    is_stale,
+    is_late,
     stale_at,
 )
 
@@ -130,6 +130,7 @@ class Row:
             note=self.note,
             applicant=self.applicant,
             mute=self.mute,
+            where=self.where,
             members=self.members,
         )
 
@@ -158,7 +159,8 @@ class Moment:
     def is_stale(self, row: Row) -> bool:
         if row.where is not None and row.where.is_cut_off:
             return True
-        return is_stale(row.seen, self.every_s, self.now)
+        seen = row.seen
+        return is_late(seen.probed_at, seen.due_s, self.every_s, self.now)
 
     def turns_at(self, row: Row) -> float | None:
         """When the row's staleness may change next, if it is not seen again; None: never."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
+from checker.model import Tunnel
+from checker.rows.row import Key
 from checker.state.errors import StateError, StateMissing, StateUnavailable
 
 
@@ -27,3 +30,11 @@ def sentence_for(error: StateError, folder: Path, *, was_there: bool) -> str:
     if not was_there:
         return f"the daemon was never started here: {error}"
     return str(error) if folder.is_dir() else f"the directory {folder} does not exist"
+
+
+def whole(tunnels: tuple[Tunnel, ...], before: Collection[Key]) -> tuple[Tunnel, ...]:
+    """All tunnels of a newly opened file; one from `before` that it no longer has is unknown."""
+    found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
+    return tunnels + tuple(
+        Tunnel(node=node, port=port) for node, port in before if (node, port) not in found
+    )

@@ -75,7 +75,7 @@ class Registered:
             fresh = stamp(self.layout.nodes)
             if fresh == self.stamp:
                 return None
-            if not fresh and self.forwards:
+            if not fresh.files and self.forwards:
                 self.layout.nodes.stat()
             copied = copied_nodes(self.layout)
             self.stamp = fresh

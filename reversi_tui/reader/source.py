@@ -5,7 +5,6 @@ If the file is missing, damaged or replaced, the last rows stay, and the report 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 import time
@@ -19,17 +18,18 @@ from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
 from checker.state.errors import StateCorrupt, StateError, StateMissing
-from checker.state.last_seen import was_up
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.applicants import ApplicantReader
 from reversi_tui.reader.deeds import DeedReader
 from reversi_tui.reader.fleet import Fleet
-from reversi_tui.reader.identity import file_identity, sentence_for
+from reversi_tui.reader.identity import file_identity, sentence_for, whole
+from reversi_tui.reader.lost import Lost
 from reversi_tui.reader.mutes import MuteReader
-from reversi_tui.reader.news import is_health_news, is_lost, is_news
+from reversi_tui.reader.news import is_health_news, is_news
 from reversi_tui.reader.past import read_past
+from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
@@ -58,10 +58,7 @@ class Source:
         self.token = -1
         self.revision = 0
         self.seen: dict[Key, Tunnel] = {}
-        self.never: set[Key] = set()
-        """Forwards that are down and never were up."""
-        self.once: set[Key] = set()
-        """Forwards that are down and were up before."""
+        self.lost = Lost()
         self.registered = Registered(self.layout)
         self.background = Background()
         self.fleet = Fleet(self.layout, only_here=dependencies.only_here)
@@ -74,8 +71,7 @@ class Source:
         self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
         self.quiet: set[Key] = set()
         """Rows that were probed again, and not reported yet."""
-        self.made: dict[Key, Row] = {}
-        """The rows as they were last reported."""
+        self.made = Made()
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -113,22 +109,28 @@ class Source:
             time.monotonic() < self.next_quiet or not (self.quiet or health != self.health)
         ):
             return None
-        probed, self.quiet = self.quiet - changed, set()
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
-        rows = [self.row(key) for key in changed if self.has(key)]
+        probed = self.only_probed() - changed
+        rows = [self.row(key) for key in (changed | self.quiet) - probed if self.has(key)]
         again = [row for key in probed if (row := self.probed_row(key))]
-        self.made.update({row.key: row for row in (*rows, *again)})
-        if keys is not None:
-            self.made = {key: row for key, row in self.made.items() if key in keys}
+        self.quiet.clear()
+        changed_rows = (*rows, *again)
+        self.made.take(changed_rows, keys)
         return Report(
-            changed=(*rows, *again),
+            changed=changed_rows,
             keys=keys,
             health=health,
             deeds=deeds,
             is_quiet=is_quiet,
             probed=frozenset(probed),
         )
+
+    def only_probed(self) -> set[Key]:
+        """The rows in which only the probe is new. Whether a mute holds may depend on the probe,
+        and so may which gateway of a fleet has the row.
+        """
+        return set() if self.muting.mutes or self.fleet.gateways is not None else self.quiet
 
     def present_health(self) -> Health:
         troubles = [self.muting.trouble, self.applying.trouble, *self.fleet.troubles]
@@ -185,20 +187,10 @@ class Source:
         return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
 
     def probed_row(self, key: Key) -> Row | None:
-        """The row of a tunnel that was only probed again: as it was reported, but for the probe.
-        Thousands are made between two sweeps, so nothing else is looked up. None: it has no row.
-        """
-        before, trends = self.made.get(key), self.trends
-        if (
-            before is None
-            or before.forward is None
-            or before.applicant
-            or self.muting.mutes  # whether one holds may depend on the probe
-            or before.known.trend is not trends.of(key)
-            or before.known.rates is not trends.rates_of(key)
-        ):
-            return self.row(key) if self.has(key) else None
-        return before.seen_as(self.seen[key])
+        """The row of a tunnel that was only probed again; None: it has no row."""
+        trends = self.trends
+        again = self.made.again(self.seen[key], trends.of(key), trends.rates_of(key))
+        return again or (self.row(key) if self.has(key) else None)
 
     def plain_row(self, key: Key) -> Row:
         """The row without its mute."""
@@ -226,20 +218,8 @@ class Source:
         is_other = known.trend is not trend or known.rates is not rates
         if is_other and self.registered.forwards is not None:  # the first rows are shown soon
             known = self.background.with_trend(key, trend, rates)
-        return known if self.was_up(key, seen) else replace(known, was_up=False)
-
-    def was_up(self, key: Key, seen: Tunnel) -> bool:
-        """Whether a forward that is down was up before; asked once for as long as it is down."""
-        if not is_lost(seen) or seen.checked_at is not None:
-            self.never.discard(key)
-            self.once.discard(key)
-            return True
-        if self.state is None or self.registered.forwards is None or key in self.once:
-            return key not in self.never
-        if key not in self.never:
-            with contextlib.suppress(StateError), self.state.using() as db:
-                (self.once if was_up(db, *key) else self.never).add(key)
-        return key not in self.never
+        state = self.state if self.registered.forwards is not None else None
+        return known if self.lost.was_up(key, seen, state) else replace(known, was_up=False)
 
     def poll_registry(self) -> bool:
         """Whether the registry changed. If so, the whole state file is read again: rows may be back
@@ -327,7 +307,7 @@ class Source:
         tunnels = self.state.tunnels(since_revision=self.revision)
         changed = by_place(tunnels)
         if not self.revision:  # all were read, also those that did not change
-            changed = by_place(self.whole(tunnels))
+            changed = by_place(whole(tunnels, self.seen))
             changed = {key: each for key, each in changed.items() if self.seen.get(key) != each}
         self.sweep = self.state.last_sweep()
         self.trends.take(changed.values(), self.seen)
@@ -339,13 +319,6 @@ class Source:
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
         self.token, self.trouble = token, ""
         return news
-
-    def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
-        """All tunnels of a newly opened file; one that it no longer has is unknown."""
-        found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
-        return tunnels + tuple(
-            Tunnel(node=node, port=port) for node, port in self.seen.keys() - found
-        )
 
     def poll_daemon(self) -> None:
         """Ask the daemon now and then whether it runs; one that sweeps but does not answer is not

@@ -34,7 +34,7 @@ class Faults:
         self, rows: Iterable[Row], moment: Moment, probed: Collection[Key] = ()
     ) -> tuple[Row, ...]:
         """Look at these rows again; those that became a fault. Of those that were only probed again
-        (`probed`) none did, but one may be stale no more.
+        (`probed`) none did, but one may no longer be stale.
         """
         came: list[Row] = []
         for row in rows:

@@ -14,6 +14,12 @@ def worded(text: str | None) -> SortValue:
 
 
 def target_value(row: Row) -> SortValue:
-    if row.forward is None or row.unregistered or row.members:
+    forward = row.forward
+    if forward is None or row.unregistered or row.members:
         return None
-    return target_text(row) if row.applicant else str(row.forward.target)
+    if row.applicant:
+        return target_text(row)
+    target = forward.target
+    host = target.host
+    # as its __str__ has it, whose call takes half the time of a sort of 30,000 rows
+    return str(target) if ":" in host else f"{host}:{target.port}"

@@ -23,7 +23,7 @@ from checker.fleet.items import item_text, tunnel_key, tunnel_values
 from checker.fleet.pulses import pulse_body
 from checker.fleet.sayings import PULSE, ROWS, Rows, ask_subject, rows_body, say_subject
 from checker.model import Event, EventKind, NodeName, Port, ProcessId, Registration, Status, Tunnel
-from checker.model.pulse import Pulse
+from checker.model.pulse import HeardPulse, Pulse
 from checker.state.rows import Batch
 from tests.fleet.buses import WITHIN_S, Station, stations, until_connected
 from tests.programs import require
@@ -98,12 +98,16 @@ def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
             f"the event at {one.id}",
             within_s=WITHIN_S,
         )
-        pulse = one.pulse_of(gw1)
-        assert pulse is not None
+        assert (pulse := one.pulse_of(gw1)) is not None
         assert pulse.pulse.state == "active"
         seen = seen_everywhere(one.layout, {}, 20.0, pulse.heard_at)
         assert seen is not None
         assert seen.where[NodeName("barn"), Port(20000)].gateway == gw1.id
+
+
+def is_older(silent: HeardPulse | None, present: HeardPulse | None) -> bool:
+    """Return whether one gateway was heard for a while after the other."""
+    return bool(silent and present and present.heard_at > silent.heard_at + OLD_S)
 
 
 def test_an_agent_that_was_killed_goes_stale_and_catches_up_when_it_is_back(
@@ -114,11 +118,9 @@ def test_an_agent_that_was_killed_goes_stale_and_catches_up_when_it_is_back(
     assert gw2.agent is not None
     gw2.agent.kill()
     gw2.agent.wait()
-    last = gw1.pulse_of(gw2)
-    assert last is not None
     until(
-        lambda: (found := gw1.pulse_of(gw3)) and found.heard_at > last.heard_at + OLD_S,
-        "gw1 goes on hearing gw3",
+        lambda: is_older(gw1.pulse_of(gw2), gw1.pulse_of(gw3)),
+        "gw2 falls silent, and gw1 goes on hearing gw3",
         within_s=WITHIN_S,
     )
     dead = gw1.pulse_of(gw2)
@@ -129,7 +131,6 @@ def test_an_agent_that_was_killed_goes_stale_and_catches_up_when_it_is_back(
     until_connected(fleet)
 
     assert dead is not None
-    assert dead.heard_at < last.heard_at + OLD_S
     until(lambda: "meanwhile" in gw1.rows_of(gw2), "what happened meanwhile", within_s=WITHIN_S)
     until(lambda: "meanwhile" in gw2.rows_of(gw1), "what it missed", within_s=WITHIN_S)
     now = gw1.pulse_of(gw2)
@@ -143,13 +144,14 @@ def test_an_agent_gets_over_a_nats_server_that_hung(fleet: list[Station]) -> Non
     assert gw3.bus is not None
     assert gw3.agent is not None
     log = gw3.home / "agent.log"
-    joined = log.read_text(encoding="utf-8").count("on the bus as gw3")
-    last = gw1.pulse_of(gw3)
-    assert last is not None
+    joined, lost = (
+        log.read_text(encoding="utf-8").count(words)
+        for words in ("on the bus as gw3", "does not answer")
+    )
 
     gw3.bus.send_signal(signal.SIGSTOP)
     until(
-        lambda: "does not answer" in log.read_text(encoding="utf-8"),
+        lambda: log.read_text(encoding="utf-8").count("does not answer") > lost,
         "the agent throws its connection away",
         within_s=WITHIN_S,
     )
@@ -297,15 +299,14 @@ def test_a_server_whose_certificate_is_on_no_card_gets_no_route(
     log = gw1.home / "nats.log"
     with (
         redirect_stdout(StringIO()),
-        stations(tmp_path, ("gw2",), are_started=False) as (stranger,),
+        stations(tmp_path, ("gw2", "gw9"), are_started=False) as (stranger, _),
     ):
-        before = log.read_text(encoding="utf-8").lower().count("route handshake error")
         trust(stranger, gw1)
 
         stranger.start_bus()
 
         until(
-            lambda: log.read_text(encoding="utf-8").lower().count("route handshake error") > before,
+            lambda: "certificate signed by unknown authority" in log.read_text(encoding="utf-8"),
             "gw1 refuses the route",
             within_s=WITHIN_S,
         )
@@ -319,7 +320,9 @@ def trust(stranger: Station, gw1: Station) -> None:
     lines = (theirs / "nats.conf").read_text(encoding="utf-8")
     address = lines.partition('listen: "')[2].partition('"')[0]
     text = (folder / "nats.conf").read_text(encoding="utf-8")
-    wanted = "".join(
-        line for line in text.splitlines(keepends=True) if "pinned_certs" not in line
-    ).replace("routes: []", f'routes: ["nats-route://{address}"]')
-    (folder / "nats.conf").write_text(wanted, encoding="utf-8")
+    left = [
+        f'routes: ["nats-route://{address}"]\n' if "routes: [" in line else line
+        for line in text.splitlines(keepends=True)
+        if "pinned_certs" not in line
+    ]
+    (folder / "nats.conf").write_text("".join(left), encoding="utf-8")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from tests.system.waiting import until
+
 W = TypeVar("W")
 W_contra = TypeVar("W_contra", contravariant=True)
 
@@ -44,6 +46,20 @@ def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
     return ""
 
 
+def run(step: Step[W], line: str, terminal: Terminal) -> subprocess.CompletedProcess[str]:
+    """Type a command. The journal may have a line only some time after it was written."""
+    done = terminal.typed(line)
+    if step.says not in done.stdout and "journalctl" in line:
+        return until(lambda: says(terminal.typed(line), step.says), f"{step.says!r} in: {line}")
+    return done
+
+
+def says(
+    done: subprocess.CompletedProcess[str], text: str
+) -> subprocess.CompletedProcess[str] | None:
+    return done if text in done.stdout else None
+
+
 def type_all(
     world: W, steps: Sequence[Step[W]], terminal: Terminal, placeholders: Mapping[str, str]
 ) -> None:
@@ -54,7 +70,7 @@ def type_all(
         line = step.line
         for there, here in placeholders.items():
             line = line.replace(there, here)
-        done = (step.at(world) if step.at else terminal).typed(line)
+        done = run(step, line, step.at(world) if step.at else terminal)
         told = f"{step.line}\n{done.stdout}{done.stderr}"
         assert done.returncode in step.ends, f"ended with {done.returncode}: {told}"
         assert step.says in done.stdout + done.stderr, f"does not say {step.says!r}: {told}"

@@ -83,7 +83,9 @@ def test_a_server_that_does_not_boot_leaves_nothing(install: Install) -> None:
 
 def check_journal(gateway: Booted) -> None:
     """Check that each line has its priority, and only the journal's own time."""
-    logged = gateway.logged("reversi-checker.service")
+    unit = "reversi-checker.service"
+    until(lambda: any("killed" in text for _, text in gateway.logged(unit)), "the kill is logged")
+    logged = gateway.logged(unit)
     assert {priority for priority, text in logged if "the daemon started" in text} == {6}
     assert {priority for priority, text in logged if "killed" in text} == {4}
     assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"

@@ -71,7 +71,8 @@ def test_each_command_that_changes_something_has_a_dry_run() -> None:
     only_look = {"status", "log", "report", "doctor", "node list", "node show", "known-hosts"}
     only_look |= {"ssh-config", "inventory", "enrol list", "node pending", "fleet status"}
     run = {"up", "serve", "probe", "backup", "alert", "metrics", "mutes", "fleet export"}
-    run |= {"fleet serve"}
+    only_look |= {"where"}
+    run |= {"fleet serve", "connect"}
 
     without = {
         name for name, parser in leaves(build_parser()) if "--dry-run" not in parser.format_help()
