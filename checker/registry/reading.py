@@ -17,7 +17,7 @@ from checker.registry.contests import Age, Contest, Right
 from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
 from checker.registry.generation import identity
-from checker.registry.index import load_index, nodes_in_index
+from checker.registry.index import FEWEST, load_index, nodes_in_index
 from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row
 from checker.registry.kept_rights import (
     BrokenFile,
@@ -34,6 +34,7 @@ from checker.registry.waiting import SUFFIX, waiting_path, with_waiting
 
 Cache = dict[NodeName, tuple[bytes, Node]]
 """Nodes as last read, with the signs of the node's file and of the one beside it."""
+NO_NODE = (b"", None)
 Files = Mapping[NodeName, bytes]
 """The signs of each node's files, by name."""
 
@@ -96,8 +97,9 @@ def read_files(
     """
     if cache is None:
         return read_once(folder, files, is_public=is_public)
-    if not cache:
-        cache |= nodes_in_index(folder, files)
+    unknown = {name: signs for name, signs in files.items() if cache.get(name, NO_NODE)[0] != signs}
+    if not cache or len(unknown) >= FEWEST:
+        cache |= nodes_in_index(folder, unknown)
     entries: dict[NodeName, Node | Row] = {}
     reread: dict[NodeName, bytes] = {}
     reasons: dict[NodeName, str] = {}

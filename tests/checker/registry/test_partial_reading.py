@@ -8,10 +8,11 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.model import NodeName
+from checker.registry.index import FEWEST
 from checker.registry.nodes import Registry, is_same
 from checker.registry.partial_reading import read_part
 from checker.registry.reading import Cache, read_registry
-from tests.checker.registry.indexed_homes import COUNT, make, name_of
+from tests.checker.registry.indexed_homes import COUNT, make, name_of, write_index
 from tests.checker.registry.registry_files import node_text, write
 
 LATER = "zz"
@@ -124,3 +125,17 @@ def test_a_cache_forgets_nodes_that_are_gone(made: Layout) -> None:
     read_registry(made.nodes, cache)
 
     assert NodeName(name_of(3)) not in cache
+
+
+def test_many_new_nodes_are_taken_from_the_index(layout: Layout) -> None:
+    cache: Cache = {}
+    write(layout, "n0", node_text(1, 20000))
+    read_registry(layout.nodes, cache)
+    for number in range(1, FEWEST + 1):
+        write(layout, f"n{number}", node_text(number + 1, 20000 + number))
+    write_index(layout)
+
+    found = read_registry(layout.nodes, cache)
+
+    assert len(found.nodes) == FEWEST + 1
+    assert found.indexed.basis.reread.keys() <= {"n0"}, "it may have changed too recently"
