@@ -51,7 +51,8 @@ def look_at_rows(layout: Layout, settings: Settings, now: float, passed_s: float
         return in_trouble(trouble, now, passed_s)
     moment = Moment(now=now, every_s=every_s)
     watched = parse_filter(settings.filter_text)
-    seen = picture(found.rows, moment=moment, watched=watched, passed_s=passed_s)
+    here = found.gateways[0].id if found.gateways else ""
+    seen = picture(found.rows, moment=moment, watched=watched, passed_s=passed_s, here=here)
     is_blind = bool(seen.sights) and not any(sight.is_watched for sight in seen.sights)
     remark = filter_remark(settings.filter_text, found, moment) if is_blind else ""
     forget(row.key for row in found.rows)

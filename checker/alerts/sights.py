@@ -15,15 +15,20 @@ LEAST_LATE_S = 30.0
 
 
 def picture(
-    rows: Iterable[Row], *, moment: Moment, watched: Filter, passed_s: float | None
+    rows: Iterable[Row],
+    *,
+    moment: Moment,
+    watched: Filter,
+    passed_s: float | None,
+    here: str = "",
 ) -> Picture:
-    """What the alerts see in rows that can be trusted."""
+    """What the alerts see in rows that can be trusted. `here`: this gateway's ID in its fleet."""
     found = tuple(rows)
     return Picture(
         now=moment.now,
         passed_s=passed_s,
         sights=tuple(
-            sight(row, moment, is_watched=watched.shows(row, moment))
+            sight(row, moment, is_watched=watched.shows(row, moment), here=here)
             for row in found
             if not row.barred
         ),
@@ -31,13 +36,18 @@ def picture(
     )
 
 
-def sight(row: Row, moment: Moment, *, is_watched: bool) -> Sight:
-    """What one row shows."""
-    seen = row.seen
-    stale = is_stale(seen, moment.every_s, moment.now)
+def sight(row: Row, moment: Moment, *, is_watched: bool, here: str = "") -> Sight:
+    """What one row shows. A fault at another gateway that we hear is told there; here it proves
+    nothing.
+    """
+    seen, where = row.seen, row.where
+    stale = is_stale(seen, moment.every_s, moment.now) or (where is not None and where.is_cut_off)
+    found = seems(seen.status, is_stale=stale)
+    if found is Seems.FAULTY and where and where.gateway != here and not where.is_cut_off:
+        found = Seems.UNCLEAR
     return Sight(
         place=(seen.node, BROKEN_FILE if seen.port == NO_PORT else seen.port),
-        seems=seems(seen.status, is_stale=stale),
+        seems=found,
         why=STALE if stale else seen.status.value,
         since=seen.probed_at if stale else seen.since,
         leads=f"{row.forward.target} {row.forward.expect}" if row.forward else "",

@@ -20,7 +20,7 @@ from checker.model import (
     parse_target,
 )
 from checker.rows.filter import parse_filter
-from checker.rows.row import NO_PORT, Moment, Row
+from checker.rows.row import NO_PORT, Moment, Row, Whereabouts
 
 NOW = 1_800_000_000.0
 
@@ -128,3 +128,29 @@ def test_rows_are_trusted_only_while_the_daemon_sweeps(swept_at: float | None, w
 
     assert words in found
     assert bool(found) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "wanted"),
+    [
+        (Whereabouts(gateway="gw1"), Status.DOWN, Seems.FAULTY),
+        (Whereabouts(gateway="gw2"), Status.DOWN, Seems.UNCLEAR),
+        (Whereabouts(gateway="gw2", is_elsewhere=True), Status.UP, Seems.FINE),
+        (Whereabouts(gateway="gw2", is_cut_off=True), Status.UP, Seems.FAULTY),
+    ],
+    ids=["lost here", "lost at another gateway", "at another gateway", "at a dead gateway"],
+)
+def test_a_fault_is_told_by_the_gateway_that_had_the_tunnel_last(
+    where: Whereabouts, status: Status, wanted: Seems
+) -> None:
+    watched = parse_filter("")
+
+    found = picture(
+        [replace(row("a", status), where=where)],
+        moment=Moment(now=NOW, every_s=20.0),
+        watched=watched,
+        passed_s=10.0,
+        here="gw1",
+    )
+
+    assert found.sights[0].seems is wanted
