@@ -189,7 +189,7 @@ def test_only_a_process_below_sshd_may_hold(gateway: Gateway) -> None:
     )
     heard, _ = speaker.communicate(timeout=200)
 
-    assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
+    assert heard.splitlines()[1:4] == ["64", "", "hold must come through sshd"]
     assert "hold must come through sshd" in gateway.await_event(EventKind.REFUSED, device).text
 
 
@@ -209,7 +209,7 @@ def test_a_parent_that_only_bears_sshds_name_is_not_believed(gateway: Gateway) -
     )
     heard, _ = speaker.communicate(timeout=200)
 
-    assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
+    assert heard.splitlines()[1:4] == ["64", "", "hold must come through sshd"]
 
 
 def test_the_tunnel_user_cannot_replace_the_socket(gateway: Gateway) -> None:
