@@ -156,12 +156,15 @@ class Box:
             return {}
         return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
 
-    def await_state(self, state: str, node: str = "office") -> dict[str, str]:
-        """Wait until the state file has this state; return its content."""
+    def await_state(self, state: str, node: str = "office", *, saying: str = "") -> dict[str, str]:
+        """Wait until the state file has this state, with an error that says so; return its
+        content. A machine that stood still may lead to other errors before.
+        """
 
         def fact() -> dict[str, str] | None:
             found = self.state(node)
-            return found if found.get("state") == state else None
+            is_so = found.get("state") == state and saying in found.get("error", "")
+            return found if is_so else None
 
         try:
             return until(fact, f"state {state}")

@@ -166,12 +166,9 @@ def test_the_number_of_requests_in_progress_is_limited(gateway: Gateway, other: 
         answers = [heard(peer) for peer in peers]
 
     put_off = [answer for answer in answers if answer[1] == str(TRY_LATER)]
-    assert [answer[2:4] for answer in put_off] == [
-        [
-            "0",
-            f"{LIMIT.at_once} requests of this node are under way already; wait for their answers",
-        ]
-    ] * 4
+    assert len(put_off) >= 4, "a beat may be under way, too"
+    why = f"{LIMIT.at_once} requests of this node are under way already; wait for their answers"
+    assert all(answer[2:4] == ["0", why] for answer in put_off)
 
 
 def heard(peer: socket.socket) -> list[str]:

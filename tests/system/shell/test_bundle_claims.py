@@ -102,7 +102,7 @@ def test_a_forward_that_is_refused_after_a_claim_backs_off(box: Box) -> None:
 
     until(lambda: len(requests(box)) >= 5, "two rounds")
     assert verbs(box)[:5] == ["hold", "claim", "hold", "claim", "hold"]
-    assert "port forwarding failed" in box.await_state("waiting")["error"]
+    box.await_state("waiting", saying="port forwarding failed")
     box.stop()
 
 

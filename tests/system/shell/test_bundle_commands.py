@@ -56,7 +56,7 @@ def test_offline_installs_without_an_answer(box: Box) -> None:
 
     assert said.returncode == 0, said.stderr
     assert (box.installed / "office.sh").exists()
-    assert "no route" in box.await_state("waiting")["error"]
+    box.await_state("waiting", saying="no route")
     box.sh(bundle(box), "uninstall")
     box.await_nothing_left()
 

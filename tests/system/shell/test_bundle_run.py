@@ -46,7 +46,7 @@ def test_a_deferred_claim_starts_no_tunnel(box: Box) -> None:
 
     box.start(bundle(box))
 
-    assert "asks to wait 45 s" in box.await_state("waiting")["error"]
+    box.await_state("waiting", saying="asks to wait 45 s")
     until(lambda: any(45 <= nap <= 57 for nap in box.naps()), "it sleeps so long")
     assert verbs(box) == ["hold", "claim"]
     box.stop()

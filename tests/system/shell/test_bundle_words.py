@@ -57,7 +57,7 @@ def test_text_that_a_login_prints_is_not_the_answer(box: Box, text: str) -> None
     checked = box.sh(file, "check")
     assert (checked.returncode, checked.stdout) == (0, "office: gw:22 says that the tunnel works\n")
     (box.folder / "programs/verdict").write_text("60\n")
-    assert "asks to wait 60 s" in box.await_state("waiting")["error"]
+    box.await_state("waiting", saying="asks to wait 60 s")
     box.stop()
 
 
@@ -68,7 +68,7 @@ def test_a_requested_wait_is_found_after_other_numbers(box: Box) -> None:
 
     box.start(bundle(box))
 
-    assert "asks to wait 45 s" in box.await_state("waiting")["error"]
+    box.await_state("waiting", saying="asks to wait 45 s")
     box.stop()
 
 
