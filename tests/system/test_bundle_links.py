@@ -87,8 +87,14 @@ def test_a_link_that_dies_during_a_transfer_is_noticed(
         stack.callback(widen, net)
         move = Transfer(verb, device.ports[0], 4_000_000, net.inside(GATEWAY))
         stack.callback(move.close)
-        until(lambda: in_transfer(box.client(kit.client).pid, verb), "the transfer runs")
+        until(
+            lambda: (
+                is_cut(box) or not move.under_way or in_transfer(box.client(kit.client).pid, verb)
+            ),
+            "the transfer runs",
+        )
         assert not is_cut(box), box.log()
+        assert move.under_way, "the transfer ended at once"
 
         net.swallow(DEVICE_HOSTS[0])
         stack.callback(net.pass_again, DEVICE_HOSTS[0])
