@@ -44,7 +44,7 @@ class BusLost(CheckerError):
     """The nats-server on this machine does not answer, or refuses us."""
 
 
-class NoAnswer(CheckerError):
+class NobodyAnswered(CheckerError):
     """Nobody answered a question."""
 
 
@@ -104,7 +104,7 @@ class Bus:
                 await self.client.publish(subject, message)
 
     async def ask(self, subject: str, question: bytes, within_s: float) -> bytes:
-        """Return the first answer. Raises NoAnswer, BusLost."""
+        """Return the first answer. Raises NobodyAnswered, BusLost."""
         from nats.errors import NoRespondersError
         from nats.errors import TimeoutError as Late
 
@@ -113,7 +113,7 @@ class Bus:
                 return (await self.client.request(subject, question, timeout=within_s)).data
         except BusLost as error:
             if isinstance(error.__cause__, (NoRespondersError, Late, TimeoutError)):
-                raise NoAnswer(f"{subject}: nobody answered") from error
+                raise NobodyAnswered(f"{subject}: nobody answered") from error
             raise
 
     async def prove(self) -> None:

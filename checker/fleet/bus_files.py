@@ -194,7 +194,7 @@ def write_bus(layout: Layout, fleet: FleetSettings) -> bool:
 
 
 def own_password(layout: Layout, user: str) -> str:
-    """Return the password of a user, and make one if there is none. Raises ConfigError."""
+    """Return the password of a user, and make one if it has none yet. Raises ConfigError."""
     path = password_path(layout, user)
     if present_file(path) is None:
         write_secret(path, f"{secrets.token_urlsafe(24)}\n".encode())
@@ -207,7 +207,7 @@ def nats_program() -> str | None:
 
 
 def nats_version() -> Version | None:
-    """Return the version of the nats-server that is installed; None if there is none."""
+    """Return the version of the nats-server that is installed; None without one."""
     program = nats_program()
     if program is None:
         return None

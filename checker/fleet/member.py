@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from checker.fleet.bus import BusLost, NoAnswer
+from checker.fleet.bus import BusLost, NobodyAnswered
 from checker.fleet.gaps import Heard, Then, has_begun_again, on_events, on_pulse, on_rows, pause_s
 from checker.fleet.identity import Known
 from checker.fleet.items import Items, Key, parse_items
@@ -185,24 +185,24 @@ class Member:
         try:
             await asking(*given)  # type: ignore[misc]
             self.failures = 0
-        except (NoAnswer, BusLost, InvalidValue) as error:
+        except (NobodyAnswered, BusLost, InvalidValue) as error:
             self.failures += 1
             log.debug("gateway %s: %s", self.id, error)
         was_news = before != self.heard
         self.ask_from = time.monotonic() + pause_s(self.failures, was_news=was_news)
 
     async def answer(self, what: str, question: Question) -> bytes:
-        """Return the body of the answer. Raises NoAnswer, BusLost, Forged, InvalidValue."""
+        """Return the body of the answer. Raises NobodyAnswered, BusLost, Forged, InvalidValue."""
         bus = self.bus()
         if bus is None:
-            raise NoAnswer("there is no bus")
+            raise NobodyAnswered("there is no bus")
         subject = ask_subject(self.id, what)
         content = await bus.ask(subject, question_body(question), ANSWERED_WITHIN_S)
         return self.opened(subject, content)
 
     async def catch_up(self) -> None:
-        """Ask for what it said since we heard it last, page by page. Raises NoAnswer, BusLost,
-        CheckerError.
+        """Ask for what it said since we heard it last, page by page. Raises NobodyAnswered,
+        BusLost, CheckerError.
         """
         whole: Whole | None = None
         epoch, since = self.heard.epoch, self.heard.number
@@ -240,7 +240,7 @@ class Member:
                 await asyncio.to_thread(self.mirror.keep_only, whole.keys, at)
 
     async def ask_past(self, newest: int) -> None:
-        """Ask for events since the last that we have, but not for too many. Raises NoAnswer,
+        """Ask for events since the last that we have, but not for too many. Raises NobodyAnswered,
         BusLost, CheckerError.
         """
         since = max(self.heard.last_event, newest - FIRST_EVENTS)

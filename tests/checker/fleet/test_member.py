@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from checker.fleet import mirror as mirrors
 from checker.fleet.answering import Answering
-from checker.fleet.bus import BusLost, NoAnswer
+from checker.fleet.bus import BusLost, NobodyAnswered
 from checker.fleet.identity import Identity, Known
 from checker.fleet.items import Items
 from checker.fleet.looking import Looking
@@ -227,7 +227,7 @@ async def test_a_pulse_that_is_sent_again_does_not_make_a_dead_gateway_fresh(
     other.beat = 0
     await say_again_at_once(member, other)
     await say(member, other, "pulse", other.pulse())
-    present, other.trouble = pulsed(member), lambda: NoAnswer("it is dead")
+    present, other.trouble = pulsed(member), lambda: NobodyAnswered("it is dead")
 
     for _ in range(3):
         member.ask_from = 0.0
@@ -236,7 +236,9 @@ async def test_a_pulse_that_is_sent_again_does_not_make_a_dead_gateway_fresh(
     assert pulsed(member) == present == ("b", 2)
 
 
-@pytest.mark.parametrize("trouble", [NoAnswer("nobody"), BusLost("gone"), InvalidValue("odd")])
+@pytest.mark.parametrize(
+    "trouble", [NobodyAnswered("nobody"), BusLost("gone"), InvalidValue("odd")]
+)
 async def test_a_question_that_fails_is_not_asked_again_at_once(
     member: Member, other: Other, trouble: Exception
 ) -> None:
