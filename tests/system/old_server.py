@@ -54,6 +54,7 @@ WATCHES = """#!/bin/sh
 sleep 1
 while :; do
     code=$({client} {user}@{server} {name} {port} '{banner}')
+    printf '%s' "$code" >{folder}/answer
     if [ "$code" -ne 0 ]; then
         sleep "$code"
         screen -S kar{port} -p 0 -X stuff "$(printf '\\003')"
@@ -63,7 +64,7 @@ while :; do
     sleep 4
 done
 """
-"""The original asks every 30 seconds."""
+"""The original asks every 30 seconds, and does not keep the answer."""
 STARTS = """
 while screen -ls | grep -q "[.]{screen}{port}"; do sleep 0.1; done
 screen -dmS {screen}{port} sh
@@ -158,6 +159,13 @@ class OldServer(PageServer):
         """The PID of the sshd session that listens on the port; "" if none does."""
         found = SESSION.search(self.must("ss", "-Hltnp", f"sport = :{port}"))
         return found[1] if found else ""
+
+    def hears_that_all_is_well(self, device: OldDevice) -> None:
+        """Wait until the gateway has answered 0 to a question that is not yet answered now: until
+        then the device may be about to start its tunnel again.
+        """
+        self.must("rm", "-f", f"{device.folder}/answer")
+        until(lambda: self.typed(f"cat {device.folder}/answer").stdout == "0", "all is well")
 
     def end_tunnel(self, port: int) -> str:
         """Break a device's connection, as a link does; return the session of its next one."""
