@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from checker.nearest import nearest
 from client.errors import ConfigError
+from client.paths import ONLY, PATHS, tunnel_name
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]
@@ -24,6 +25,7 @@ USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,31}\Z")
 HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?\Z")
 TOP_KEYS = (
     "node",
+    "path",
     "gateway",
     "user",
     "host_key",
@@ -66,7 +68,7 @@ class Config:
     path: Path
     node: str
     gateways: tuple[Address, ...]
-    """Tried in this order."""
+    """Tried in this order; of a path, every other one that the file names."""
     user: str
     host_keys: tuple[str, ...]
     """The pinned keys of each gateway that has none of its own; it has one of them."""
@@ -78,6 +80,13 @@ class Config:
     answer_deadline_s: float = 8.0
     connect_timeout_s: float = 10.0
     status_file: Path
+    path_number: int = ONLY
+    """Which of the node's two tunnels this is."""
+
+    @property
+    def tunnel(self) -> str:
+        """What the tunnel is called on this machine."""
+        return tunnel_name(self.node, self.path_number)
 
     def pinned(self, gateway: Address) -> tuple[str, ...]:
         """Return the keys of which this gateway has one."""
@@ -116,6 +125,13 @@ def port_of(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
         return value
     raise ValueError("must be a port from 1 to 65535")
+
+
+def path_number_of(value: Any) -> int:
+    """Return the number of a path. Raises ValueError."""
+    if value in PATHS and not isinstance(value, bool):
+        return int(value)
+    raise ValueError("must be 1 or 2: which of the node's two tunnels this is")
 
 
 def truth_of(value: Any) -> bool:
@@ -250,6 +266,12 @@ def parse_config(path: Path, text: str) -> Config:
     if "gateway" not in top.values:
         raise ConfigError(path, "gateway is missing")
     gateways, pins = gateways_in(path, top.values["gateway"])
+    number = top.optional("path", path_number_of, ONLY)
+    if number != ONLY:
+        if len(gateways) < len(PATHS):
+            raise ConfigError(path, "path: two tunnels need two gateways; name both in gateway")
+        gateways = gateways[number - 1 :: len(PATHS)]
+        pins = {address: keys for address, keys in pins.items() if address in gateways}
     keys = (
         top.required("host_key", read_host_keys)
         if "host_key" in top.values or len(pins) < len(gateways)
@@ -262,6 +284,7 @@ def parse_config(path: Path, text: str) -> Config:
         user=top.required("user", matching(USER, "a user name")),
         host_keys=keys,
         own_host_keys=pins,
+        path_number=number,
         key=path.parent / top.required("key", text_of),
         forwards=forwards_in(path, top.values.get("forward")),
         check_every_s=top.optional("check_every_s", seconds(0.1, 3600), 10.0),

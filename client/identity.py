@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,3 +93,27 @@ def machine_name() -> str:
 
 def new_instance() -> str:
     return secrets.token_hex(12)
+
+
+def device_word() -> str:
+    """Return the word by which the gateways know both tunnels of a node as one device's, until the
+    next boot. The node's bundle names the same one.
+    """
+    boot = boot_id() or session_of_macos()
+    if not boot:
+        return new_instance()
+    # containers of one machine have its boot ID, but each has a PID namespace of its own
+    try:
+        namespace = str((PROC / "self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return "-".join(filter(None, (boot, re.sub("[^0-9]", "", namespace))))
+
+
+def session_of_macos() -> str:
+    """Return what stands for a boot ID on macOS; empty elsewhere."""
+    words = ("sysctl", "-n", "kern.bootsessionuuid")
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

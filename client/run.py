@@ -39,7 +39,7 @@ class Runner:
         self.signal: signal.Signals | None = None
 
     def say(self, text: str) -> None:
-        log.info("%s: %s", self.config.node, text)
+        log.info("%s: %s", self.config.tunnel, text)
 
     async def run(self) -> signal.Signals | None:
         """Run until a signal, and return that signal. Raises ConfigError."""

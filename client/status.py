@@ -132,7 +132,7 @@ class StatusFile:
             identity.machine_name(),
             identity.this_process(),
         )
-        self.instance = identity.new_instance()
+        self.instance = instance_of(config)
         self.last: Record | None = None
         self.written_s = float("-inf")
         self.complained: set[str] = set()
@@ -150,6 +150,7 @@ class StatusFile:
                     and before is not None
                     and self.is_from_here(before)
                     and not identity.is_alive(before.process)
+                    and not self.config.path_number
                 ):
                     self.instance = before.instance
                 self.update(view, now)
@@ -222,6 +223,14 @@ class StatusFile:
         if text not in self.complained:
             self.complained.add(text)
             self.say(text)
+
+
+def instance_of(config: Config) -> str:
+    """Return a word of this process; of a node with two tunnels, one that both share, and the
+    number of the path.
+    """
+    number = config.path_number
+    return f"{identity.device_word()}.{number}" if number else identity.new_instance()
 
 
 def state_of(port: int, view: View) -> str:

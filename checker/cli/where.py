@@ -17,6 +17,7 @@ from checker.model import CheckerError, Forward, InvalidValue, Node, NodeName, s
 from checker.output import age, aligned, say
 from checker.registry.nodes import Registry
 from checker.rows.cells import where_text
+from checker.rows.row import Whereabouts
 
 HEADINGS = ("NODE", "PORT", "GATEWAY", "STATUS", "SINCE", "PEER")
 HERE = "this one"
@@ -89,11 +90,16 @@ def cells(forward: Forward, seen: SeenByAll, now: float) -> tuple[str, ...]:
     return (
         forward.node,
         str(forward.port),
-        HERE if not seen.gateways else where_text(where) if where else "-",
+        HERE if not seen.gateways else place_text(where) if where else "-",
         f"{tunnel.status}{' (stale)' if seen.is_stale(tunnel, now) else ''}",
         age(tunnel.since, now),
         tunnel.peer or "-",
     )
+
+
+def place_text(where: Whereabouts) -> str:
+    """The gateways that hold it, and what is missing."""
+    return f"{where_text(where)} ({where.lacks})" if where.lacks else where_text(where)
 
 
 def forward_json(forward: Forward, seen: SeenByAll, now: float) -> dict[str, Any]:
@@ -104,6 +110,7 @@ def forward_json(forward: Forward, seen: SeenByAll, now: float) -> dict[str, Any
         "port": forward.port,
         "gateway": where.gateway if where else None,
         "also": list(where.also) if where else [],
+        "lacks": where.lacks if where else "",
         "status": tunnel.status.value,
         "stale": seen.is_stale(tunnel, now),
         "since": tunnel.since,

@@ -10,7 +10,7 @@ from pathlib import Path
 from checker.config.layout import Layout, has_mirrors
 from checker.config.settings import load_config
 from checker.control.background import Background
-from checker.model import NodeName, Port, Tunnel, Unregistered, by_place
+from checker.model import NodeName, Port, ProcessId, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
 from checker.rows.gateways import GatewayView, merge
 from checker.rows.row import Key, Known, Whereabouts
@@ -63,6 +63,17 @@ def mirror_paths(layout: Layout) -> tuple[Path, ...]:
     return () if own is None else tuple(mirror_path(layout, id_) for id_ in others(layout, own))
 
 
+def own_paths(layout: Layout) -> dict[ProcessId, int]:
+    """Which tunnel of its node each connection to this gateway is, if the node keeps two; none if
+    the state file cannot be read.
+    """
+    try:
+        with closing(open_reader(layout.state)) as state:
+            return state.paths()
+    except StateError:
+        return {}
+
+
 @contextmanager
 def mirror_of(layout: Layout, id_: GatewayId) -> Iterator[StateFile]:
     """Open a mirror for the block. Raises StateError."""
@@ -78,6 +89,7 @@ def look(id_: GatewayId, mirror: StateFile, sweep: Sweep | None) -> GatewayView:
         every_s=sweep.every_s if sweep else 0.0,
         pulse_at=heard.heard_at if heard else None,
         state=heard.pulse.state if heard else "",
+        paths=mirror.paths(),
     )
 
 
@@ -111,7 +123,7 @@ def seen_everywhere(
     if own is None:
         return None
     found = [read_mirror(layout, id_) for id_ in others(layout, own)]
-    view = GatewayView(id=own, is_here=True, every_s=every_s)
+    view = GatewayView(id=own, is_here=True, every_s=every_s, paths=own_paths(layout))
     rows = merge([(view, here), *((one.view, one.tunnels) for one in found)], now)
     return Seen(
         gateways=(view, *(one.view for one in found)),

@@ -7,11 +7,12 @@ is stale, and not down, unless it was seen at another gateway since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from checker.model import Status, Tunnel, is_late
+from checker.model import ProcessId, Status, Tunnel, is_late
+from checker.model.instance import PATHS
 from checker.rows.row import WORST_FIRST, Key, Whereabouts, age_text
 
 SILENT_S = 30.0
@@ -37,6 +38,8 @@ class GatewayView:
     """What it is for, as its pulse says: active, draining; empty: unknown."""
     trouble: str = ""
     """Why its mirror cannot be read."""
+    paths: Mapping[ProcessId, int] = field(default_factory=dict, compare=False)
+    """Which tunnel of its node each connection is, if the node keeps two."""
 
     def is_cut_off(self, now: float) -> bool:
         """Whether nothing was heard of it lately."""
@@ -78,6 +81,11 @@ class GatewayRow(NamedTuple):
     @property
     def is_held(self) -> bool:
         return is_held(self.seen)
+
+    @property
+    def path(self) -> int:
+        """Which of its node's two tunnels it is; 0: the node keeps one, or none was here."""
+        return self.view.paths.get(self.seen.session, 0) if self.seen.session else 0
 
 
 def is_held(seen: Tunnel) -> bool:
@@ -130,12 +138,32 @@ def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]
     view, seen = row.view, row.seen
     also = {each.view.id for each in rows if each is not row and each.is_fresh and each.is_held}
     where = whereabouts(
-        view.id, tuple(sorted(also)), view.is_cut_off(now), not view.is_here and row.is_held
+        view.id,
+        tuple(sorted(also)),
+        view.is_cut_off(now),
+        not view.is_here and row.is_held,
+        lacks(row, rows),
     )
+    if where.lacks:
+        seen = replace(seen, detail="; ".join(filter(None, (where.lacks, seen.detail))))
     if view.is_here:
         return seen, where
     # rows of other gateways come more seldom
     return replace(seen, due_s=max(view.every_s, seen.due_s or 0.0)), where
+
+
+def lacks(row: GatewayRow, rows: Iterable[GatewayRow]) -> str:
+    """What is wrong with the other tunnel of a node that keeps two, if this row counts; else
+    empty.
+    """
+    if not row.path or not row.is_fresh:
+        return ""
+    other = sum(PATHS) - row.path
+    others = [each for each in rows if each.path == other]
+    fresh = [each.seen.status for each in others if each.is_fresh]
+    if not fresh:
+        return f"path {other} is {'stale' if others else 'down'}"
+    return f"path {other} hangs" if set(fresh) == {Status.HUNG} else ""
 
 
 @lru_cache(4096)
@@ -144,9 +172,16 @@ def whereabouts(
     also: tuple[str, ...],
     is_cut_off: bool,
     is_elsewhere: bool,
+    lacks: str = "",
 ) -> Whereabouts:
     """One for all rows of which the same is true."""
-    return Whereabouts(gateway=gateway, also=also, is_cut_off=is_cut_off, is_elsewhere=is_elsewhere)
+    return Whereabouts(
+        gateway=gateway,
+        also=also,
+        is_cut_off=is_cut_off,
+        is_elsewhere=is_elsewhere,
+        lacks=lacks,
+    )
 
 
 def merge(

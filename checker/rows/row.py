@@ -72,6 +72,8 @@ class Whereabouts:
     """The IDs of the other gateways that hold it, sorted."""
     is_cut_off: bool = False
     """Whether that gateway is unreachable, so that its row is stale."""
+    lacks: str = ""
+    """What is wrong with the other tunnel of a node that keeps two, as a clause; empty: nothing."""
     is_elsewhere: bool = False
     """Whether another gateway than this one holds it: nobody can act on it here."""
 
@@ -187,8 +189,13 @@ class Moment:
         return -1 if self.is_stale(row) else WORST_FIRST[row.seen.status]
 
     def is_fault(self, row: Row) -> bool:
-        """Whether it is not up, or stale; not a node that is barred on purpose."""
-        return not row.barred and (row.seen.status is not Status.UP or self.is_stale(row))
+        """Whether it is not up, or stale, or lacks one of two tunnels; not a node that is barred on
+        purpose.
+        """
+        if row.barred:
+            return False
+        is_half = row.where is not None and bool(row.where.lacks)
+        return row.seen.status is not Status.UP or is_half or self.is_stale(row)
 
 
 def age_text(seconds: float) -> str:

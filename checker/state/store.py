@@ -22,12 +22,14 @@ from checker.model import (
     Hour,
     NodeName,
     Port,
+    ProcessId,
     Registration,
     ShownKey,
     Tunnel,
     Unregistered,
     Watched,
 )
+from checker.model.instance import path_in
 from checker.state.applicants import applicants_in
 from checker.state.due import any_due
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
@@ -139,6 +141,17 @@ class StateFile:
                 registration_from(row)
                 for row in db.execute("SELECT * FROM registration ORDER BY registered_at")
             )
+
+    def paths(self) -> dict[ProcessId, int]:
+        """Return which tunnel of its node each connection is, if the node keeps two."""
+        with self.using() as db:
+            found = db.execute(
+                "SELECT pid, start_ticks, instance FROM registration WHERE instance GLOB '*.[12]'"
+            )
+            return {
+                ProcessId(pid=row["pid"], start_ticks=row["start_ticks"]): path_in(row["instance"])
+                for row in found
+            }
 
     def unregistered(self) -> tuple[Unregistered, ...]:
         """Return the unregistered devices, by port; none from a file of an older product."""

@@ -48,9 +48,10 @@ class Claims:
         """Make way for the node's next connection; return the seconds that it must wait, 0 for go.
 
         Kill at once what an earlier connection of the same instance still holds. Probe what another
-        instance holds: kill it if it is hung; if it is healthy, the key was copied, and the
-        newcomer waits. It waits too if other programs hold all of its ports. All holders are
-        handled side by side: the client waits as long for many as for one.
+        instance holds: kill it if it is hung; if it is healthy, the newcomer waits. Then the key
+        was copied, unless both are paths of one device. It waits too if other programs hold all of
+        its ports. All holders are handled side by side: the client waits as long for many as for
+        one.
         """
         until = time.monotonic() + NODE_WAITS_S
         foreign = 0
@@ -119,9 +120,10 @@ class Claims:
             return 0
         if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
             return judgement.tunnel.verdict
-        wait_s = self.rights.refuse_clone(
-            forward, judgement.tunnel.session, claimant.instance, claimant.peer
-        )
+        session = judgement.tunnel.session
+        if self.rights.is_other_path(session, claimant.instance):
+            return self.longest_wait_s
+        wait_s = self.rights.refuse_clone(forward, session, claimant.instance, claimant.peer)
         self.rights.note_clone(node)
         return wait_s
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from checker.model import NodeName, Policy
+from checker.model.instance import device_of
 
 FIRST_WAIT_S = 10
 ARRIVALS_KEPT = 8
@@ -19,6 +20,10 @@ class Arrival:
 
     instance: str
     peer: str = ""
+
+    @property
+    def device(self) -> str:
+        return device_of(self.instance)
 
     def __str__(self) -> str:
         return f"{self.instance or 'unnamed'}{f' from {self.peer}' if self.peer else ''}"
@@ -81,17 +86,17 @@ class Clones:
         turns.
 
         An instance that follows another took its place. One that comes back after the other is a
-        second device.
+        second device. The two paths of a node are one device.
         """
         lately = [
             (at, one) for at, one in self.arrivals.get(node, ()) if now - at <= self.policy.quiet_s
         ]
         lately = [*lately, (now, arrival)][-ARRIVALS_KEPT:]
         self.arrivals[node] = tuple(lately)
-        order = [instance for instance, _ in groupby(one.instance for _, one in lately)]
-        if len(order) == len(set(order)) or order.count(arrival.instance) < 2:
+        order = [device for device, _ in groupby(one.device for _, one in lately)]
+        if len(order) == len(set(order)) or order.count(arrival.device) < 2:
             return False
-        other = next(one for _, one in reversed(lately) if one.instance != arrival.instance)
+        other = next(one for _, one in reversed(lately) if one.device != arrival.device)
         before = self.of(node, now)
         clone = before or Clone(holder=arrival, newcomer=other, last_at=now)
         self.clones[node] = replace(clone, holder=arrival, newcomer=other, last_at=now)

@@ -7,6 +7,7 @@ import time
 
 from checker.config.layout import Layout
 from checker.model import EventKind, Forward, Node, NodeName, Port, ProcessId
+from checker.model.instance import is_other_path
 from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Arrival
@@ -52,6 +53,11 @@ class Rights:
             key=await asyncio.to_thread(beats.noted_key, self.layout.spool, session),
             registration=self.ledger.registrations.get(session),
         )
+
+    def is_other_path(self, session: ProcessId | None, instance: str) -> bool:
+        """Whether the connection is the other tunnel of the device that this instance is of."""
+        registration = self.ledger.registrations.get(session) if session else None
+        return registration is not None and is_other_path(registration.instance, instance)
 
     def refuse_clone(
         self, forward: Forward, session: ProcessId | None, instance: str, peer: str

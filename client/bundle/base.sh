@@ -73,7 +73,9 @@ home_of_user() {
 find_places() {
     case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
     if is_root; then dir=$ROOT/etc/reversi; else dir=$(home_of_user)/.reversi; fi
-    installed=$dir/$NODE.sh keys=$dir/$NODE.keys
+    installed=$dir/$NODE.sh keys=$dir/$NODE.keys number=${PATH_NUMBER:-}
+    # Both paths of a node have one key.
+    device_key=$dir/${NODE%"_$number"}.key
     if is_root; then
         set -- "$ROOT/var/run/reversi-$NODE" "$ROOT/run/reversi-$NODE" "$ROOT/tmp/reversi-$NODE"
     else

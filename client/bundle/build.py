@@ -47,7 +47,9 @@ from client.bundle.host_keys import compare
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.noted_pins import note, pins_in, unnoted
 from client.bundle.options import BuildOptions
+from client.bundle.paths import gateways_of, paths_to_build, pins_for, signed_paths
 from client.errors import ClientError
+from client.paths import ONLY
 
 STDOUT = Path("-")
 
@@ -219,16 +221,18 @@ def checker_words(source: Source, *words: str) -> str:
     return shlex.join(["reversi-checker", *home, *words])
 
 
-def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
-    """Collect the content of the node's bundle. Raises CannotBuild."""
+def bundle_for(source: Source, node: Node, wanted: BuildOptions, path: int = ONLY) -> Bundle:
+    """Collect the content of the node's bundle. Raises CannotBuild, InvalidValue."""
     if not node.lasting:
         raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
+    gateways = gateways_of(source.gateways, path)
     return Bundle(
         node=node.name,
-        gateways=source.gateways,
+        path=path,
+        gateways=gateways,
         user=source.config.tunnel_user,
         forwards=node.remote_forwards,
-        host_keys=source.pins.lines,
+        host_keys=source.pins.lines if path == ONLY else pins_for(gateways, source.pins.lines),
         key=(
             None
             if wanted.makes_key or wanted.keep
@@ -242,7 +246,7 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
 
 def handed_out(source: Source, bundle: Bundle, wanted: BuildOptions) -> Path:
     """Write the bundle, note what it pins, and return its path. Raises ConfigError."""
-    path = wanted.output or wanted.output_dir / f"{bundle.node}.sh"
+    path = wanted.output or wanted.output_dir / f"{bundle.name}.sh"
     note(source.layout, bundle.node, pins_in(bundle, source.pins, int(time.time())))
     if path == STDOUT:
         sys.stdout.write(render(bundle))
@@ -288,16 +292,38 @@ def wanted_nodes(source: Source, filter_text: str | None) -> tuple[list[Node], l
     )
 
 
+def paths_of(source: Source, node: Node, wanted: BuildOptions) -> tuple[int, ...]:
+    """Return the paths for which to build the node's bundles. Raises ConfigError, InvalidValue."""
+    signed = signed_paths(source.layout, source.config, node.name)
+    return paths_to_build(node.name, signed, wanted.path, all_=wanted.node is None)
+
+
+def wanted_bundles(
+    source: Source, wanted: BuildOptions
+) -> tuple[list[tuple[Node, int]], list[str]]:
+    """Return the nodes with the path of each bundle, and a sentence for each node that gets none.
+    Raises CheckerError if nothing matches the filter.
+    """
+    nodes, problems = wanted_nodes(source, wanted.filter_text)
+    bundles: list[tuple[Node, int]] = []
+    for node in nodes:
+        try:
+            bundles += [(node, path) for path in paths_of(source, node, wanted)]
+        except CheckerError as error:
+            problems.append(str(error))
+    return bundles, problems
+
+
 def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     """Build a bundle for each node. Report the failures, and return how many there were."""
-    nodes, problems = wanted_nodes(source, wanted.filter_text)
-    total = len(nodes) + len(problems)
+    bundles, problems = wanted_bundles(source, wanted)
+    total = len(bundles) + len(problems)
     confirm(source, wanted, narration)
-    with progress_bar(narration, len(nodes)) as step:
-        for node in nodes:
+    with progress_bar(narration, len(bundles)) as step:
+        for node, path in bundles:
             try:
-                handed_out(source, bundle_for(source, node, wanted), wanted)
-            except CannotBuild as error:
+                handed_out(source, bundle_for(source, node, wanted, path), wanted)
+            except (CannotBuild, InvalidValue) as error:
                 problems.append(str(error))
             step(node.name)
     for problem in problems:
@@ -316,7 +342,8 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     if not wanted.forwards:
         source.registry.refuse_broken(name)
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
-    bundle = bundle_for(source, node, wanted)
+    (number,) = paths_of(source, node, wanted)
+    bundle = bundle_for(source, node, wanted, number)
     confirm(source, wanted, narration)
     path = handed_out(source, bundle, wanted)
     verb = "upgrade" if wanted.keep else "install"

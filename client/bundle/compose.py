@@ -11,6 +11,7 @@ from importlib.resources import files
 from checker import __version__
 from client.bundle.keyforms import KeyForms, escaped
 from client.bundle.settings import Settings
+from client.paths import ONLY, tunnel_name
 
 RESAVED = (
     "the lines of this file end in CR LF: a program changed it on its way, such as an editor of"
@@ -49,6 +50,13 @@ class Bundle:
     """Lines of the header that `upgrade` takes over from the installed bundle; its key is one."""
     enrolment: str = ""
     """The id of the enrolment that the key belongs to; empty: it is a node's own bundle."""
+    path: int = ONLY
+    """Which of the node's two tunnels it keeps."""
+
+    @property
+    def name(self) -> str:
+        """What the tunnel is called on the device."""
+        return tunnel_name(self.node, self.path)
 
 
 def kind_of_key(bundle: Bundle) -> str:
@@ -63,10 +71,11 @@ def header(bundle: Bundle) -> str:
     """Return NAME=VALUE lines, with each value quoted for sh."""
     key = bundle.key
     values = {
-        "NODE": bundle.node,
+        "NODE": bundle.name,
         "VERSION": __version__,
         "KEY": kind_of_key(bundle),
         **({"KEEP": " ".join(bundle.keep)} if bundle.keep else {}),
+        **({"PATH_NUMBER": str(bundle.path)} if bundle.path else {}),
         # The lines from here to KEY_DROPBEAR grow with the node; install puts them into a file of
         # their own.
         "KEY_OPENSSH": "" if key is None else key.openssh,
@@ -104,7 +113,7 @@ def render(bundle: Bundle) -> str:
 
 def about(bundle: Bundle) -> str:
     """Return the first lines, for whoever opens the file."""
-    what, file = f"the tunnel of {bundle.node}", bundle.node
+    what, file = f"the tunnel of {bundle.name}", bundle.name
     if bundle.enrolment:
         what, file = (
             f"ask to become a node, by enrolment {bundle.enrolment}",

@@ -12,6 +12,7 @@ find_instance() {
         instance=$word
         printf '%s %s\n' "${boot:-none}" "$instance" >"$live/instance"
     fi
+    [ -z "$number" ] || share_instance
 }
 
 # Return whether another process of this bundle runs. Set runs_pid and the rest of its state.

@@ -4,7 +4,7 @@
 find_client() {
     client='' wish=openssh
     # A key that was made here has one client's format: stay with that client, whatever is installed later.
-    [ "$KEY" = embed ] || [ ! -s "$dir/$NODE.key" ] || grep -q '^-----BEGIN' "$dir/$NODE.key" || wish=dropbear
+    [ "$KEY" = embed ] || [ ! -s "$device_key" ] || grep -q '^-----BEGIN' "$device_key" || wish=dropbear
     for program in ${CLIENT:+"$CLIENT"} ssh dbclient; do
         has "$program" || continue
         said=$("$program" -V 2>&1 </dev/null)
@@ -69,7 +69,7 @@ make_files() { # DIRECTORY
         [ -z "$word" ] || pin "$word"
     done >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
-    device-*) cat "$dir/$NODE.key" ;;
+    device-*) cat "$device_key" ;;
     *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;
     *) printf '%b' "$KEY_DROPBEAR" ;;
     esac >"key.$$" && mv -f "key.$$" key

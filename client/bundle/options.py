@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checker.arguments import Help
 from client.bundle.settings import Settings
+from client.paths import ONLY, PATHS
 
 TYPED_SETTINGS = ("beat", "retry", "first_wait", "client")
 """The settings that have an option."""
@@ -38,6 +39,8 @@ class BuildOptions:
     """`[ID=]FILE` each: public host keys to pin, besides those that this machine has."""
     keep: Sequence[str] = ()
     """Header lines to take over from the installed bundle; its key is one. Empty: none."""
+    path: int = ONLY
+    """Of a node that keeps two tunnels: the one that the bundle is for."""
     scans: bool = True
     """Compare the host keys with those that the gateway's addresses offer."""
 
@@ -104,6 +107,13 @@ def add_names(build: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PORT=HOST:PORT[,EXPECT]",
         help="with --key device: a forward of a node that is not registered yet; repeatable",
+    )
+    build.add_argument(
+        "--path",
+        type=int,
+        choices=PATHS,
+        default=ONLY,
+        help="of a node that keeps two tunnels: the one to build for, over every other gateway",
     )
 
 
@@ -216,6 +226,8 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
         parser.error("name one NODE, or use --all, or --enrol ID")
     if typed.filter is not None and not typed.all:
         parser.error("--filter is for --all")
+    if typed.all and typed.path:
+        parser.error("--path is for one NODE; --all makes both bundles of a node with two paths")
     if typed.all and (typed.output or typed.forward):
         parser.error("--output and --forward are for one NODE; with --all, use --output-dir")
     if typed.forward and typed.key != "device":
@@ -231,6 +243,7 @@ def refuse_beside_enrol(parser: argparse.ArgumentParser, typed: argparse.Namespa
         ("NODE", typed.node),
         ("--all", typed.all),
         ("--forward", typed.forward),
+        ("--path", typed.path),
         ("--key", typed.key != "embed"),
         ("--private-key", typed.private_key != Path()),
     )
@@ -267,5 +280,6 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
         settings=settings_from(typed),
         host_keys=typed.host_key,
         scans=typed.scans,
+        path=typed.path,
         keep=kept_lines(typed) if typed.key == "keep" else (),
     )

@@ -104,12 +104,17 @@ drop() { # FILE...
 }
 
 # The files that an upgrade of OpenWRT must keep.
-kept_files() { printf '%s\n' "$installed" "$keys" "$dir/$NODE.key" "$unit" "$ROOT/etc/rc.d/S99$service"; }
+kept_files() { printf '%s\n' "$installed" "$keys" "$device_key" "$unit" "$ROOT/etc/rc.d/S99$service"; }
+
+# Return whether the node's other path is installed here. It has the same key.
+has_other_path() {
+    case $number in 2) [ -e "$dir/${NODE%_2}.sh" ] ;; *) [ -e "$dir/${NODE}_2.sh" ] ;; esac
+}
 
 other_lines() { # FILE: without ours
     [ -e "$1" ] || return 0
     while IFS= read -r line; do
-        case $line in "$installed" | "$keys" | "$dir/$NODE.key" | "$unit" | "$ROOT/etc/rc.d/S99$service" | *"boot # $service") continue ;; esac
+        case $line in "$installed" | "$keys" | "$device_key" | "$unit" | "$ROOT/etc/rc.d/S99$service" | *"boot # $service") continue ;; esac
         printf '%s\n' "$line"
     done <"$1"
 }
@@ -150,7 +155,7 @@ unregister() {
     case $platform in
     openwrt)
         drop "$unit"
-        if [ -e "$ROOT/etc/sysupgrade.conf" ]; then other_lines "$ROOT/etc/sysupgrade.conf" | put "$ROOT/etc/sysupgrade.conf" 644; fi
+        if [ -e "$ROOT/etc/sysupgrade.conf" ]; then { other_lines "$ROOT/etc/sysupgrade.conf"; ! has_other_path || printf '%s\n' "$device_key"; } | put "$ROOT/etc/sysupgrade.conf" 644; fi
         ;;
     rclocal)
         [ -e "$unit" ] || return 0

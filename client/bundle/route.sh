@@ -1,6 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
 # Which gateway to try next, and when. Each round begins at home, the first gateway, and waits only at its end.
 
+# Both paths of a node name the same word and their own number, so that the gateways know one device. The word lasts until the next boot, and
+# no file is shared for it. Containers of one machine have its boot ID, but each has a PID namespace of its own.
+share_instance() {
+    [ -z "$boot" ] || instance=$boot-$(readlink /proc/self/ns/pid 2>/dev/null | tr -cd 0-9)
+    instance=${instance%-}.$number
+}
+
 begin_round() { left=$GATEWAYS tried=0; }
 
 without() { # LIST: print it without $gateway

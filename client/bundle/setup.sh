@@ -38,15 +38,15 @@ verb_help() {
 }
 
 make_key() {
-    [ ! -s "$dir/$NODE.key" ] || return 0
+    [ ! -s "$device_key" ] || return 0
     mkdir -p "$dir" || return
     for type in ed25519 ecdsa rsa; do
-        rm -f "$dir/$NODE.key.new" || return
+        rm -f "$device_key.new" || return
         if [ "$kind" = openssh ]; then
-            ssh-keygen -q -t "$type" -N '' -C "$NODE" -f "$dir/$NODE.key.new" </dev/null >/dev/null 2>&1
+            ssh-keygen -q -t "$type" -N '' -C "$NODE" -f "$device_key.new" </dev/null >/dev/null 2>&1
         else
-            dropbearkey -t "$type" -f "$dir/$NODE.key.new" >/dev/null 2>&1
-        fi && mv -f "$dir/$NODE.key.new" "$dir/$NODE.key" && rm -f "$dir/$NODE.key.new.pub" && say "made a key: $dir/$NODE.key ($type)" && return
+            dropbearkey -t "$type" -f "$device_key.new" >/dev/null 2>&1
+        fi && mv -f "$device_key.new" "$device_key" && rm -f "$device_key.new.pub" && say "made a key: $device_key ($type)" && return
     done
     fail "cannot make a key; install ssh-keygen, or dropbearkey for dropbear's client"
 }
@@ -54,9 +54,9 @@ make_key() {
 # Set public to the device's public key, with the node's name as its comment.
 find_public() {
     if [ "$kind" = openssh ]; then
-        public=$(ssh-keygen -y -f "$dir/$NODE.key")
+        public=$(ssh-keygen -y -f "$device_key")
     else
-        public=$(dropbearkey -y -f "$dir/$NODE.key" | grep -E '^(ssh|ecdsa)-')
+        public=$(dropbearkey -y -f "$device_key" | grep -E '^(ssh|ecdsa)-')
     fi
     # ssh-keygen may print a comment or none; replace it with the node's name.
     public="$public ."
@@ -74,7 +74,7 @@ show_key() {
 reach() { # OPTION CONSEQUENCE: --offline or nothing, and the end of the error message
     known=perhaps
     if [ "$KEY" = device ]; then
-        [ -s "$dir/$NODE.key" ] || known=no
+        [ -s "$device_key" ] || known=no
         make_key || fail "cannot write to $dir"
     fi
     [ "$1" != --offline ] || return 0
@@ -215,7 +215,8 @@ verb_uninstall() {
     find_unit
     stop_service
     unregister
-    drop "$installed" "$installed.old" "$keys" "$keys.old" "$dir/$NODE.key"
+    drop "$installed" "$installed.old" "$keys" "$keys.old"
+    has_other_path || drop "$device_key"
     # Something may have started it again meanwhile; without the script a new one ends at once.
     stop_process
     [ "$platform" != systemd ] || control daemon-reload

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.model import Node, seen_at
+from checker.model import CheckerError, Node, seen_at
+from checker.model.instance import path_in
 from checker.output import today
 from client.bundle.build import CannotBuild, Source, bundle_for, wanted_nodes
+from client.bundle.paths import paths_to_build, signed_paths
+from client.paths import ONLY
 from client.rollout.course import Came, Result
 from client.rollout.memory import Memory
 from client.rollout.options import RolloutOptions
 from client.rollout.view import View
-from client.rollout.way import Job, clients_of, way_to, why_not
+from client.rollout.way import Job, clients_of, newest_of, way_to, why_not
 
 NO_SSH = "no forward leads to an SSH server on the device; if one does, name it with --port"
 
@@ -43,11 +46,22 @@ def chosen(source: Source, wanted: RolloutOptions) -> list[Node]:
 def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> Job | str:
     """Return what to bring to the device and by which port, or why that is not known."""
     try:
-        bundle = bundle_for(source, node, wanted.build)
-    except CannotBuild as error:
+        path = path_here(source, node, view)
+        bundle = bundle_for(source, node, wanted.build, path)
+    except (CannotBuild, CheckerError) as error:
         return str(error)
     forward = way_to(node, wanted.ports, view.tunnels)
     return NO_SSH if forward is None else Job(node=node, forward=forward, bundle=bundle)
+
+
+def path_here(source: Source, node: Node, view: View) -> int:
+    """Return which of the node's tunnels comes to this gateway: its bundle is the one that a
+    rollout can replace here. Raises ConfigError, InvalidValue.
+    """
+    newest = newest_of(view.registrations).get(node.name)
+    path = path_in(newest.instance) if newest else ONLY
+    signed = signed_paths(source.layout, source.config, node.name)
+    return paths_to_build(node.name, signed, path, all_=False)[0]
 
 
 def hindrance(job: Job, view: View) -> str:

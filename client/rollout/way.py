@@ -109,9 +109,14 @@ def why_not(node: Node, forward: Forward, seen: Tunnel, *, client: str, today: s
     return ""
 
 
+def newest_of(registrations: Collection[Registration]) -> dict[NodeName, Registration]:
+    """Return each node's newest connection."""
+    return {one.node: one for one in sorted(registrations, key=lambda r: r.registered_at)}
+
+
 def clients_of(registrations: Collection[Registration]) -> dict[NodeName, str]:
     """Return what each node's newest connection runs; empty text if it did not say."""
-    return {one.node: one.client for one in sorted(registrations, key=lambda r: r.registered_at)}
+    return {name: one.client for name, one in newest_of(registrations).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

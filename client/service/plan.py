@@ -118,7 +118,7 @@ def refuse(service: Service, found: Found) -> None:
         )
     if found.bundle is not None:
         raise ServiceError(
-            f"{found.bundle} keeps the tunnel of {service.node}; uninstall that bundle first"
+            f"{found.bundle} keeps the tunnel of {service.tunnel}; uninstall that bundle first"
         )
     if found.manager is Manager.SYSTEMD:
         refuse_unseen(found)

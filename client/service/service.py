@@ -56,7 +56,8 @@ class Manager(enum.Enum):
 class Service:
     """The client of one configuration file, as the system is to start it."""
 
-    node: str
+    tunnel: str
+    """The node's name, or what its second path is called."""
     config: Path
     key: Path
     command: tuple[str, ...]
@@ -66,7 +67,7 @@ class Service:
 
     @property
     def name(self) -> str:
-        return f"{PREFIX}{self.node}"
+        return f"{PREFIX}{self.tunnel}"
 
     @property
     def made_by(self) -> str:

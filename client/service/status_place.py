@@ -29,9 +29,9 @@ def changed_at(path: Path) -> float:
 
 def with_status_of_service(config: Config) -> Config:
     """Return the configuration with the status file that was written last. Raises StatusClosed."""
-    of_service = STATE / f"{PREFIX}{config.node}" / "status"
+    of_service = STATE / f"{PREFIX}{config.tunnel}" / "status"
     try:
         is_newer = changed_at(of_service) > changed_at(config.status_file)
     except PermissionError:
-        raise StatusClosed(config.node) from None
+        raise StatusClosed(config.tunnel) from None
     return replace(config, status_file=of_service) if is_newer else config

@@ -56,7 +56,7 @@ def wanted(config: Config) -> Service:
     """Return the service of a configuration. Raises ConfigError if its key cannot be used."""
     content = config.path.read_bytes() + b"\0" + read_private_key(config)
     return Service(
-        node=config.node,
+        tunnel=config.tunnel,
         config=Path(os.path.abspath(config.path)),  # noqa: PTH100 - a link may lead elsewhere later
         key=Path(os.path.abspath(config.key)),  # noqa: PTH100
         command=command(),
@@ -137,12 +137,13 @@ def rival(config: Config) -> int | None:
 
 def bundle(service: Service, found: Found) -> Path | None:
     """Return the service of the node's bundle; None if there is none."""
-    path = found.manager.folder(found.home) / f"reversi-{service.node}{found.manager.suffix}"
+    name = service.tunnel
+    path = found.manager.folder(found.home) / f"reversi-{name}{found.manager.suffix}"
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    is_bundle = f"reversi: the tunnel of {service.node}\n" in text or f"/{service.node}.sh<" in text
+    is_bundle = f"reversi: the tunnel of {name}\n" in text or f"/{name}.sh<" in text
     return path if is_bundle else None
 
 

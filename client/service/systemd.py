@@ -71,7 +71,7 @@ def unit(service: Service, account: Account, *, hands_over: bool) -> str:
         f"# made by: {service.made_by}",
         f"# of {service.note}",
         "[Unit]",
-        f"Description=reversi: the tunnel of {service.node}",
+        f"Description=reversi: the tunnel of {service.tunnel}",
         "Wants=network-online.target",
         "After=network-online.target",
         "StartLimitIntervalSec=0",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.control.background import Background
-from checker.control.fleet_rows import look, others, own_id
+from checker.control.fleet_rows import look, others, own_id, own_paths
 from checker.model import Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
 from checker.rows.gateways import GatewayRow, GatewayView, merged, row_of
@@ -128,6 +128,7 @@ class Gateways:
         if time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + LOOK_EVERY_S
             loud |= self.look_for_mirrors(here, every_s)
+            self.look_for_paths()
             loud |= self.moved(here, now)
         if self.own is None:
             return loud, quiet
@@ -155,6 +156,11 @@ class Gateways:
         self.own = GatewayView(id=own, is_here=True, every_s=every_s)
         return set(here)
 
+    def look_for_paths(self) -> None:
+        """Read which of this gateway's connections are of nodes with two tunnels."""
+        if self.own is not None:
+            self.own = replace(self.own, paths=own_paths(self.layout))
+
     def leave(self) -> set[Key]:
         """Show only this gateway's rows from now on; those that were another's."""
         changed = set(self.where)
@@ -164,8 +170,8 @@ class Gateways:
         return changed
 
     def moved(self, here: Mapping[Key, Tunnel], now: float) -> set[Key]:
-        """The rows that several gateways hold, if another one counts by now."""
-        several = [(key, where) for key, where in self.where.items() if where.also]
+        """The rows that several gateways hold, or should, if another one counts by now."""
+        several = [(key, where) for key, where in self.where.items() if where.also or where.lacks]
         return {key for key, where in several if self.find(key, here.get(key), now)[1] != where}
 
     def find(

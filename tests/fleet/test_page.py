@@ -16,6 +16,7 @@ from checker.model.gateway_id import GatewayId
 from checker.signatures import KEY_FILE
 from checker.sshd.keygen import make_key
 from checker.state.rows import Batch
+from client.cli import main as run_client
 from tests.fleet.homes import Fleet, Member, Signer
 from tests.fleet.mirrors import at, mirror
 from tests.fleet.test_pushing import serving
@@ -44,7 +45,7 @@ class People:
         assert line in TYPED, line
         self.typed.append(line)
         words, _, file = SUDO.sub("", line).partition(" > ")
-        _, *given = shlex.split(words)
+        program, *given = shlex.split(words)
         places = {
             "/media/stick/registry": str(self.fleet.folder / "stick"),
             "registry/unsigned/barn.toml": str(self.fleet.folder / "stick/unsigned/barn.toml"),
@@ -53,6 +54,9 @@ class People:
         given = [places.get(word, word) for word in given]
         if given[:2] == ["fleet", "push"]:
             given += ["--ssh", self.ssh]
+        if program == "reversi-client":
+            assert run_client([*given, "--no-scan", "--home", str(self.gw1.layout.home)]) == 0
+            return ""
         out = (on or self.gw1).do(*given)
         if file:
             Path(file).write_text(out, encoding="utf-8")
@@ -77,6 +81,19 @@ BY_HAND = [
     "sudo reversi-checker init",
 ]
 """The fixture makes the signers; tests/system/fleet_inbox.py runs `init`, with root's service."""
+
+
+def give_a_second_tunnel(people: People) -> None:
+    """Type what a node without a gap needs."""
+    make_key(Path("of-gw2"), comment="gw2")
+    Path("of-gw2.pub").rename("gw2.pub")
+    for line in TYPED:
+        if "barn --path" in line:
+            people.type(line)
+            people.type("reversi-checker fleet push")
+    headers = [Path(name).read_text(encoding="ascii") for name in ("barn.sh", "barn_2.sh")]
+    assert ["gw1=gw1.example.org:22" in text for text in headers] == [True, False]
+    assert ["gw2=gw2.example.org:22" in text for text in headers] == [False, True]
 
 
 def look_at_the_fleet(people: People) -> None:
@@ -117,6 +134,7 @@ def test_each_command_of_the_page_does_what_it_says(
     people.type("reversi-checker fleet push")
     assert "barn" in gw2.nodes
 
+    give_a_second_tunnel(people)
     look_at_the_fleet(people)
 
     monkeypatch.delenv(KEY_FILE)

@@ -118,6 +118,36 @@ def test_rows_of_a_silent_gateway_are_stale(
     assert where.is_elsewhere
 
 
+def keeps(view: GatewayView, path: int) -> GatewayView:
+    """The same gateway, and which path of the node its connection is."""
+    return replace(view, paths={ProcessId(pid=4000, start_ticks=7): path})
+
+
+@pytest.mark.parametrize(
+    ("said", "lacks"),
+    [
+        pytest.param([(keeps(HERE, 1), UP), (keeps(GW2, 2), UP)], "", id="both paths are up"),
+        pytest.param([(keeps(HERE, 1), UP), (GW2, DOWN)], "path 2 is down", id="nobody has path 2"),
+        pytest.param([(HERE, DOWN), (keeps(GW2, 2), UP)], "path 1 is down", id="path 1 elsewhere"),
+        pytest.param(
+            [(keeps(HERE, 1), UP), (keeps(SILENT, 2), UP)], "path 2 is stale", id="unreachable"
+        ),
+        pytest.param([(keeps(HERE, 1), UP), (keeps(GW2, 2), HUNG)], "path 2 hangs", id="it hangs"),
+        pytest.param([(HERE, DOWN), (keeps(SILENT, 2), UP)], "", id="the row itself is stale"),
+        pytest.param([(HERE, DOWN), (GW2, DOWN)], "", id="both are lost: it is down"),
+        pytest.param([(HERE, UP), (GW2, DOWN)], "", id="one tunnel is all that it keeps"),
+    ],
+)
+def test_a_node_that_lost_one_of_two_tunnels_is_up_and_a_fault(said: Said, lacks: str) -> None:
+    found, where = merged([row_of(view, tunnel, NOW) for view, tunnel in said], NOW)
+
+    row = Row(forward=None, seen=found, where=where)
+    assert where.lacks == found.detail == lacks
+    if lacks:
+        assert found.status is Status.UP
+        assert Moment(now=NOW, every_s=EVERY_S).is_fault(row)
+
+
 def test_a_row_that_nobody_holds_is_nowhere_else() -> None:
     _, where = merge([(HERE, {}), (GW2, {KEY: DOWN})], NOW)[KEY]
 

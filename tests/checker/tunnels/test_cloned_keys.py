@@ -65,6 +65,16 @@ def test_two_instances_take_turns_if_one_comes_back_after_the_other(order: list[
         assert bool(seen.note(OFFICE, float(len(order)))) is came_back
 
 
+def test_the_two_paths_of_a_node_are_one_device_however_they_take_turns() -> None:
+    seen = clones()
+    order = ["word.1", "word.2", "word.1", "word.2"]
+
+    assert not any(seen.arrived(OFFICE, Arrival(instance=one), 0.0) for one in order)
+    assert seen.note(OFFICE, 1.0) == ""
+    seen.arrived(OFFICE, Arrival(instance="copy.1"), 1.0)
+    assert seen.arrived(OFFICE, Arrival(instance="word.1"), 2.0)
+
+
 def test_turns_far_apart_do_not_prove_a_clone() -> None:
     seen = clones()
 

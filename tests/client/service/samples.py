@@ -8,7 +8,7 @@ from client.service.plan import Found, Plan, Run
 from client.service.service import Manager, Service
 
 OFFICE = Service(
-    node="office",
+    tunnel="office",
     config=Path("/etc/reversi/office.toml"),
     key=Path("/etc/reversi/office.toml.key"),
     command=("/opt/reversi/bin/python", "-E", "-P", "/opt/reversi/bin/reversi-client"),

@@ -69,7 +69,7 @@ def test_another_release_key_or_setting_restarts_it() -> None:
 
 
 def test_two_nodes_of_one_device_are_two_services() -> None:
-    cabin = replace(OFFICE, node="cabin", config=Path("/etc/reversi/cabin.toml"))
+    cabin = replace(OFFICE, tunnel="cabin", config=Path("/etc/reversi/cabin.toml"))
     there = installed(SERVER, install(OFFICE, SERVER))
 
     both = installed(there, install(cabin, replace(there, is_running=False)))
@@ -81,7 +81,7 @@ def test_two_nodes_of_one_device_are_two_services() -> None:
 def test_a_node_that_got_another_name_leaves_no_old_service() -> None:
     there = installed(SERVER, install(OFFICE, SERVER))
 
-    planned = install(replace(OFFICE, node="attic"), replace(there, is_running=False))
+    planned = install(replace(OFFICE, tunnel="attic"), replace(there, is_running=False))
 
     assert commands(planned)[0] == "systemctl disable --now reversi-client-office.service"
     assert Delete(path=UNIT) in planned.steps
@@ -223,7 +223,7 @@ def test_uninstall_of_launchd_removes_the_log_too() -> None:
 
 def test_uninstall_without_a_name_wants_one_service() -> None:
     there = installed(SERVER, install(OFFICE, SERVER))
-    cabin = replace(OFFICE, node="cabin", config=Path("/etc/reversi/cabin.toml"))
+    cabin = replace(OFFICE, tunnel="cabin", config=Path("/etc/reversi/cabin.toml"))
     both = installed(there, install(cabin, replace(there, is_running=False)))
 
     assert uninstall(None, there).steps
