@@ -9,23 +9,13 @@ import sys
 import time
 
 from checker.model import Status
-from demo.processes import DemoFailed, end_all, program
+from demo.console import print_status, run_console, say
+from demo.fleet import play_fleet
+from demo.processes import DemoFailed
 from demo.scene import FREEZER, ROLES, Progress
 from demo.stage import FREEZES_EVERY_S, POLL_S, Stage, staged
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def say(text: str) -> None:
-    print(f"demo: {text}", file=sys.stderr, flush=True)
-
-
-async def print_status(stage: Stage) -> None:
-    """Print the status table. Ignore its exit status: some nodes are down on purpose."""
-    process = await asyncio.create_subprocess_exec(
-        program("reversi-checker"), "--home", str(stage.home), "status", env=stage.env
-    )
-    await process.wait()
 
 
 async def until_seen(stage: Stage, progress: Progress) -> None:
@@ -53,7 +43,7 @@ async def headless(stage: Stage, end_at: float) -> int:
     faults = progress.faults()
     for fault in faults:
         say(fault)
-    await print_status(stage)
+    await print_status(stage.home)
     return 1 if faults else 0
 
 
@@ -69,38 +59,23 @@ async def freeze_for_ever(stage: Stage) -> None:
         await asyncio.sleep(POLL_S)
 
 
-async def console(stage: Stage) -> int:
-    """Run the console in the foreground until the user leaves it; return its exit status."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(stage.watch(), name="watch"),
-            group.create_task(freeze_for_ever(stage), name="freeze"),
-        ]
-        process = await asyncio.create_subprocess_exec(
-            program("reversi-tui"), "--home", str(stage.home)
-        )
-        try:
-            return await process.wait()
-        finally:
-            await end_all([process])
-            for task in tasks:
-                task.cancel()
-
-
-async def play(seconds: float | None) -> int:
+async def play(seconds: float | None, end_at: float) -> int:
     """Run the demo from start to end; return its exit status. Raises DemoFailed."""
-    end_at = asyncio.get_running_loop().time() + (seconds or 0.0)
     say("starting a gateway and its nodes")
     async with staged() as stage:
-        return await (console(stage) if seconds is None else headless(stage, end_at))
+        if seconds is not None:
+            return await headless(stage, end_at)
+        return await run_console(stage.home, stage.watch(), freeze_for_ever(stage))
 
 
-async def until_signalled(seconds: float | None) -> int:
+async def until_signalled(seconds: float | None, *, is_fleet: bool) -> int:
     """Run the demo, but end it in order at the first signal; ignore further ones."""
     received: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
+    end_at = loop.time() + (seconds or 0.0)
     async with asyncio.TaskGroup() as group:
-        playing = group.create_task(play(seconds), name="demo")
+        demo = (play_fleet if is_fleet else play)(seconds, end_at)
+        playing = group.create_task(demo, name="demo")
 
         def stop(number: signal.Signals) -> None:
             if not received:
@@ -128,12 +103,19 @@ def main() -> int:
         metavar="SECONDS",
         help="show no console; exit with 0 when every expected status was seen, 1 after SECONDS",
     )
-    seconds = parser.parse_args().headless
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="three gateways and twelve nodes instead; one gateway is killed after a minute",
+    )
+    args = parser.parse_args()
+    seconds = args.headless
     if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        say("the console needs a terminal; without one, run: ./run demo --headless 120")
+        words = "--fleet --headless 240" if args.fleet else "--headless 120"
+        say(f"the console needs a terminal; without one, run: ./run demo {words}")
         return 2
     try:
-        return asyncio.run(until_signalled(seconds))
+        return asyncio.run(until_signalled(seconds, is_fleet=args.fleet))
     except* DemoFailed as failures:
         reason = innermost(failures)
     say(str(reason))

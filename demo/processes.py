@@ -54,10 +54,11 @@ async def start(  # noqa: PLR0913 - what differs between two processes
     stdin: int = DEVNULL,
     stdout: int = DEVNULL,
     dies_by: signal.Signals = signal.SIGTERM,
+    folder: Path | None = None,
 ) -> Process:
     """Start a process in a new session, so that the terminal's signals reach only us.
 
-    Its stderr goes to `log`.
+    Its stderr goes to `log`. It works in `folder`, or where we do.
     """
     with log.open("ab") as stderr:
         return await asyncio.create_subprocess_exec(
@@ -66,6 +67,7 @@ async def start(  # noqa: PLR0913 - what differs between two processes
             stdout=stdout,
             stderr=stderr,
             env=env,
+            cwd=folder,
             start_new_session=True,
         )
 

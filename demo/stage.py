@@ -42,24 +42,30 @@ FREEZES_EVERY_S = 60.0
 
 
 @contextlib.contextmanager
-def temporary_home() -> Iterator[Path]:
-    """Make a directory, and remove it after the block, even if an ending process writes to it.
-
-    It has a host key; the gateway would also make an RSA one, for small devices, in about a second.
-    Raises DemoFailed.
-    """
-    home = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
+def temporary_folder() -> Iterator[Path]:
+    """Make a directory, and remove it after the block, even if an ending process writes to it."""
+    folder = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
     try:
+        yield folder
+    finally:
+        for _ in range(10):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """Make a temporary home with a host key.
+
+    The gateway would also make an RSA one, for small devices, in about a second. Raises DemoFailed.
+    """
+    with temporary_folder() as home:
         try:
             make_key(home_layout(home).host_key, comment="reversi")
         except CheckerError as error:
             raise DemoFailed(str(error)) from error
         yield home
-    finally:
-        for _ in range(10):
-            shutil.rmtree(home, ignore_errors=True)
-            if not home.exists():
-                break
 
 
 def free_ports(count: int) -> list[int]:
@@ -76,6 +82,48 @@ def free_ports(count: int) -> list[int]:
     raise DemoFailed(f"fewer than {count} ports are free from {min(ports)} to {max(ports)}")
 
 
+async def start_gateway(home: Path, processes: list[Process]) -> tuple[Process, int]:
+    """Start a gateway, add it to `processes`, and return it with its sshd's port. Raises
+    DemoFailed.
+    """
+    log = home / "up.log"
+    argv = [program("reversi-checker"), "--home", str(home), "up", "--ssh-port", "0"]
+    gateway = await start(argv, log=log, env=environment(home), stdout=PIPE)
+    processes.append(gateway)
+    assert gateway.stdout is not None
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            line = (await gateway.stdout.readline()).decode()
+    except TimeoutError:
+        line = ""
+    ready = re.match(r"ready: sshd at \S+:(\d+),", line)
+    if ready is None:
+        raise DemoFailed(f"the gateway did not become ready:\n{tail(log)}")
+    return gateway, int(ready[1])
+
+
+def add_node(home: Path, role: Role, port: int, target: int) -> Path:
+    """Add a node, as `node add` does; return the file for its client. Raises DemoFailed."""
+    layout = home_layout(home)
+    name = parse_name(role.name)
+    requests = (parse_forward(f"{port}={HOST}:{target},{role.expect}"),)
+    client = home / "clients" / f"{name}.toml"
+    client.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        config = load_config(layout.config)
+        keys = key_files(KeyWish(name=name, client=client), layout, config)
+        register(layout, config, Wanted(name=name, requests=requests), keys, lambda _: None)
+    except CheckerError as error:
+        raise DemoFailed(f"node {name} could not be added: {error}") from error
+    return client
+
+
+def refuse_ended(what: str, process: Process, log: Path) -> None:
+    """Raise DemoFailed if the process has ended."""
+    if process.returncode is not None:
+        raise DemoFailed(f"{what} ended with status {process.returncode}:\n{tail(log)}")
+
+
 class Stage:
     """A running gateway, with its nodes' clients."""
 
@@ -88,51 +136,23 @@ class Stage:
 
     async def open(self, processes: list[Process]) -> int:
         """Start the gateway; return its sshd's port. Raises DemoFailed."""
-        log = self.home / "up.log"
-        argv = [program("reversi-checker"), "--home", str(self.home), "up", "--ssh-port", "0"]
-        self.gateway = await start(argv, log=log, env=self.env, stdout=PIPE)
-        processes.append(self.gateway)
-        assert self.gateway.stdout is not None
-        try:
-            async with asyncio.timeout(READY_WITHIN_S):
-                line = (await self.gateway.stdout.readline()).decode()
-        except TimeoutError:
-            line = ""
-        ready = re.match(r"ready: sshd at \S+:(\d+),", line)
-        if ready is None:
-            raise DemoFailed(f"the gateway did not become ready:\n{tail(log)}")
+        self.gateway, port = await start_gateway(self.home, processes)
         self.state = open_reader(home_layout(self.home).state)
-        return int(ready[1])
-
-    def register(self, role: Role, port: int, target: int) -> None:
-        """Add a node, as `node add` does. Raises DemoFailed."""
-        layout = home_layout(self.home)
-        name = parse_name(role.name)
-        wanted = Wanted(
-            name=name, requests=(parse_forward(f"{port}={HOST}:{target},{role.expect}"),)
-        )
-        try:
-            config = load_config(layout.config)
-            keys = key_files(KeyWish(name=name, client=self.config_of(role)), layout, config)
-            register(layout, config, wanted, keys, lambda _: None)
-        except CheckerError as error:
-            raise DemoFailed(f"node {name} could not be added: {error}") from error
-
-    def config_of(self, role: Role) -> Path:
-        return self.home / "clients" / f"{role.name}.toml"
+        return port
 
     async def populate(self, ports: Mapping[Service, int], processes: list[Process]) -> None:
         """Register the nodes, and start their clients. Raises DemoFailed."""
-        (self.home / "clients").mkdir(mode=0o700)
         for role, port in zip(ROLES, free_ports(len(ROLES)), strict=True):
-            self.register(role, port, ports[role.service])
+            config = add_node(self.home, role, port, ports[role.service])
             if role.connects:
-                argv = [program("reversi-client"), "run", "--config", str(self.config_of(role))]
-                log = self.home / f"{role.name}.log"
+                argv = [program("reversi-client"), "run", "--config", str(config)]
                 self.clients[role.name] = await start(
-                    argv, log=log, env=self.env, dies_by=signal.SIGKILL
+                    argv, log=self.log_of(role.name), env=self.env, dies_by=signal.SIGKILL
                 )
                 processes.append(self.clients[role.name])
+
+    def log_of(self, name: str) -> Path:
+        return self.home / f"{name}.log"
 
     def tunnels(self) -> dict[str, Tunnel]:
         """Return what the checker last saw, by node."""
@@ -154,18 +174,11 @@ class Stage:
     async def watch(self) -> None:
         """Raise DemoFailed if the gateway or a client ends."""
         assert self.gateway is not None
-        while self.gateway.returncode is None:
+        while True:
             for name, client in self.clients.items():
-                if client.returncode is not None:
-                    raise DemoFailed(
-                        f"the client of {name} ended with status"
-                        f" {client.returncode}:\n{tail(self.home / f'{name}.log')}"
-                    )
+                refuse_ended(f"the client of {name}", client, self.log_of(name))
+            refuse_ended("the gateway", self.gateway, self.home / "up.log")
             await asyncio.sleep(POLL_S)
-        raise DemoFailed(
-            "the gateway ended with status"
-            f" {self.gateway.returncode}:\n{tail(self.home / 'up.log')}"
-        )
 
 
 @contextlib.asynccontextmanager

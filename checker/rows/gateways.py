@@ -105,13 +105,21 @@ def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
     """
     held = [row for row in rows if row.is_held]
     if fresh := [row for row in held if row.is_fresh]:
-        return min(fresh, key=lambda row: (WORST_LAST[row.seen.status], *place(row)))
+        known = with_sessions(fresh)
+        return min(known, key=lambda row: (WORST_LAST[row.seen.status], *place(row)))
     absent = [row for row in rows if not row.is_held]
     said = [row for row in absent if row.is_fresh] or absent
     stale = max(held, key=lambda row: (row.seen.probed_at or 0.0, *backwards(row)), default=None)
     if stale is not None and (not said or (stale.seen.probed_at or 0.0) >= max(map(lost_at, said))):
         return stale
     return max(said, key=lambda row: (row.is_fresh, lost_at(row), *backwards(row)))
+
+
+def with_sessions(rows: Sequence[GatewayRow]) -> Sequence[GatewayRow]:
+    """Those that name the session; if none does, all. Two gateways on one machine share its ports,
+    and without privileges one of them sees that the port answers, but not whose tunnel it is.
+    """
+    return [row for row in rows if row.seen.session is not None] or rows
 
 
 WORST_LAST = {status: -place for status, place in WORST_FIRST.items()}
@@ -136,7 +144,8 @@ def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]
     """What was seen of a forward, where, and who else holds it."""
     row = rows[0] if len(rows) == 1 else chosen(rows)
     view, seen = row.view, row.seen
-    also = {each.view.id for each in rows if each is not row and each.is_fresh and each.is_held}
+    held = with_sessions([each for each in rows if each.is_fresh and each.is_held])
+    also = {each.view.id for each in held if each is not row}
     where = whereabouts(
         view.id,
         tuple(sorted(also)),

@@ -126,6 +126,51 @@ def test_no_process_outlives_a_demo_that_was_killed(folder: Path) -> None:
     assert not alive
 
 
+@pytest.fixture
+def fleet_folder(folder: Path, sbin: None) -> Path:
+    require("nats-server", "dbclient")
+    return folder
+
+
+def test_a_fleet_loses_a_gateway_and_its_nodes_appear_at_the_others(fleet_folder: Path) -> None:
+    demo = Demo(fleet_folder, "--fleet", "--headless", "240")
+    try:
+        status = demo.follow(within_s=400)
+    finally:
+        demo.process.kill()
+    told = demo.log.read_text()
+
+    assert status == 0, told
+    assert "killing gw2 now" in told
+    assert "gw2 unreachable" in told
+    assert len(demo.seen) > 40
+    assert not demo.leftovers()
+
+
+def test_a_fleet_that_runs_out_of_time_names_what_it_did_not_see(fleet_folder: Path) -> None:
+    demo = Demo(fleet_folder, "--fleet", "--headless", "0.1")
+    try:
+        status = demo.follow()
+    finally:
+        demo.process.kill()
+
+    assert status == 1
+    assert "annex" in demo.log.read_text()
+    assert not demo.leftovers()
+
+
+def test_no_process_outlives_a_fleet_that_was_killed(fleet_folder: Path) -> None:
+    demo = Demo(fleet_folder, "--fleet", "--headless", "240")
+    try:
+        demo.follow(until="killing gw2 now")
+    finally:
+        demo.process.kill()
+        demo.process.wait()
+
+    _, alive = psutil.wait_procs(list(demo.seen), timeout=DEADLINE_S)
+    assert not alive
+
+
 def test_without_a_terminal_the_demo_says_what_to_do(folder: Path) -> None:
     demo = Demo(folder)
     try:

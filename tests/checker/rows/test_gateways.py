@@ -68,6 +68,15 @@ Said = list[tuple[GatewayView, Tunnel]]
         pytest.param(
             [(HERE, DOWN), (GW2, seen(Status.DOWN, since=60))], "gw2", (), id="lost there last"
         ),
+        pytest.param(
+            [(HERE, replace(UP, session=None)), (GW2, UP), (GW3, UP)],
+            "gw2",
+            ("gw3",),
+            id="one that names the session",
+        ),
+        pytest.param(
+            [(HERE, UP), (GW2, replace(UP, session=None))], "gw1", (), id="not one that does not"
+        ),
         pytest.param([(HERE, NEVER), (GW2, DOWN)], "gw2", (), id="down before never probed"),
         pytest.param([(HERE, NEVER), (SILENT, UP)], "gw2", (), id="stale before never probed"),
         pytest.param([(HERE, NEVER), (GW2, NEVER)], "gw1", (), id="nobody knows"),
