@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.layout import Layout
 from checker.model import InvalidValue
 from checker.output import NotPrinted, say
+
+if TYPE_CHECKING:
+    from checker.fleet.placing import CardPlacing
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,18 @@ def announce(line: str) -> None:
         log.warning("%s; not printed: %s", error, line)
 
 
+def placing_of(layout: Layout) -> CardPlacing | None:
+    """Return what says where nodes belong; None: it is in no fleet. Raises ConfigError."""
+    from checker.config.settings import load_config
+
+    settings = load_config(layout.config).fleet
+    if settings is None:
+        return None
+    from checker.fleet.placing import CardPlacing
+
+    return CardPlacing(layout, settings)
+
+
 def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.daemon.serve import up
 
@@ -63,7 +79,8 @@ def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
         )
     import asyncio  # slow to load
 
-    asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=announce))
+    placing = placing_of(layout)
+    asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=announce, placing=placing))
     return ExitCode.OK
 
 
@@ -72,5 +89,5 @@ def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: AR
 
     from checker.daemon.serve import serve
 
-    asyncio.run(serve(layout, announce))
+    asyncio.run(serve(layout, announce, placing_of(layout)))
     return ExitCode.OK

@@ -14,17 +14,17 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from checker.daemon.endings import end_connection, look_at
 from checker.daemon.live_connections import Connection, connections, open_through, ports
 from checker.daemon.verdicts import Verdicts
 from checker.linux.clock import boot_id
 from checker.linux.processes import is_alive
-from checker.model import CheckerError, EventKind, Forward, NodeName, Port, ProcessId
+from checker.model import CheckerError, EventKind, NodeName, ProcessId
 from checker.model.drain import Drain, DrainProgress, Leaver
-from checker.sshd.kill import Freed, end_session
 from checker.state import beats
 from checker.state.drain_file import read_drain, write_drain
 from checker.tunnels.beat_loops import beat_loop, tell_to_move
-from checker.tunnels.departures import LEAVES_WITHIN_S, Departure, Sight, Way, is_older, must_end
+from checker.tunnels.departures import LEAVES_WITHIN_S, Departure, Way, is_older, must_end
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.kill_reasons import Drained, why_kill
 
@@ -159,7 +159,7 @@ class Drainer:
         """Tell the next connections, and return the departures that must be ended by us."""
         for _ in range(min(TOLD_AT_ONCE, len(now.queue))):
             await self.tell(now.queue.popleft(), now)
-        sights = await asyncio.to_thread(self.look, tuple(now.told.values()))
+        sights = await asyncio.to_thread(look_at, self.spool, tuple(now.told.values()))
         for session, sight in sights.items():
             # another task may have ended it meanwhile
             if not sight.is_there and session not in now.ending and session in now.told:
@@ -206,18 +206,6 @@ class Drainer:
             for other in self.ledger.registrations.values()
         )
 
-    def look(self, told: Iterable[Departure]) -> dict[ProcessId, Sight]:
-        """Look at the connections that were told to leave."""
-        found, now = {}, time.time()
-        for one in told:
-            last = beats.beaten_at(self.spool, one.session)
-            found[one.session] = Sight(
-                is_there=is_alive(one.session),
-                loops=one.loop is not None and is_alive(one.loop),
-                beaten_s_ago=None if last is None else now - last,
-            )
-        return found
-
     async def left(self, departure: Departure, now: Round) -> None:
         """A connection has ended: count it."""
         now.gone[departure.way] += 1
@@ -247,30 +235,7 @@ class Drainer:
         why = why_kill(Drained(by=drain.by, must_leave=must_leave))
         if not why or self.drain is not drain:
             return False
-        forward = self.forward_of(session)
-        if forward is not None:
-            await self.watcher.end_holder(forward, why, actor=drain.by, session=session)
-        if not await asyncio.to_thread(is_alive, session):
-            return True
-        if await self.watcher.holders.other_home(session):
-            return False
-        ending = await end_session(session, Port(0), self.watcher.uid, frozenset())
-        if not isinstance(ending, Freed):
-            self.ledger.complain(f"{node} could not be sent away: {ending.reason}")
-            return False
-        text = f"killed sshd process {session.pid}, which held no port; {why}"
-        self.ledger.log_event(EventKind.KILL, text, node=node, actor=drain.by)
-        return True
-
-    def forward_of(self, session: ProcessId) -> Forward | None:
-        """Return a forward that the session holds, as last seen."""
-        places = {
-            (row.node, row.port) for row in self.ledger.tunnels.values() if row.session == session
-        }
-        return next((f for f in self.forwards() if (f.node, f.port) in places), None)
-
-    def forwards(self) -> Iterable[Forward]:
-        return (*self.gateway.registry.forwards, *self.ledger.sightings.forwards)
+        return await end_connection(self.gateway, node, session, why=why, actor=drain.by)
 
     def finish(self, now: Round) -> None:
         """All that the drain could end has ended."""

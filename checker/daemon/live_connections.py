@@ -46,12 +46,19 @@ def ports(ledger: Ledger) -> dict[Port, ProcessId]:
 
 
 def open_through(held: Mapping[Port, ProcessId]) -> dict[ProcessId, int]:
-    """Count the connections through each session's forwards, without our own probes."""
-    own_before = own_sockets()
+    """Count the connections through each session's forwards, without our own probes; none are
+    known if the kernel does not say.
+    """
     try:
-        ends = connected()
+        return carried_now(held)
     except OSError:
         return {}  # a sandbox may refuse netlink
+
+
+def carried_now(held: Mapping[Port, ProcessId]) -> dict[ProcessId, int]:
+    """Count the same. Raises OSError if the kernel does not say."""
+    own_before = own_sockets()
+    ends = connected()
     mine = own_before | own_sockets()  # a probe may begin or end meanwhile
     own = {str(port) for inode, (port, _) in ends.items() if inode in mine}
     return carried(ends.values(), held, own)

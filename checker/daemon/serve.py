@@ -8,12 +8,13 @@ import functools
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from checker.config.files import make_folder, write_changed
 from checker.config.layout import Layout, listen_note
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
-from checker.daemon.daemon import Daemon
+from checker.daemon.daemon import Daemon, Work
 from checker.daemon.first_look import first_look
 from checker.daemon.key_place import keep_in_file, place_keys
 from checker.daemon.sshd_events import log_refusals, private_log
@@ -28,6 +29,9 @@ from checker.daemon.tunnel_user import open_to_tunnel_user, refuse_shell, refuse
 from checker.model import CheckerError
 from checker.sshd.keygen import make_host_key
 from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
+
+if TYPE_CHECKING:
+    from checker.daemon.fleet_watch import Placing
 
 log = logging.getLogger(__name__)
 WILDCARDS = {
@@ -71,14 +75,26 @@ async def make_daemon(layout: Layout, config: Config) -> Daemon:
     return daemon
 
 
-async def serve(layout: Layout, say: Callable[[str], None]) -> None:
-    """Run the daemon until a signal stops it. Raises CheckerError."""
+async def serve(layout: Layout, say: Callable[[str], None], placing: Placing | None = None) -> None:
+    """Run the daemon until a signal stops it. `placing`: of a fleet. Raises CheckerError."""
     if layout.home is not None:
         await asyncio.to_thread(keep_in_file, layout)
     async with prepared(layout) as daemon:
+        daemon.beside = watch_fleet(daemon, placing)
         if layout.home is None:
-            daemon.beside = (functools.partial(log_refusals, daemon.gateway),)
+            daemon.beside += (functools.partial(log_refusals, daemon.gateway),)
         await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
+
+
+def watch_fleet(daemon: Daemon, placing: Placing | None) -> tuple[Work, ...]:
+    """Return what the daemon of a fleet's gateway does besides."""
+    settings = daemon.config.fleet
+    if settings is None or placing is None:
+        return ()
+    from checker.daemon.fleet_watch import FleetWatch  # only a fleet needs it
+
+    server = daemon.server
+    return (FleetWatch(settings, placing, server.drainer, server.sweeper).run,)
 
 
 def note_address(layout: Layout, address: str) -> None:
@@ -100,8 +116,16 @@ def address_unknown(listen: str, config: Config) -> bool:
     return listen in WILDCARDS and not config.gateway
 
 
-async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], None]) -> None:
-    """Run a private sshd and the daemon until a signal stops us, or sshd ends.
+async def up(
+    layout: Layout,
+    *,
+    listen: str,
+    port: int,
+    say: Callable[[str], None],
+    placing: Placing | None = None,
+) -> None:
+    """Run a private sshd and the daemon until a signal stops us, or sshd ends. `placing`: of a
+    fleet.
 
     Raises CheckerError.
     """
@@ -114,6 +138,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
     port = port or free_port(listen, 0)
     async with prepared(layout) as daemon:
         refuse_shell(daemon.config.tunnel_user)
+        daemon.beside = watch_fleet(daemon, placing)
         address = local_address(listen, port)
         note_address(layout, address)
         daemon.run_made_again = functools.partial(note_address, layout, address)

@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     UNMUTE = "unmute"
     ACT = "act"
     """An act that was asked of another gateway, or by an operator at another one."""
+    MOVE = "move"
+    """A node was sent to its home gateway."""
 
 
 OPERATOR_KINDS = frozenset(

@@ -215,6 +215,7 @@ ACTS = frozenset(
         EventKind.MUTE,
         EventKind.UNMUTE,
         EventKind.ACT,
+        EventKind.MOVE,
     }
 )
 """Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in

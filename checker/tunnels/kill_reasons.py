@@ -85,7 +85,16 @@ class Drained:
     """Whether it is older than the drain, or its `hold` was refused: those that came back stay."""
 
 
-Case = Strikes | NoRight | PortClaim | Order | Drained
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentHome:
+    """The node was told to go to its home gateway, which is well again, and did not leave."""
+
+    home: str
+    was_told: bool
+    """Whether its client took the word: only then its beats have ended."""
+
+
+Case = Strikes | NoRight | PortClaim | Order | Drained | SentHome
 
 
 def why_kill(case: Case) -> str:
@@ -101,6 +110,8 @@ def why_kill(case: Case) -> str:
             return f"asked for by {operator}"
         case Drained(by=by, must_leave=must_leave):
             return f"{by} drains this gateway" if must_leave else ""
+        case SentHome(home=home, was_told=was_told):
+            return f"its home {home} is well again" if was_told else ""
     assert_never(case)
 
 

@@ -1,0 +1,52 @@
+"""Where nodes belong by today's cards and entries, for the daemon: it knows no cards itself."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+
+from checker.config.layout import Layout
+from checker.config.settings import FleetSettings
+from checker.config.toml_file import ConfigError
+from checker.fleet.card_files import good_cards
+from checker.fleet.cards import Card, GatewayState
+from checker.fleet.placement import order_of
+from checker.model import NodeName
+from checker.model.gateway_id import GatewayId
+from checker.registry.entry_files import read_entry
+
+
+class CardPlacing:
+    """Reads cards and entries. A draft that nobody signed does not count."""
+
+    def __init__(self, layout: Layout, settings: FleetSettings) -> None:
+        self.layout, self.settings = layout, settings
+        self.cards: tuple[Card, ...] = ()
+
+    def active(self) -> frozenset[GatewayId]:
+        """Read the cards again; return the gateways that take nodes. Raises ConfigError."""
+        self.cards = tuple(
+            kept.card
+            for kept in good_cards(self.layout)
+            if kept.sealed.signature or not self.settings.signed
+        )
+        return frozenset(one.id for one in self.cards if one.state is GatewayState.ACTIVE)
+
+    def homes(self, names: Collection[NodeName]) -> dict[NodeName, GatewayId]:
+        """Return the home of each of these nodes, by the cards as read last; without those that
+        have none.
+        """
+        found = {}
+        for name in names:
+            with contextlib.suppress(ConfigError):
+                order = order_of(name, self.cards, self.own_order(name))
+                if order:
+                    found[name] = order[0].id
+        return found
+
+    def own_order(self, name: NodeName) -> tuple[GatewayId, ...]:
+        """Return the gateways that the node's entry names. Raises ConfigError."""
+        kept = read_entry(self.layout, name)
+        if kept is None or not (kept.signature or not self.settings.signed):
+            return ()
+        return kept.entry.head.gateways

@@ -1,0 +1,81 @@
+"""Read from the mirrors of other gateways what the daemon needs; a mirror that is damaged counts as
+missing, whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from checker.config.layout import Layout
+from checker.model import CheckerError, NodeName, Registration, Tunnel
+from checker.model.gateway_id import GatewayId
+from checker.model.pulse import HeardPulse
+from checker.state.mirrors import GET_POSITION, mirror_path, mirrored, read_pulse
+from checker.state.rows import registration_from, tunnels_from
+from checker.state.store import StateFile, open_reader
+
+T = TypeVar("T")
+MOST_READ = 100_000
+MOST_IN_COMMON = 1000
+NODES = "SELECT DISTINCT node FROM registration LIMIT :most"
+REGISTRATIONS = "SELECT * FROM registration WHERE node = :node"
+TUNNELS = "SELECT * FROM tunnel WHERE node = :node"
+BROKEN = (CheckerError, OSError, ValueError, KeyError, TypeError, IndexError, sqlite3.Error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCommon:
+    """What another gateway has of nodes that are here too."""
+
+    pulse: HeardPulse
+    registrations: tuple[Registration, ...] = ()
+    tunnels: tuple[Tunnel, ...] = ()
+
+
+def read_pulses(layout: Layout, own: GatewayId) -> dict[GatewayId, HeardPulse]:
+    """Return the last pulse of each other gateway that has one."""
+    found = {id_: read(mirror_path(layout, id_), read_pulse) for id_ in mirrored(layout)}
+    return {id_: pulse for id_, pulse in found.items() if pulse is not None and id_ != own}
+
+
+def read_in_common(layout: Layout, id_: GatewayId, here: Collection[NodeName]) -> InCommon | None:
+    """Return what a gateway has of these nodes; None if its mirror cannot be read, or lags behind
+    its pulse.
+    """
+    return read(mirror_path(layout, id_), lambda mirror: in_common(mirror, here))
+
+
+def read(path: Path, reading: Callable[[StateFile], T | None]) -> T | None:
+    try:
+        if path.is_symlink() or not path.is_file():  # opening a pipe would block
+            return None
+        with closing(open_reader(path)) as mirror:
+            return reading(mirror)
+    except BROKEN:
+        return None
+
+
+def in_common(mirror: StateFile, here: Collection[NodeName]) -> InCommon | None:
+    pulse = read_pulse(mirror)
+    if pulse is None:
+        return None
+    with mirror.using() as db:
+        position = db.execute(GET_POSITION).fetchone()
+        if position is None or position["epoch"] != pulse.pulse.epoch:
+            return None
+        if position["number"] < pulse.pulse.number:
+            return None
+        rows = db.execute(NODES, {"most": MOST_READ}).fetchall()
+        names = sorted({row["node"] for row in rows}.intersection(here))[:MOST_IN_COMMON]
+        registrations: list[Registration] = []
+        tunnels: list[Tunnel] = []
+        for name in names:
+            found = db.execute(REGISTRATIONS, {"node": name}).fetchall()
+            registrations += map(registration_from, found)
+            tunnels += tunnels_from(db.execute(TUNNELS, {"node": name}))
+    return InCommon(pulse=pulse, registrations=tuple(registrations), tunnels=tuple(tunnels))
