@@ -26,6 +26,7 @@ from checker.daemon.startup import (
     raise_file_limit,
 )
 from checker.daemon.tunnel_user import open_to_tunnel_user, refuse_shell, refuse_unreachable
+from checker.linux.memory import keep_little
 from checker.model import CheckerError
 from checker.sshd.keygen import make_host_key
 from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
@@ -44,6 +45,7 @@ WILDCARDS = {
 @contextlib.asynccontextmanager
 async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     """Lock and prepare the home for the block, and yield its daemon. Raises CheckerError."""
+    keep_little()
     config = load_config(layout.config)
     if config.tunnel_uid != os.geteuid():
         os.umask(0o022)  # the tunnel user reads verdicts and history; systemd sets the same

@@ -50,14 +50,19 @@ def parse_range(text: str) -> range:
     return range(first, last + 1)
 
 
+def common(one: range, other: range) -> range:
+    """Return the ports that are in both ranges."""
+    return range(max(one.start, other.start), min(one.stop, other.stop))
+
+
 def parse_ranges(texts: Iterable[str]) -> PortRanges:
     """Parse ranges and single ports. Raises InvalidValue, also for a port that is named twice."""
     found: list[range] = []
     for text in texts:
         ports = parse_range(text)
-        twice = next((port for port in ports if any(port in other for other in found)), None)
-        if twice is not None:
-            raise InvalidValue(f"port {twice} is named twice")
+        twice = [both for other in found if (both := common(ports, other))]
+        if twice:
+            raise InvalidValue(f"port {min(both.start for both in twice)} is named twice")
         found.append(ports)
     if not found:
         raise InvalidValue("no port is named")
