@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -50,7 +50,7 @@ class Background:
             or int(now // HOUR_S) != self.hour
         )
 
-    def poll(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
+    def poll(self, state: StateFile, now: float, keys: Collection[Key]) -> set[Key]:
         """Read what is due, and return those of the keys whose data changed. Raises StateError."""
         clock = time.monotonic()
         hour = int(now // HOUR_S)
@@ -67,22 +67,28 @@ class Background:
             self.next_days = clock + DAYS_EVERY_S
         return self.look_at(keys)
 
-    def look_at(self, keys: Iterable[Key]) -> set[Key]:
-        """Put together what is known of these keys, where something was read that may change it;
-        to do so for all of 5,000 would cost more than reading. Return the keys that changed.
+    def look_at(self, keys: Collection[Key]) -> set[Key]:
+        """Put together what is known of these keys, where something was read that may change it:
+        even to look at each of 5,000 would cost more than reading. Return the keys that changed.
         """
-        nodes, touched = self.nodes, self.touched
-        before, self.shown, changed = self.shown, {}, set[Key]()
-        for key in keys:
-            known = before.get(key)
-            if known is None or key in touched or key[0] in nodes:
-                fresh = self.known_now(key)
-                if fresh != (known or NOTHING_MORE):
-                    changed.add(key)
-                    known = fresh
-            self.shown[key] = known or NOTHING_MORE
+        changed = set[Key]()
+        for key in self.asked_again(keys):
+            known, fresh = self.shown.get(key, NOTHING_MORE), self.known_now(key)
+            if fresh != known:
+                changed.add(key)
+                known = fresh
+            self.shown[key] = known
         self.nodes, self.touched = set(), set()
         return changed
+
+    def asked_again(self, keys: Collection[Key]) -> list[Key]:
+        """The keys of which more may be known now; forget those that are not among `keys`."""
+        before, nodes, touched = self.shown, self.nodes, self.touched
+        if before.keys() != keys:
+            self.shown = {key: before[key] for key in keys if key in before}
+        elif not (nodes or touched):
+            return []
+        return [key for key in keys if key in touched or key[0] in nodes or key not in self.shown]
 
     def read_connections(self, state: StateFile) -> set[NodeName]:
         """Read who is connected, and return the nodes for which that changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from checker.config.layout import Layout
@@ -89,7 +89,7 @@ class Mirror:
         self.token = token
         return loud | gone, changed.keys() - loud
 
-    def poll_background(self, now: float, keys: Iterable[Key]) -> set[Key]:
+    def poll_background(self, now: float, keys: Collection[Key]) -> set[Key]:
         """Read what else is known about these rows, if it is time; those for which it changed."""
         if self.state is None or not self.background.is_due(now):
             return set()

@@ -338,7 +338,8 @@ class Source:
     def poll_listeners(self) -> None:
         """Find the rows' ports that sshd listens on at ::1 only, as with `AddressFamily inet6`."""
         if time.monotonic() >= self.next_listing:
-            self.on_ipv6 = ports_on_ipv6() & {port for _, port in self.keys()}
+            found = ports_on_ipv6()  # none, as a rule: then the ports of all rows are not needed
+            self.on_ipv6 = found and found & {port for _, port in self.keys()}
             self.next_listing = time.monotonic() + LISTENERS_EVERY_S
 
     def close(self) -> None:

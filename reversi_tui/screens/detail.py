@@ -120,8 +120,8 @@ class Detail(Sheet):
             yield Banner(id="sheet-said")
             yield Line(id="sheet-keys")
 
-    def on_mount(self) -> None:
-        self.paint()
+    def begin(self) -> None:
+        self.write()
 
     @property
     def page(self) -> Page:
@@ -169,13 +169,18 @@ class Detail(Sheet):
             self.query_one("#sheet-said", Banner).show(printable(sentence, 800))
 
     def paint(self) -> None:
-        """Write the text for the present size; the scroll bar's cell stays free."""
-        if self.moment is None or not (self.is_mounted and self.is_whole):
+        """Write the text for the present size, unless the parts come or go."""
+        if self.is_mounted and self.is_whole:
+            self.write()
+
+    def write(self) -> None:
+        """Write the text; the scroll bar's cell stays free."""
+        if self.moment is None:
             return
-        # before the first layout a widget has no size; the sheet's is known all the same
+        # before the first layout nothing has a size; what the sheet will take is known all the same
         laid_out = self.query_one("#sheet-tabs", Line).size.width
-        width = max(30, (laid_out or min(WIDEST, self.size.width) - EDGES) - 1)
-        paper = Paper(width=width, height=self.size.height, palette=self.palette)
+        width = max(30, (laid_out or min(WIDEST, self.app.size.width) - EDGES) - 1)
+        paper = Paper(width=width, height=self.app.size.height, palette=self.palette)
         heading = Text(title(self.row), style="bold")
         if self.is_gone:
             heading.append("  gone; this is what was known last", style=self.palette.warning)

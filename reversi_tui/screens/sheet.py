@@ -42,6 +42,10 @@ class Sheet(Modal[None]):
             yield Line(id="sheet-keys").add_class("quiet")
 
     def on_mount(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Fill the parts, before they are painted."""
         self.name_frame(self.heading)
         self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
 

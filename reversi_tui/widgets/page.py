@@ -8,12 +8,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
+from textual.geometry import Region
 from textual.strip import Strip
 
 from reversi_tui.widgets.block import differing
 from reversi_tui.widgets.cursor_keys import SCROLL_CALLS, HalfPages, cursor_keys
+from reversi_tui.widgets.scrolled import Scrolled
 
 
 class Scroller(VerticalScroll, HalfPages):
@@ -25,7 +25,7 @@ class Scroller(VerticalScroll, HalfPages):
         self.scroll_relative(y=step, animate=False)
 
 
-class Page(ScrollView, HalfPages, can_focus=True):
+class Page(Scrolled, HalfPages, can_focus=True):
     """Arrows, page keys, home and end scroll. Its writer breaks the lines."""
 
     DEFAULT_CSS = """
@@ -47,10 +47,7 @@ class Page(ScrollView, HalfPages, can_focus=True):
         """Show this text; repaint what differs from the one before."""
         before, self.lines = self.lines, list(text.split("\n", allow_blank=True))
         if len(before) != len(self.lines):
-            size = Size(1, len(self.lines))
-            # a plain assignment would lay out the whole screen again
-            self.set_reactive(Page.virtual_size, size)
-            self._scroll_update(size)
+            self.hold(len(self.lines))
         top, width = round(self.scroll_y), self.scrollable_content_region.width
         pairs = zip_longest(before, self.lines, fillvalue=Text())
         regions = [

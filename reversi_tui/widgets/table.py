@@ -15,9 +15,8 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from checker.model import NodeName, Status
@@ -30,6 +29,7 @@ from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View, nearest
 from reversi_tui.widgets.cursor_keys import HalfPages, cursor_keys
 from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.scrolled import Scrolled
 from reversi_tui.widgets.status import arrow
 
 MARKED, FOLDED, UNFOLDED, BRANCH, LAST_BRANCH, MUTED, PLAIN = "▌▸▾├└= "
@@ -74,7 +74,7 @@ class Choice:
     wide: bool = False
 
 
-class TunnelTable(ScrollView, HalfPages, can_focus=True):
+class TunnelTable(Scrolled, HalfPages, can_focus=True):
     """The cursor stays on its row, by key, wherever that moves. If the row goes by itself, there is
     no cursor until it comes back or a key moves it; if the operator hides it, the cursor moves to
     the nearest row.
@@ -122,8 +122,6 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
         self.painted: dict[int, Appearance | str | None] = {}
         self.empty = ""
         """What to say if no row is shown."""
-        self.bar_fits: tuple[Size, Size] | None = None
-        """The sizes that the scroll bar was last drawn for: all rows, and those in sight."""
 
     @property
     def cursor_place(self) -> int | None:
@@ -273,10 +271,7 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
         what differs. `before` is its old place. The top of the list stays in sight as long as the
         cursor's row does: with the worst first, that is where new faults come.
         """
-        rows = Size(1, len(self.view.order))
-        # a plain assignment would lay out the whole screen again
-        self.set_reactive(TunnelTable.virtual_size, rows)
-        self._scroll_update(rows)
+        self.hold(len(self.view.order))
         place = self.cursor_place
         at_top = round(self.scroll_y) == 0 and place is not None and self.is_in_sight(place)
         if before is not None and place is not None and self.is_in_sight(before) and not at_top:
@@ -317,15 +312,6 @@ class TunnelTable(ScrollView, HalfPages, can_focus=True):
 
     def is_in_sight(self, place: int) -> bool:
         return 0 <= place - round(self.scroll_y) < self.size.height
-
-    def _scroll_update(self, virtual_size: Size) -> None:
-        """Update the scroll bar only if a size changed: Textual calls this with every layout, so
-        with each typed letter, and would repaint the bar.
-        """
-        fits = (virtual_size, self.container_size)
-        if fits != self.bar_fits:
-            self.bar_fits = fits
-            super()._scroll_update(virtual_size)
 
     def on_resize(self, _: events.Resize) -> None:
         self.repaint_all()

@@ -20,7 +20,7 @@ from reversi_tui.app import Console
 from reversi_tui.screens.picking import Options
 from reversi_tui.screens.steady import Steady
 from reversi_tui.terminal import driver
-from reversi_tui.widgets.table import TunnelTable
+from reversi_tui.widgets.scrolled import Scrolled
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,10 @@ from reversi_tui.widgets.table import TunnelTable
         pytest.param(driver.Driver, linux_driver.LinuxDriver, "_run_input_thread", id="input"),
         pytest.param(Console, App, "_handle_exception", id="an uncaught exception"),
         pytest.param(Console, App, "_print_error_renderables", id="its traceback"),
-        pytest.param(TunnelTable, ScrollView, "_scroll_update", id="the scroll bar"),
+        pytest.param(Scrolled, ScrollView, "_scroll_update", id="the scroll bar"),
         pytest.param(Steady, Screen, "_screen_resized", id="the size of a screen"),
+        pytest.param(Steady, Screen, "_compositor_refresh", id="a paint"),
+        pytest.param(Steady, Screen, "_on_timer_update", id="a turn of layout and paint"),
     ],
 )
 def test_private_methods_that_we_override_take_the_same_arguments(
@@ -45,9 +47,16 @@ def test_private_methods_that_we_override_take_the_same_arguments(
 
 def test_private_attributes_that_we_use_are_there() -> None:
     app: App[None] = App()
+    screen = Screen[None]()
 
     assert app._driver is None
     assert app._exit_renderables == []
+    assert screen._dirty_widgets == set()
+    assert screen._compositor._dirty_regions == set()
+    assert dict(screen._compositor.visible_widgets) == {}
+    assert not screen._layout_required
+    assert not screen._repaint_required
+    assert list(screen._exchange_repaint_regions()) == []
 
 
 def test_the_driver_starts_the_method_that_we_override() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,13 +10,15 @@ from types import MappingProxyType
 import pytest
 
 from checker.config.layout import Layout
+from checker.control.background import Background
 from checker.model import Flaps, Hour, Node, NodeName, Port, Registration, Unregistered, Watched
 from checker.registry.file_stamps import signs
 from checker.registry.snapshot import write_copy
 from checker.rows.from_registry import barred_words
-from checker.rows.row import HOURS, Row
+from checker.rows.row import HOURS, NOTHING_MORE, Row
 from checker.rows.uptimes import first_day
 from checker.state.rows import Batch
+from checker.state.store import open_reader
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
 from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, dependencies, write
@@ -132,6 +135,25 @@ def test_the_connection_and_the_flaps_of_a_node_are_known(tmp_path: Path) -> Non
 
     assert (known.instance, known.client, known.flaps) == ("loft", "reversi-0.1.0/x", 3)
     source.close()
+
+
+def test_a_key_that_came_is_known_at_the_next_poll_and_one_that_went_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    layout = demo_home(tmp_path)
+    barn = (NodeName("barn"), Port(20011))
+    flaps = Flaps(count=3, last_at=NOW)
+    write(layout, Batch(flaps=((ATTIC[0], flaps), (barn[0], flaps))))
+    background = Background()
+
+    with closing(open_reader(layout.state)) as state:
+        assert background.poll(state, NOW, {ATTIC}) == {ATTIC}
+        assert background.poll(state, NOW, {ATTIC}) == set()
+        assert background.poll(state, NOW, {ATTIC, barn}) == {barn}
+        assert background.poll(state, NOW, {barn}) == set()
+
+    assert background.known(barn).flaps == 3
+    assert background.known(ATTIC) == NOTHING_MORE
 
 
 def test_a_stranger_is_a_row_while_it_is_there(tmp_path: Path) -> None:
