@@ -72,6 +72,11 @@ class Layout:
         return SYSTEM_INBOX.parent if self.home is None else self.home / "fleet-mirrors"
 
     @property
+    def post(self) -> Path:
+        """The socket of the fleet's agent: what operators ask of other gateways."""
+        return SYSTEM_POST if self.home is None else self.home / "post.sock"
+
+    @property
     def keys(self) -> Path:
         """A file for each key, named by its fingerprint, if sshd reads the keys that way."""
         return keys_beside(self.authorized_keys)
@@ -96,6 +101,7 @@ def list_beside(key_file: Path) -> Path:
 
 AGENT_USER = "reversi-fleet"
 """The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
+SYSTEM_POST = Path("/run/reversi-fleet/post.sock")
 SYSTEM_INBOX = Path("/var/lib/reversi-fleet/inbox")
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

@@ -9,17 +9,18 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from checker.config.layout import Layout
 from checker.config.settings import load_config
+from checker.control.bringing import MOST_ANSWER, NoAnswer, NobodyThere, Via
 from checker.control.client import Control
 from checker.control.many_acts import AT_ONCE, IN_ONE_REQUEST
 from checker.control.notices import EVENTS_AT_ONCE
-from checker.control.outcome_words import NOT_KNOWN
+from checker.control.outcome_words import NOT_KNOWN, NOTHING_DONE
 from checker.control.sealing import signers_file
 from checker.model import (
     Aim,
@@ -38,35 +39,18 @@ from checker.model.letter import MOST_AIMS, Letter, letter_text
 from checker.model.ssh_signature import made_by
 from checker.signatures import ACT, AGENT, KEY_FILE, NoKey, SigningKey, allowed_keys, find_key, sign
 
-MOST_ANSWER = 1 << 18
 SENTENCE_CHARACTERS = 400
-NOTHING = "nothing was done"
-
-
-class NobodyThere(CheckerError):
-    """Nobody answers for that gateway, so the letter did not arrive."""
-
-
-class NoAnswer(CheckerError):
-    """The letter was sent, and we do not hear what came of it."""
-
-    def __init__(self, clause: str = "did not answer in time") -> None:
-        super().__init__(clause)
 
 
 class RefusedThere(CheckerError):
     """The other gateway refused the letter."""
 
 
-Via = Callable[[GatewayId, bytes], bytes]
-"""Brings a letter to a gateway, and returns its answer. Raises NobodyThere, NoAnswer."""
-
-
 class CannotSign(CheckerError):
     """Another gateway acts only on a signature."""
 
     def __init__(self, gateway: GatewayId, why: str) -> None:
-        super().__init__(f"{NOTHING}: gateway {gateway} acts only on your signature; {why}")
+        super().__init__(f"{NOTHING_DONE}: gateway {gateway} acts only on your signature; {why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +142,12 @@ def send(letter: Letter, content: bytes, via: Via) -> tuple[Outcome, ...]:
     """
     try:
         return outcomes_in(letter, via(letter.gateway, content))
-    except NobodyThere:
-        why = f"gateway {letter.gateway} cannot be reached; {NOTHING}"
+    except NobodyThere as error:
+        why = f"{NOTHING_DONE}: gateway {letter.gateway} {error}"
     except NoAnswer as error:
         why = f"{NOT_KNOWN}: gateway {letter.gateway} {error}"
     except RefusedThere as error:
-        why = f"gateway {letter.gateway} refused it, and {NOTHING}: {error}"
+        why = f"{NOTHING_DONE}: gateway {letter.gateway} refused it: {error}"
     except InvalidValue:
         why = f"{NOT_KNOWN}: gateway {letter.gateway} gave an answer that is not one"
     return tuple(

@@ -39,11 +39,17 @@ DONE = {
 """What was done to many, by the verb."""
 NOT_KNOWN = "it is not known whether it was done; repeating it is safe"
 """How the sentence begins if another gateway did not answer."""
+NOTHING_DONE = "nothing was done"
+"""How it begins if another gateway was not reached, or refused."""
 
 
 def told(verb: str, sentence: str, *, done: bool) -> str:
-    """The outcome of an act: the sentence, and before it that nothing was done, if so."""
-    return sentence if done or sentence.startswith(NOT_KNOWN) else f"{NOT_DONE[verb]}: {sentence}"
+    """The outcome of an act: the sentence, and before it that nothing was done, unless it says so
+    itself.
+    """
+    if done or sentence.startswith((NOT_KNOWN, NOTHING_DONE)):
+        return sentence
+    return f"{NOT_DONE[verb]}: {sentence}"
 
 
 def joined(name: NodeName, clauses: Sequence[str], notes: Sequence[Note]) -> str:

@@ -13,23 +13,41 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 
 from checker import __version__
 from checker.config.layout import Layout
+from checker.control.bringing import NobodyThere
+from checker.fleet.acting import Acting
 from checker.fleet.answering import Answering
 from checker.fleet.believed import believed, members
 from checker.fleet.bus import Bus, BusLost, Login, connect
+from checker.fleet.bus_config import AGENT, EDITOR
 from checker.fleet.card_files import good_cards
 from checker.fleet.gaps import pause_s
 from checker.fleet.identity import Identity
+from checker.fleet.letter_box import hand_over
 from checker.fleet.looking import Look, Looking
 from checker.fleet.member import Member
 from checker.fleet.mirror import remove_mirror
 from checker.fleet.past import Past, past_body
+from checker.fleet.post import keep_post
 from checker.fleet.pulses import PULSE_EVERY_S, pulse_body
-from checker.fleet.sayings import EVENTS, PULSE, ROWS, Rows, rows_body, say_subject, sayer_of
+from checker.fleet.sayings import (
+    ACT,
+    EVENTS,
+    PAST,
+    PULSE,
+    ROWS,
+    Rows,
+    ask_subject,
+    rows_body,
+    say_subject,
+    sayer_of,
+)
+from checker.fleet.sending import send
 from checker.fleet.telling import Teller, Told
 from checker.model import CheckerError
 from checker.model.gateway_id import GatewayId
@@ -46,6 +64,11 @@ PROVED_EVERY_S = 5.0
 SILENT_AFTER_S = 15.0
 """We hear our own pulse. If that stops, the connection is a black hole, whatever it says."""
 MIB = 1 << 20
+SENDERS = (AGENT, EDITOR)
+ONLY_WATCHES = (
+    "was not asked: with reader.password this machine only watches; to act, copy editor.password of"
+    " a gateway beside it, and start fleet serve again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +81,11 @@ class Role:
     signed: bool
     identity: Identity | None
     """None: it only watches."""
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the bus lets us ask another gateway for an act."""
+        return self.login.user in SENDERS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +109,10 @@ class Agent:
         self.heard_self_at = time.monotonic()
         self.members: dict[GatewayId, Member] = {}
         self.tasks: dict[GatewayId, asyncio.Task[None]] = {}
+        self.keys: dict[GatewayId, str] = {}
+        """The identity of each other gateway, as its card says."""
+        hand = partial(hand_over, role.layout)
+        self.acting = Acting(role.identity, hand) if role.identity is not None else None
         self.last_trouble = ""
 
     async def run(self) -> None:
@@ -90,6 +122,7 @@ class Agent:
                 group.create_task(self.every(CARDS_EVERY_S, lambda: self.renew_members(group)))
                 group.create_task(self.every(LOOK_EVERY_S, self.turn))
                 group.create_task(self.stay_connected())
+                group.create_task(self.keep_post())
         finally:
             self.looking.close()
 
@@ -128,7 +161,11 @@ class Agent:
         try:
             await bus.listen(self.hear)
             if self.role.identity is not None:
-                await bus.answer(self.role.id, self.answering(self.role.identity).answer)
+                answering = self.answering(self.role.identity)
+                for what in (ROWS, PAST):
+                    await bus.answer(ask_subject(self.role.id, what), answering.answer)
+                if self.acting is not None:
+                    await bus.answer_each(ask_subject(self.role.id, ACT), self.acting.answer)
             await bus.prove()
             log.info("on the bus as %s", self.role.id)
             self.last_trouble = ""
@@ -169,12 +206,31 @@ class Agent:
         elif id_ in self.members:
             self.members[id_].hear(what, subject, content)
 
+    # --- letters
+
+    async def keep_post(self) -> None:
+        """Take letters from operators of this machine; without that, all else goes on."""
+        try:
+            await keep_post(self.role.layout, self.send)
+        except CheckerError as error:
+            self.complain(error)
+
+    async def send(self, id_: GatewayId, content: bytes) -> bytes:
+        """Send a letter to another gateway. Raises NobodyThere, NoAnswer."""
+        if not self.role.may_send:
+            raise NobodyThere(ONLY_WATCHES)
+        if id_ not in self.keys:
+            raise NobodyThere("has no card here that counts; see: reversi-checker fleet status")
+        if self.bus is None:
+            raise NobodyThere("cannot be reached: the nats-server of this machine does not answer")
+        return await send(self.bus, id_, self.keys[id_], content)
+
     # --- the others
 
     async def renew_members(self, group: asyncio.TaskGroup) -> None:
         """Follow the cards: who is new, who is gone, who has another key."""
         cards = await asyncio.to_thread(good_cards, self.role.layout)
-        keys = believed(members(cards, signed=self.role.signed), self.role.id)
+        keys = self.keys = believed(members(cards, signed=self.role.signed), self.role.id)
         for id_ in [id_ for id_, one in self.members.items() if keys.get(id_) != one.identity]:
             await self.drop(id_)
         for id_ in [id_ for id_ in mirrored(self.role.layout) if id_ not in keys]:

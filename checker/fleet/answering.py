@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from checker.fleet.allowance import Allowance
 from checker.fleet.identity import Identity
 from checker.fleet.looking import Looking
 from checker.fleet.past import MOST_EVENTS, Past, past_body
@@ -41,11 +42,11 @@ class Answering:
     ) -> None:
         self.id, self.identity, self.looking = id_, identity, looking
         self.teller, self.beat = teller, beat
-        self.allowance, self.at = MOST_A_SECOND, time.monotonic()
+        self.allowance = Allowance(MOST_A_SECOND)
 
     async def answer(self, subject: str, content: bytes) -> bytes | None:
         """Return the answer; None: there is none."""
-        if not self.has_time():
+        if not self.allowance.take(time.monotonic()):
             return None
         try:
             question = parse_question(content)
@@ -59,15 +60,6 @@ class Answering:
         except CheckerError as error:
             log.debug("a question was not answered: %s", error)
             return None
-
-    def has_time(self) -> bool:
-        now = time.monotonic()
-        self.allowance = min(MOST_A_SECOND, self.allowance + (now - self.at) * MOST_A_SECOND)
-        self.at = now
-        if self.allowance < 1.0:
-            return False
-        self.allowance -= 1.0
-        return True
 
     def rows(self, question: Question) -> bytes:
         teller = self.teller()

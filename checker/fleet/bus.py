@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.fleet.sayings import ASK, MOST_PACKED, SAY
+from checker.fleet.sayings import MOST_PACKED, SAY
 from checker.model import CheckerError
-from checker.model.gateway_id import GatewayId
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
 log = logging.getLogger(__name__)
 CONNECTED_WITHIN_S = 4
@@ -48,6 +48,10 @@ class NobodyAnswered(CheckerError):
     """Nobody answered a question."""
 
 
+class NoResponders(NobodyAnswered):
+    """Nobody on the bus takes such questions, so this one reached nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """How to get onto the bus."""
@@ -62,6 +66,11 @@ Hears = Callable[[str, bytes], None]
 """Takes the subject and the content of a message."""
 Answers = Callable[[str, bytes], Awaitable[bytes | None]]
 """Returns the answer to a question; None: there is none."""
+Opens = Callable[[bytes], bytes | None]
+"""Returns what is in an answer; None: it does not count."""
+NO_RESPONDERS = "503"
+"""Source: docs.nats.io, request-reply, `no_responders`."""
+MOST_ANSWERS = 64
 
 
 class Bus:
@@ -69,6 +78,7 @@ class Bus:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, hears: Hears) -> None:
         """Pass on what any gateway says. Raises BusLost."""
@@ -78,15 +88,28 @@ class Bus:
 
         await self.subscribe(f"{SAY}.>", take)
 
-    async def answer(self, id_: GatewayId, answers: Answers) -> None:
-        """Answer what this gateway is asked. Raises BusLost."""
+    async def answer(self, subject: str, answers: Answers) -> None:
+        """Answer questions, one after the other. Raises BusLost."""
 
         async def take(message: Msg) -> None:
-            if message.reply and (found := await answers(message.subject, message.data)):
-                with contextlib.suppress(BusLost):  # the watch over the connection notices
-                    await self.say(message.reply, found)
+            await self.reply(message, answers)
 
-        await self.subscribe(f"{ASK}.{id_}.*", take)
+        await self.subscribe(subject, take)
+
+    async def answer_each(self, subject: str, answers: Answers) -> None:
+        """Answer each question beside the others; `answers` bounds how many. Raises BusLost."""
+
+        async def take(message: Msg) -> None:
+            task = asyncio.create_task(self.reply(message, answers), name=message.subject)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+        await self.subscribe(subject, take)
+
+    async def reply(self, message: Msg, answers: Answers) -> None:
+        if message.reply and (found := await answers(message.subject, message.data)):
+            with contextlib.suppress(BusLost):  # the watch over the connection notices
+                await self.say(message.reply, found)
 
     async def subscribe(self, subject: str, take: Callable[[Msg], Awaitable[None]]) -> None:
         with lost_if_it_fails():
@@ -112,9 +135,35 @@ class Bus:
             with lost_if_it_fails():
                 return (await self.client.request(subject, question, timeout=within_s)).data
         except BusLost as error:
-            if isinstance(error.__cause__, (NoRespondersError, Late, TimeoutError)):
+            if isinstance(error.__cause__, NoRespondersError):
+                raise NoResponders(f"{subject}: nobody is there") from error
+            if isinstance(error.__cause__, (Late, TimeoutError)):
                 raise NobodyAnswered(f"{subject}: nobody answered") from error
             raise
+
+    async def consult(self, subject: str, question: bytes, within_s: float, opens: Opens) -> bytes:
+        """Return what `opens` finds in the first answer that it accepts: others may answer, too.
+        Raises NoResponders, NobodyAnswered, BusLost.
+        """
+        with lost_if_it_fails():
+            inbox = self.client.new_inbox()
+            answers = await self.client.subscribe(
+                inbox,
+                pending_msgs_limit=MOST_ANSWERS,
+                pending_bytes_limit=MOST_ANSWERS * 2 * MOST_PACKED,
+            )
+            try:
+                await self.client.publish(subject, question, reply=inbox)
+                for _ in range(3):  # until it is written: nats-py writes a ping before what waits
+                    await asyncio.sleep(0)
+                await self.client.flush(timeout=int(SAID_WITHIN_S))
+                # Our own server says so before it answers the ping. Later it is a lie.
+                if answers.pending_msgs and has_no_responders(await answers.next_msg()):
+                    raise NoResponders(f"{subject}: nobody is there")
+                return await first(answers, within_s, opens)
+            finally:
+                with contextlib.suppress(Exception):
+                    await answers.unsubscribe()
 
     async def prove(self) -> None:
         """Have the server answer. Raises BusLost."""
@@ -123,9 +172,30 @@ class Bus:
 
     async def close(self) -> None:
         """End it, whatever happens."""
+        for task in self.tasks:
+            task.cancel()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(ENDED_WITHIN_S):
                 await self.client.close()
+
+
+async def first(answers: Subscription, within_s: float, opens: Opens) -> bytes:
+    """Return what is in the first answer that counts. Raises NobodyAnswered."""
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                message = await answers.next_msg(timeout=None)
+                found = None if has_no_responders(message) else opens(message.data)
+                if found is not None:
+                    return found
+    except TimeoutError as error:
+        raise NobodyAnswered("no answer that counts") from error
+
+
+def has_no_responders(message: Msg) -> bool:
+    """Whether a server says that nobody takes such questions."""
+    headers = message.headers or {}
+    return not message.data and headers.get("Status") == NO_RESPONDERS
 
 
 class lost_if_it_fails(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function

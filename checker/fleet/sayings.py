@@ -17,7 +17,7 @@ from checker.model import InvalidValue
 from checker.model.gateway_id import ID_PATTERN, GatewayId
 
 SAY, ASK = "reversi.say", "reversi.ask"
-PULSE, ROWS, EVENTS, PAST = "pulse", "rows", "events", "past"
+PULSE, ROWS, EVENTS, PAST, ACT = "pulse", "rows", "events", "past", "act"
 MOST_PACKED = 256 << 10
 MOST_UNPACKED = 4 << 20
 SIGNATURE_BYTES = 64

@@ -16,8 +16,8 @@ from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
 from checker.fleet.agent import Agent, Role
 from checker.fleet.bus import LibraryMissing, Login
-from checker.fleet.bus_config import AGENT, READER
-from checker.fleet.bus_files import password_of
+from checker.fleet.bus_config import AGENT, EDITOR, READER
+from checker.fleet.bus_files import password_of, password_path
 from checker.fleet.identity import own_identity
 from checker.model.gateway_id import GatewayId
 from checker.state.mirrors import mirrors_folder
@@ -32,7 +32,7 @@ def serve(layout: Layout, *, watches: bool) -> None:
         )
     if importlib.util.find_spec("nats") is None:
         raise LibraryMissing(sys.executable)
-    user = READER if watches else AGENT
+    user = watching_user(layout) if watches else AGENT
     role = Role(
         layout=layout,
         id=GatewayId(fleet.name),
@@ -44,6 +44,11 @@ def serve(layout: Layout, *, watches: bool) -> None:
     journal.start_logging(logging.INFO)
     logging.getLogger("nats").setLevel(logging.CRITICAL)  # we report what it raises
     asyncio.run(run(role))
+
+
+def watching_user(layout: Layout) -> str:
+    """Return whose password a machine without a nats-server has: an editor may also act."""
+    return EDITOR if password_path(layout, EDITOR).exists() else READER
 
 
 async def run(role: Role) -> None:

@@ -165,9 +165,7 @@ def test_without_a_daemon_there_nothing_is_done(tmp_path: Path, anna: Signer) ->
 
     (outcome,) = send(asked, signed(asked, anna.key), lambda _, one: hand_over(layout, one))
 
-    assert outcome.sentence == (
-        "gateway gw1 refused it, and nothing was done: no daemon runs there"
-    )
+    assert outcome.sentence == ("nothing was done: gateway gw1 refused it: no daemon runs there")
 
 
 def test_the_agent_may_bring_letters_and_no_other_account() -> None:

@@ -1,0 +1,87 @@
+"""What an operator hears of a letter, by what comes back over the bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from checker.control.bringing import NoAnswer, NobodyThere
+from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders, Opens
+from checker.fleet.identity import Identity
+from checker.fleet.sayings import ACT, ROWS, ask_subject
+from checker.fleet.sending import send
+from checker.model.gateway_id import GatewayId
+
+GW2, GW3 = GatewayId("gw2"), GatewayId("gw3")
+SUBJECT = ask_subject(GW2, ACT)
+KEY, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+GOOD = Identity(KEY).sealed(SUBJECT, b"done")
+CARD = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+class FakeBus:
+    """Brings these answers, and then raises an error."""
+
+    def __init__(self, answers: Sequence[bytes], then: Exception) -> None:
+        self.answers, self.then = answers, then
+
+    async def consult(self, subject: str, question: bytes, within_s: float, opens: Opens) -> bytes:
+        assert (subject, question) == (SUBJECT, b"letter")
+        for answer in self.answers:
+            found = opens(answer)
+            if found is not None:
+                return found
+        raise self.then
+
+
+def sent(*answers: bytes, then: Exception | None = None) -> bytes:
+    bus = FakeBus(answers, then or NobodyAnswered("late"))
+    return asyncio.run(send(bus, GW2, CARD, b"letter"))
+
+
+FORGED = [
+    pytest.param(Identity(OTHER).sealed(SUBJECT, b"lie"), id="another gateway's key"),
+    pytest.param(Identity(KEY).sealed(ask_subject(GW2, ROWS), b"lie"), id="about other things"),
+    pytest.param(Identity(KEY).sealed(ask_subject(GW3, ACT), b"lie"), id="for another gateway"),
+    pytest.param(GOOD[:-1] + b"x", id="changed"),
+    pytest.param(b"lie", id="no signature"),
+    pytest.param(b"", id="empty"),
+    pytest.param(
+        KEY.sign(b"reversi-bus-1\0" + SUBJECT.encode() + b"\0\7") + b"\7", id="packed oddly"
+    ),
+]
+
+
+def test_the_gateways_own_answer_counts() -> None:
+    assert sent(GOOD) == b"done"
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_what_others_answer_is_passed_over(forged: bytes) -> None:
+    assert sent(forged, GOOD) == b"done"
+    with pytest.raises(NoAnswer, match=r"^did not answer, and somebody on the bus answered"):
+        sent(forged)
+
+
+@pytest.mark.parametrize(
+    ("then", "error", "clause"),
+    [
+        pytest.param(NoResponders("x"), NobodyThere, "cannot be reached", id="nobody is there"),
+        pytest.param(NobodyAnswered("x"), NoAnswer, "did not answer in time", id="late"),
+        pytest.param(BusLost("x"), NoAnswer, "this machine lost the bus", id="bus lost"),
+    ],
+)
+def test_nothing_was_done_is_said_only_if_nobody_got_the_letter(
+    then: Exception, error: type[Exception], clause: str
+) -> None:
+    with pytest.raises(error, match=clause):
+        sent(then=then)
+
+
+def test_a_card_with_an_unknown_kind_of_key_is_not_asked() -> None:
+    with pytest.raises(NobodyThere, match="cannot be believed"):
+        asyncio.run(send(FakeBus([], NobodyAnswered("x")), GW2, "ssh-rsa AAAA", b"letter"))
