@@ -8,7 +8,9 @@ import signal
 import psutil
 
 from bench.figures import Figure
+from bench.fleet.acts import acts_measured
 from bench.fleet.figures import Held, held_figure
+from bench.fleet.plan import Plan
 from bench.setting import until
 from checker.model import Status
 from demo.fleet_gateway import FleetGateway
@@ -48,18 +50,25 @@ async def die(gateway: FleetGateway, name: str, seconds: float) -> str:
     return f"{name} of {gateway.id} killed"
 
 
-async def faults_figure(seconds: float) -> Figure:
-    """Have everything of the bus hang and die, one after another. Raises DemoFailed."""
+async def tunnel_figures(plan: Plan) -> list[Figure]:
+    """Start real tunnels at three gateways, act on them, and have the bus fail. Raises
+    DemoFailed.
+    """
     async with fleet_staged() as stage:
         await until(lambda: len(all_sessions(stage)) == len(GUESTS), UP_WITHIN_S)
-        before = all_sessions(stage)
-        first, second = stage.gateways[SHOWN], stage.gateways[VICTIM]
-        faults = [
-            await hang(first, "nats", seconds),
-            await hang(second, "agent", seconds),
-            await die(second, "agent", 0.0),
-            await die(second, "nats", seconds),
-            await die(first, "nats", seconds),
-        ]
-        held = Held(before=before, after=all_sessions(stage), faults=faults)
-    return held_figure(held)
+        acts = await acts_measured(stage, plan.acts)
+        return [acts, held_figure(await held_through_faults(stage, plan.fault_s))]
+
+
+async def held_through_faults(stage: FleetStage, seconds: float) -> Held:
+    """Have nats-servers and agents hang and die, one after another."""
+    before = all_sessions(stage)
+    first, second = stage.gateways[SHOWN], stage.gateways[VICTIM]
+    faults = [
+        await hang(first, "nats", seconds),
+        await hang(second, "agent", seconds),
+        await die(second, "agent", 0.0),
+        await die(second, "nats", seconds),
+        await die(first, "nats", seconds),
+    ]
+    return Held(before=before, after=all_sessions(stage), faults=faults)

@@ -14,6 +14,7 @@ class Plan:
     cold: int
     """Rows of one gateway that a mirror is filled with."""
     changes: int
+    acts: int
     watch_s: float
     """While rows change and age, to measure agents and nats-servers."""
     changes_a_second: int
@@ -30,6 +31,7 @@ FULL_PLAN = Plan(
     rows=30_000,
     cold=30_000,
     changes=60,
+    acts=100,
     watch_s=60.0,
     changes_a_second=5,
     fault_s=45.0,
@@ -41,6 +43,7 @@ QUICK_PLAN = Plan(
     rows=150,
     cold=100,
     changes=2,
+    acts=3,
     watch_s=2.0,
     changes_a_second=5,
     fault_s=3.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.figures import Figure
 from bench.fleet.bus import bus_figures
 from bench.fleet.console import shown_figures
-from bench.fleet.faults import faults_figure
+from bench.fleet.faults import tunnel_figures
 from bench.fleet.figures import references
 from bench.fleet.plan import FULL_PLAN, QUICK_PLAN
 from bench.setting import QUICK, Scale
@@ -23,6 +23,6 @@ async def fleet(scale: Scale) -> list[Figure]:
     return [
         *references(),
         *await bus_figures(plan),
-        await faults_figure(plan.fault_s),
+        *await tunnel_figures(plan),
         *await shown_figures(plan),
     ]

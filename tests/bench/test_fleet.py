@@ -8,6 +8,7 @@ from bench.fleet.bus import Spent, load_between
 from bench.fleet.figures import (
     Held,
     Load,
+    acts_figure,
     cold_figure,
     held_figure,
     load_figure,
@@ -34,6 +35,11 @@ def test_the_95th_percentile_is_the_nearest_rank(values: list[float], found: flo
 def test_a_change_is_seen_in_time_if_its_95th_percentile_is() -> None:
     assert seen_figure([1.0] * 19 + [9.0]).met
     assert not seen_figure([1.0, 2.1]).met
+
+
+def test_an_act_is_in_time_if_its_95th_percentile_is() -> None:
+    assert acts_figure([0.3] * 19 + [9.0]).met
+    assert not acts_figure([0.1, 0.31]).met
 
 
 def test_a_mirror_is_filled_in_time_up_to_five_seconds() -> None:
