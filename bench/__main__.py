@@ -26,6 +26,7 @@ from bench import (
 )
 from bench.failover.run import failover
 from bench.figures import heading, row
+from bench.fleet.run import fleet
 from bench.herd.run import herd
 from bench.links.run import links
 from bench.scale.run import many
@@ -50,6 +51,7 @@ BENCHMARKS = {
     "scale": many,
     "herd": herd,
     "failover": failover,
+    "fleet": fleet,
 }
 
 

@@ -19,7 +19,7 @@ from checker.fleet.bus_files import bus_folder, nats_program
 from checker.fleet.card_files import KeptCard
 from checker.fleet.making import CardWish, make_fleet, write_card
 from checker.fleet.sealed import Sealed
-from checker.model import CheckerError, by_place
+from checker.model import CheckerError, Tunnel, by_place
 from checker.model.gateway_id import GatewayId
 from checker.sshd.keygen import host_key_line, make_key
 from checker.state.store import open_reader
@@ -93,16 +93,23 @@ class FleetGateway:
 
     async def join(self, server: str, processes: list[Process]) -> None:
         """Start this nats-server, and the agent. Raises DemoFailed."""
-        bus = [server, "-c", CONFIG_FILE]
-        agent = [program("reversi-checker"), "--home", str(self.home), "fleet", "serve"]
-        for name, argv in (("nats", bus), ("agent", agent)):
-            self.running[name] = await start(
-                argv,
-                log=self.home / f"{name}.log",
-                env=environment(self.home),
-                folder=bus_folder(self.layout),
-            )
-            processes.append(self.running[name])
+        await self.begin("nats", [server, "-c", CONFIG_FILE], processes)
+        await self.start_agent(processes)
+
+    async def start_agent(self, processes: list[Process]) -> None:
+        """Raises DemoFailed."""
+        words = ["--home", str(self.home), "fleet", "serve"]
+        await self.begin("agent", [program("reversi-checker"), *words], processes)
+
+    async def begin(self, name: str, argv: Sequence[str], processes: list[Process]) -> None:
+        """Start a process in the directory of the nats-server's files."""
+        self.running[name] = await start(
+            argv,
+            log=self.home / f"{name}.log",
+            env=environment(self.home),
+            folder=bus_folder(self.layout),
+        )
+        processes.append(self.running[name])
 
     def refuse_ended(self) -> None:
         """Raise DemoFailed if one of its processes has ended."""
@@ -121,6 +128,11 @@ class FleetGateway:
         for one in below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
+
+    def tunnels(self) -> tuple[Tunnel, ...]:
+        """Return what its daemon saw. Raises StateError."""
+        with contextlib.closing(open_reader(self.layout.state)) as reader:
+            return reader.tunnels()
 
     def seen(self, now: float) -> Seen | None:
         """Return what all gateways saw, as its console shows it; None if it heard of no other yet.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from checker.model import EventKind
+from checker.control.post import post_of
+from checker.model import Aim, EventKind, NodeName, Port
 from checker.model.gateway_id import GatewayId
+from tests.attack.test_socket import NOBODY, SPEAK
 from tests.fleet.homes import signer
 from tests.fleet.pairs import GW1, GW2, Pair, pair
+from tests.letters import letter, signed
 from tests.system.accounts import Mode
 from tests.system.clients import Device
 from tests.system.conftest import (
@@ -143,3 +149,49 @@ def test_an_agent_that_is_gone_is_said(fleet: Pair, whose: GatewayId, clause: st
     assert f"at gw2: nothing was done: gateway gw2 {clause}" in done.stdout
     assert not is_gone(session)
     fleet.start_agent(whose)
+
+
+def test_an_account_outside_the_operators_group_sends_nothing(fleet: Pair) -> None:
+    device, session = fleet.connected()
+    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]), session=session)
+    good = signed(letter(aim, gateway=GW2, via=GW1), fleet.anna.key)
+    request = {"gateway": GW2, "letter": base64.b64encode(good).decode()}
+
+    said = fleet.gw1.python_as(NOBODY, SPEAK, str(fleet.gw1.layout.post), json.dumps(request))
+
+    assert said.stdout is not None
+    assert json.loads(said.stdout.read()) == {
+        "schema": 1,
+        "nobody": "was not asked: only root may send letters to other gateways here: use sudo",
+    }
+    assert not is_gone(session)
+
+
+def test_a_letter_that_is_played_again_ends_nothing_twice(fleet: Pair) -> None:
+    device, session = fleet.connected()
+    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]), session=session)
+    good = signed(letter(aim, gateway=GW2, via=GW1), fleet.anna.key)
+    bring = post_of(fleet.gw1.layout)
+
+    first = bring(GW2, good)
+    fleet.gw2.connect(device)
+    second = fleet.gw2.await_up(device, after=session)
+    again = bring(GW2, good)
+
+    assert json.loads(first)["outcomes"][0]["done"]
+    assert again == first
+    assert not is_gone(second)
+    assert len(fleet.acts(fleet.gw2, device)) == 1
+
+
+def test_many_silent_callers_keep_no_operator_waiting(fleet: Pair) -> None:
+    device, _ = fleet.connected()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+            peer.connect(str(fleet.gw1.layout.post))
+            peer.send(b"{")
+
+        done = fleet.say("probe", device.node)
+
+    assert done.returncode == 0, done.stdout

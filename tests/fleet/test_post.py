@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from checker.control.bringing import NobodyThere
 from checker.control.far_acts import send
 from checker.control.post import post_of
-from checker.model import Verb
+from checker.fleet.identity import own_identity
+from checker.fleet.sayings import ACT, ask_subject
+from checker.model import Outcome, Verb
 from checker.model.gateway_id import GatewayId
+from checker.model.letter import nonce_in
 from tests.fleet.buses import Station, stations, until_connected
 from tests.fleet.homes import Signer
-from tests.letters import GW2, letter, signed
+from tests.fleet.test_bus import open_the_doors, thief_at
+from tests.letters import AIM, GW2, letter, signed
 from tests.system.waiting import until
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
 
 pytestmark = pytest.mark.sshd
 
@@ -24,7 +33,7 @@ pytestmark = pytest.mark.sshd
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, sbin: None) -> Iterator[list[Station]]:
     folder = tmp_path_factory.mktemp("post")
-    with stations(folder, ("gw1", "gw2")) as found:
+    with stations(folder, ("gw1", "gw2", "gw3")) as found:
         until_connected(found)
         yield found
 
@@ -34,7 +43,7 @@ def anna(station: Station) -> Signer:
 
 
 def test_a_letter_reaches_the_daemon_of_the_other_gateway(fleet: list[Station]) -> None:
-    gw1, _ = fleet
+    gw1 = fleet[0]
     asked = letter(gateway=GW2, verb=Verb.PROBE, via=gw1.id)
     content = signed(asked, anna(gw1).key)
 
@@ -48,14 +57,14 @@ def test_a_letter_reaches_the_daemon_of_the_other_gateway(fleet: list[Station]) 
 
 
 def test_a_gateway_that_nobody_knows_is_not_asked(fleet: list[Station]) -> None:
-    gw1, _ = fleet
+    gw1 = fleet[0]
 
     with pytest.raises(NobodyThere, match="has no card here that counts"):
         post_of(gw1.layout)(GatewayId("gw7"), b"")
 
 
 def test_that_nobody_is_there_is_said_at_once(fleet: list[Station]) -> None:
-    gw1, gw2 = fleet
+    gw1, gw2, _ = fleet
     assert gw2.agent is not None
     gw2.agent.terminate()
     gw2.agent.wait(30)
@@ -72,3 +81,55 @@ def test_that_nobody_is_there_is_said_at_once(fleet: list[Station]) -> None:
         lambda: "no daemon" in send(asked, content, post_of(gw1.layout))[0].sentence,
         "gw2 answers again",
     )
+
+
+def test_what_a_stolen_member_answers_does_not_count(fleet: list[Station]) -> None:
+    gw1, gw2, stolen = fleet
+    open_the_doors(stolen)
+    until_connected(fleet)
+
+    outcome, heard = asyncio.run(answered_by(stolen, gw1))
+
+    assert outcome.sentence == ("nothing was done: gateway gw2 refused it: no daemon runs there"), (
+        "as gw2 itself says"
+    )
+    assert heard == 2, "the thief hears each letter, and answers it"
+    log = (gw1.home / "agent.log").read_text(encoding="utf-8")
+    assert "somebody on the bus speaks for gateway gw2 without its key" in log
+    assert gw2.agent is not None
+    assert gw2.agent.poll() is None
+
+
+async def answered_by(stolen: Station, gw1: Station) -> tuple[Outcome, int]:
+    """Send two letters to gw2; a thief answers the second with a lie, with what gw2 answered the
+    first, and with what a server says if nobody is there.
+    """
+    client = await thief_at(stolen)
+    subject = ask_subject(GW2, ACT)
+    identity = own_identity(stolen.layout)
+    recorded: list[bytes] = []
+    heard = 0
+
+    async def record(message: Msg) -> None:
+        recorded.append(message.data)
+
+    async def answer(message: Msg) -> None:
+        nonlocal heard
+        heard += 1
+        done = {"node": AIM.node, "port": AIM.port, "done": True, "sentence": "killed"}
+        lie = {"schema": 1, "nonce": nonce_in(message.data), "outcomes": [done]}
+        await client.publish(message.reply, identity.sealed(subject, json.dumps(lie).encode()))
+        await client.publish(message.reply, b"", headers={"Status": "503"})
+        for old in recorded:
+            await client.publish(message.reply, old)
+
+    await client.subscribe(subject, cb=answer)
+    await client.subscribe("_INBOX.>", cb=record)
+    await client.flush(timeout=30)
+    outcomes: list[Outcome] = []
+    for _ in range(2):
+        asked = letter(gateway=GW2, via=gw1.id)
+        content = signed(asked, anna(gw1).key)
+        outcomes += await asyncio.to_thread(send, asked, content, post_of(gw1.layout))
+    await client.close()
+    return outcomes[-1], heard

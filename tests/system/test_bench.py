@@ -172,3 +172,24 @@ def test_the_help_names_every_benchmark() -> None:
 )
 def test_a_row_says_whether_its_target_is_met(met: bool | None, word: str) -> None:
     assert row(Figure(what="beat", measured="1 ms", target="<= 2 ms", met=met)).endswith(word)
+
+
+@pytest.mark.sshd
+def test_a_quick_run_measures_a_fleet(tmp_path: Path, sbin: None) -> None:
+    require("sshd", "ssh", "ssh-keygen", "openssl", "nats-server", "dbclient")
+
+    done = quick_run(tmp_path, "fleet")
+
+    assert done.returncode == 0, done.stderr
+    for what in (
+        "fleet: login CPU",
+        "fleet: mirror of 100 rows",
+        "fleet: a change",
+        "fleet, 150 rows",
+        "fleet: a probe at another gateway",
+        "console, 150 rows over three gateways: first rows",
+        "console, 150 rows over three gateways: key to paint, down",
+    ):
+        assert f"\n| {what}" in done.stdout, done.stdout
+    assert "\n| fleet: tunnels lost to faults of the bus, of 12 | 0 |" in done.stdout
+    assert not list(tmp_path.rglob("*"))

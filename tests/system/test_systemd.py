@@ -17,6 +17,7 @@ from tests.programs import require
 from tests.system.accounts import Install
 from tests.system.booted import Booted
 from tests.system.enrolled_service import enrol
+from tests.system.fleet_services import both_services_follow_the_fleet
 from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT, statuses, wrong
 from tests.system.user_sessions import user_manager
@@ -139,6 +140,13 @@ def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Bo
     assert "0 loaded units" in gateway.must(
         "systemctl", "list-units", "--all", "--no-pager", "--plain", "reversi-*"
     )
+
+
+def test_nats_server_and_agent_follow_the_fleet_and_stop_without_a_failure(
+    gateway: Booted, tmp_path: Path
+) -> None:
+    require("nats-server")
+    both_services_follow_the_fleet(gateway, tmp_path)
 
 
 @pytest.mark.parametrize(

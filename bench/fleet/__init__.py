@@ -1,0 +1,1 @@
+"""The figures of several gateways on one bus."""

@@ -1,0 +1,53 @@
+"""How much the benchmark of a fleet does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The sizes, and how long each state lasts."""
+
+    rows: int
+    """Of all gateways together, a third at each."""
+    cold: int
+    """Rows of one gateway that a mirror is filled with."""
+    changes: int
+    acts: int
+    watch_s: float
+    """While rows change and age, to measure agents and nats-servers."""
+    changes_a_second: int
+    """At each gateway."""
+    fault_s: float
+    """How long each fault of the bus lasts."""
+    starts: int
+    presses: int
+    letters: int
+    """Typed into filters of the console."""
+
+
+FULL_PLAN = Plan(
+    rows=30_000,
+    cold=30_000,
+    changes=60,
+    acts=100,
+    watch_s=60.0,
+    changes_a_second=5,
+    fault_s=45.0,
+    starts=3,
+    presses=20,
+    letters=12,
+)
+QUICK_PLAN = Plan(
+    rows=150,
+    cold=100,
+    changes=2,
+    acts=3,
+    watch_s=2.0,
+    changes_a_second=5,
+    fault_s=3.0,
+    starts=1,
+    presses=2,
+    letters=2,
+)
