@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from checker.cli import fleet_drain
 from checker.cli.dialog import ask, narrate, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
@@ -37,6 +38,7 @@ def add_to(verbs: Verbs) -> None:
     add_push(actions)
     add_export(actions)
     add_import(actions)
+    fleet_drain.add_to(actions, KEY_HELP)
     add_remove(actions)
     add_serve(actions)
 

@@ -34,6 +34,7 @@ from checker.model import (
     outcome_from,
     printable,
 )
+from checker.model.action import ITSELF, GatewayVerb
 from checker.model.gateway_id import GatewayId
 from checker.model.letter import MOST_AIMS, Letter, letter_text
 from checker.model.ssh_signature import made_by
@@ -58,8 +59,8 @@ class FarAct:
     """What an operator wants of another gateway."""
 
     gateway: GatewayId
-    verb: Verb
-    aims: tuple[Aim, ...]
+    verb: Verb | GatewayVerb
+    aims: tuple[Aim, ...] = (ITSELF,)
     key_file: Path | None = None
     """The key to sign with; None: as `find_key` finds one."""
     may_ask: bool = False
@@ -101,7 +102,7 @@ def key_for(layout: Layout, wanted: FarAct, environ: Mapping[str, str]) -> Signi
         raise CannotSign(wanted.gateway, str(error)) from error
 
 
-def parts_of(verb: Verb, aims: Sequence[Aim]) -> list[tuple[Aim, ...]]:
+def parts_of(verb: Verb | GatewayVerb, aims: Sequence[Aim]) -> list[tuple[Aim, ...]]:
     """Divide the aims into letters, so that each is carried out before its writer gives up."""
     size = IN_ONE_REQUEST if verb is Verb.PROBE else MOST_AIMS
     return [tuple(aims[at : at + size]) for at in range(0, len(aims), size)]
@@ -187,7 +188,14 @@ def log(layout: Layout, actor: str, many: Sequence[tuple[Aim | Outcome, str]]) -
     """Write events; if that cannot be done, the other gateway's log has them."""
     now = time.time()
     events = [
-        Event(at=now, kind=EventKind.ACT, text=text, node=one.node, port=one.port, actor=actor)
+        Event(
+            at=now,
+            kind=EventKind.ACT,
+            text=text,
+            node=one.node or None,
+            port=one.port or None,
+            actor=actor,
+        )
         for one, text in many
     ]
     for at in range(0, len(events), EVENTS_AT_ONCE):

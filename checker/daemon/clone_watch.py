@@ -80,7 +80,7 @@ class CloneWatch:
                 await self.make_wait(pair)
         for id_ in found.doubted:
             self.ledger.complain(
-                f"gateway {id_} tells of second devices with the keys of many nodes; it is believed"
+                f"gateway {id_} reports second devices with the keys of many nodes; it is believed"
                 " about none of them"
             )
 

@@ -19,7 +19,8 @@ from checker.daemon.live_connections import Connection, connections, open_throug
 from checker.daemon.verdicts import Verdicts
 from checker.linux.clock import boot_id
 from checker.linux.processes import is_alive
-from checker.model import CheckerError, EventKind, NodeName, ProcessId
+from checker.model import CheckerError, EventKind, NodeName, Outcome, ProcessId
+from checker.model.action import ITSELF, GatewayVerb
 from checker.model.drain import Drain, DrainProgress, Leaver
 from checker.state import beats
 from checker.state.drain_file import read_drain, write_drain
@@ -105,6 +106,22 @@ class Drainer:
         text = "this gateway no longer drains"
         self.ledger.log_event(EventKind.GATEWAY, text, actor=operator)
         await self.ledger.flush()
+
+    async def asked(self, verb: GatewayVerb, operator: str) -> Outcome:
+        """Begin or end a drain for an operator at another gateway, and say what that means. Raises
+        ConfigError.
+        """
+        drained = self.drain is not None
+        if verb is GatewayVerb.DRAIN:
+            if not drained:
+                await self.begin(operator)
+            count = len((await self.progress()).leavers)
+            to_go = f"{count:,} connection{'' if count == 1 else 's'} to go"
+            told = f"it drains{' already' if drained else ''}: {to_go}"
+        else:
+            await self.end(operator)
+            told = "it takes nodes again" if drained else "it did not drain"
+        return Outcome(node=ITSELF.node, port=ITSELF.port, done=True, sentence=told)
 
     async def run(self) -> None:
         """Drain whenever that is asked for, until cancelled."""

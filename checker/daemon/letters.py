@@ -12,7 +12,7 @@ import pwd
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.config.layout import AGENT_USER, Layout
@@ -29,6 +29,7 @@ from checker.model import (
     outcome_json,
     printable,
 )
+from checker.model.action import ITSELF, GatewayVerb
 from checker.model.gateway_id import GatewayId
 from checker.model.letter import Letter, SignedLetter, nonce_in, parse_letter, split_letter
 from checker.model.letter_book import (
@@ -52,7 +53,7 @@ REFUSALS_A_MINUTE = 10
 """Most events about letters that were refused: whoever forges them must not fill the log."""
 NOBODY = ProcessId(pid=0, start_ticks=0)
 """No process: if the writer saw nobody hold a port, whoever holds it now is left alone."""
-Act = Callable[[Verb, Sequence[Aim], str], Awaitable[list[Outcome]]]
+Act = Callable[[Verb | GatewayVerb, Sequence[Aim], str], Awaitable[list[Outcome]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,8 @@ class Letters:
         """Log what came of a letter, and remember it. Raises ConfigError."""
         for one in outcomes:
             text = f"{letter.verb}: {one.sentence}"
-            self.ledger.log_event(EventKind.ACT, text, node=one.node, port=one.port, actor=operator)
+            node, port = one.node or None, one.port or None
+            self.ledger.log_event(EventKind.ACT, text, node=node, port=port, actor=operator)
         await self.ledger.flush()
         async with self.turn:
             self.book = with_outcomes(await self.known(), letter, outcomes)
@@ -163,7 +165,7 @@ def answer_of(letter: Letter, outcomes: Outcomes | None) -> dict[str, Any]:
 
 def exactly(aim: Aim) -> Aim:
     """Return the aim so that only the process that its writer saw is ended."""
-    return Aim(node=aim.node, port=aim.port, session=aim.session or NOBODY)
+    return aim if aim == ITSELF else replace(aim, session=aim.session or NOBODY)
 
 
 def operator_of(letter: Letter, key: str) -> str:

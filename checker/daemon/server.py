@@ -30,6 +30,7 @@ from checker.model import (
     outcome_json,
     printable,
 )
+from checker.model.action import GatewayVerb
 from checker.model.drain import progress_json
 from checker.model.mute import change_from
 from checker.sshd.sessions import session_above
@@ -232,8 +233,14 @@ class Server:
         )
         return {"outcomes": [outcome_json(outcome) for outcome in outcomes]}
 
-    async def act_as(self, verb: Verb, aims: Sequence[Aim], operator: str) -> list[Outcome]:
-        """Do it to each forward, in order; whoever asks, and from wherever."""
+    async def act_as(
+        self, verb: Verb | GatewayVerb, aims: Sequence[Aim], operator: str
+    ) -> list[Outcome]:
+        """Do it to each forward, in order, or to the gateway; whoever asks, and from wherever.
+        Raises ConfigError.
+        """
+        if isinstance(verb, GatewayVerb):
+            return [await self.drainer.asked(verb, operator)]
         outcomes = await self.operations.act(verb, aims, operator)
         for node in {aim.node for aim in aims}:
             await self.verdicts.write(node)

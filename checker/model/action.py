@@ -18,6 +18,13 @@ class Verb(StrEnum):
     PROBE = "probe"
 
 
+class GatewayVerb(StrEnum):
+    """What an operator can ask of a whole gateway."""
+
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
     """A forward that an operator acts on."""
@@ -30,9 +37,13 @@ class Aim:
     """
 
 
+ITSELF = Aim(node=NodeName(""), port=Port(0))
+"""The gateway itself, at which a `GatewayVerb` aims; outcomes name it in the same way."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of an action on one forward."""
+    """The result of an action on one forward, or on the gateway itself."""
 
     node: NodeName
     port: Port

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checker.model.action import Aim, Verb
+from checker.model.action import ITSELF, Aim, GatewayVerb, Verb
 from checker.model.errors import InvalidValue
 from checker.model.gateway_id import GatewayId, parse_gateway_id, parse_signer
 from checker.model.node import PORTS, Port, parse_name
@@ -35,8 +35,9 @@ class Letter:
 
     gateway: GatewayId
     """Which gateway is to act."""
-    verb: Verb
+    verb: Verb | GatewayVerb
     aims: tuple[Aim, ...]
+    """Of a GatewayVerb: only ITSELF, which is not written down."""
     at: int
     """When it was written, Unix seconds, by the writer's clock."""
     nonce: str
@@ -66,7 +67,7 @@ def letter_text(letter: Letter) -> bytes:
         "letter": VERSION,
         "gateway": letter.gateway,
         "verb": letter.verb.value,
-        "aims": [aim_list(aim) for aim in letter.aims],
+        "aims": [aim_list(aim) for aim in letter.aims if aim != ITSELF],
         "at": letter.at,
         "nonce": letter.nonce,
         "by": letter.by,
@@ -94,10 +95,12 @@ def parse_letter(text: bytes) -> Letter:
     """Parse what is signed. Raises InvalidValue."""
     try:
         table = json.loads(text)
+        verb = verb_in(text_in(table, "verb"))
+        aims = tuple(map(aim_in, list_in(table, "aims")))
         letter = Letter(
             gateway=parse_gateway_id(text_in(table, "gateway")),
-            verb=Verb(table["verb"]),
-            aims=tuple(map(aim_in, list_in(table, "aims"))),
+            verb=verb,
+            aims=(ITSELF, *aims) if isinstance(verb, GatewayVerb) else aims,
             at=whole_in(table["at"], 0, LATEST),
             nonce=text_in(table, "nonce"),
             by=parse_signer(text_in(table, "by")),
@@ -128,11 +131,23 @@ def refuse_odd(letter: Letter) -> None:
     """Raise InvalidValue for what no letter may ask."""
     if not NONCE.match(letter.nonce):
         raise InvalidValue("its nonce is not 32 of 0-9 a-f")
+    if isinstance(letter.verb, GatewayVerb):
+        if letter.aims != (ITSELF,):
+            raise InvalidValue(f"a {letter.verb} must name no forward")
+        return
     places = {(aim.node, aim.port) for aim in letter.aims}
     if not 1 <= len(letter.aims) == len(places) <= MOST_AIMS:
         raise InvalidValue(f"it must name 1 to {MOST_AIMS} forwards, each of them once")
     if letter.verb is Verb.KILL and not all(aim.session for aim in letter.aims):
         raise InvalidValue("a kill must name the process of each forward")
+
+
+def verb_in(word: str) -> Verb | GatewayVerb:
+    """Raises InvalidValue."""
+    known: dict[str, Verb | GatewayVerb] = {one.value: one for one in (*Verb, *GatewayVerb)}
+    if word not in known:
+        raise InvalidValue(f"it asks for {word!r:.40}, which this version does not know")
+    return known[word]
 
 
 def aim_in(value: Any) -> Aim:

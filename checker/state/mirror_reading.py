@@ -1,5 +1,6 @@
-"""Read from the mirrors of other gateways what the daemon needs; a mirror that is damaged counts as
-missing, whatever is wrong with it.
+"""Read from the mirrors of other gateways what the daemon needs.
+
+A mirror that is damaged counts as missing, whatever is wrong with it.
 """
 
 from __future__ import annotations

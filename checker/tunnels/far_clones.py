@@ -16,9 +16,9 @@ from checker.model.instance import device_of
 from checker.tunnels.shared_key import INSTANCE
 
 PROVES_AFTER_S = 30.0
-"""A connection that shows life so long after another began is no leftover."""
+"""A connection that shows life so long after another began is not a leftover."""
 MOST_CLONES = 5
-"""If a gateway tells of more than that at once, it is believed about none: keys are seldom copied,
+"""If a gateway reports more than that at once, it is believed about none: keys are seldom copied,
 and a stolen gateway must not send other gateways' nodes away.
 """
 
@@ -70,7 +70,7 @@ class Findings:
     clones: tuple[Pair, ...] = ()
     """Ours must wait."""
     doubted: tuple[GatewayId, ...] = ()
-    """Gateways that tell of too many clones to be believed."""
+    """Gateways that report too many clones to be believed."""
 
 
 def relation(ours: Presence, theirs: Presence) -> Relation:

@@ -14,6 +14,7 @@ from checker.control.far_acts import FarAct, act_at, send
 from checker.daemon.letters import may_bring
 from checker.fleet.letter_box import hand_over
 from checker.model import Aim, EventKind, NodeName, Outcome, Port, ProcessId, Status, Verb
+from checker.model.action import GatewayVerb
 from checker.model.gateway_id import GatewayId
 from checker.signatures import KEY_FILE
 from checker.state.store import open_reader
@@ -156,6 +157,35 @@ def test_a_letter_does_no_more_than_a_local_operator(
     assert reset.sentence.endswith("strikes and flaps cleared")
     assert is_gone(session)
     gw1.await_status(device, Status.DOWN)
+
+
+def test_a_gateway_drains_and_takes_nodes_again_by_letter(
+    gw1: Gateway, gw2: Layout, anna: Signer
+) -> None:
+    device = gw1.add(gw1.service().target)
+    leaving = gw1.connect(device, "hold", "first", "fake-1.0/ssh-9+moves")
+    gw1.await_up(device)
+
+    def said(verb: GatewayVerb) -> str:
+        wanted = FarAct(gateway=GW1, verb=verb)
+        (outcome,) = act_at(gw2, wanted, lambda _, content: hand_over(gw1.layout, content))
+        assert outcome.done, outcome
+        assert (outcome.node, outcome.port) == ("", 0)
+        return outcome.sentence
+
+    assert said(GatewayVerb.DRAIN) == "it drains: 1 connection to go"
+    assert leaving.ended() == 75
+    again = said(GatewayVerb.DRAIN)
+    assert again.startswith("it drains already")
+    assert said(GatewayVerb.UNDRAIN) == "it takes nodes again"
+    assert said(GatewayVerb.UNDRAIN) == "it did not drain"
+
+    begun = next(one for one in gw1.events(kind=EventKind.GATEWAY) if "drains" in one.text)
+    assert begun.actor.startswith("anna (SHA256:")
+    assert begun.actor.endswith(") via gw2")
+    assert texts(gw1.layout)[0] == f"{begun.actor}: drain: it drains: 1 connection to go"
+    told = [text.partition("): ")[2] for text in texts(gw2)]
+    assert told[:2] == ["drain is asked of gw1", "drain at gw1: it drains: 1 connection to go"]
 
 
 def test_without_a_daemon_there_nothing_is_done(tmp_path: Path, anna: Signer) -> None:

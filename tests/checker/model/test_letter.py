@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import Aim, InvalidValue, NodeName, Port, Verb
+from checker.model.action import ITSELF, GatewayVerb
 from checker.model.letter import (
     MOST_AIMS,
     MOST_BYTES,
@@ -32,24 +33,33 @@ def lists_of(one: st.SearchStrategy[Aim]) -> st.SearchStrategy[tuple[Aim, ...]]:
     return by_place.map(tuple)
 
 
-letters = st.builds(
-    Letter,
-    gateway=st.sampled_from([GW1, GW2]),
-    verb=st.just(Verb.KILL),
-    aims=lists_of(aims),
-    at=st.integers(0, 1 << 40),
-    nonce=st.binary(min_size=16, max_size=16).map(bytes.hex),
-    by=st.sampled_from(["anna", "ben@example.org"]),
-    via=st.sampled_from([None, GW2]),
-) | st.builds(
-    Letter,
-    gateway=st.just(GW1),
-    verb=st.sampled_from([Verb.RESET, Verb.PROBE]),
-    aims=lists_of(loose_aims),
-    at=st.integers(0, 1 << 40),
-    nonce=st.just("0" * 32),
-    by=st.just("anna"),
-    via=st.none(),
+letters = (
+    st.builds(
+        Letter,
+        gateway=st.sampled_from([GW1, GW2]),
+        verb=st.just(Verb.KILL),
+        aims=lists_of(aims),
+        at=st.integers(0, 1 << 40),
+        nonce=st.binary(min_size=16, max_size=16).map(bytes.hex),
+        by=st.sampled_from(["anna", "ben@example.org"]),
+        via=st.sampled_from([None, GW2]),
+    )
+    | st.builds(
+        Letter,
+        gateway=st.just(GW1),
+        verb=st.sampled_from([Verb.RESET, Verb.PROBE]),
+        aims=lists_of(loose_aims),
+        at=st.integers(0, 1 << 40),
+        nonce=st.just("0" * 32),
+        by=st.just("anna"),
+        via=st.none(),
+    )
+    | st.builds(
+        letter,
+        st.just(ITSELF),
+        verb=st.sampled_from(GatewayVerb),
+        at=st.integers(0, 1 << 40),
+    )
 )
 
 
@@ -96,7 +106,9 @@ def table(**given: Any) -> bytes:
         pytest.param(table(more=1) + b"\n", id="an unknown key"),
         pytest.param(table().replace(b'"at"', b'"nonce":"","at"') + b"\n", id="a key twice"),
         pytest.param(table(letter=2) + b"\n", id="another version"),
-        pytest.param(table(verb="drain") + b"\n", id="another verb"),
+        pytest.param(table(verb="reboot") + b"\n", id="another verb"),
+        pytest.param(table(verb=["drain"]) + b"\n", id="no verb"),
+        pytest.param(table(verb="drain") + b"\n", id="a drain of a node"),
         pytest.param(table(verb="shell") + b"\n", id="a shell"),
         pytest.param(table(gateway="../x") + b"\n", id="no ID"),
         pytest.param(table(by="-o x") + b"\n", id="an option"),
@@ -128,6 +140,17 @@ def table(**given: Any) -> bytes:
 def test_a_letter_that_asks_for_anything_else_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidValue):
         parse_letter(text)
+
+
+def test_a_verb_of_a_later_version_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidValue, match="asks for 'reboot', which this version does not know"):
+        parse_letter(table(verb="reboot") + b"\n")
+
+
+def test_a_drain_is_written_without_an_aim() -> None:
+    text = letter_text(letter(ITSELF, verb=GatewayVerb.DRAIN))
+
+    assert b'"verb":"drain","aims":[],' in text
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def pair(number: int, gateway: str = "gw2") -> Pair:
     )
 
 
-def test_a_gateway_that_tells_of_too_many_clones_is_believed_about_none() -> None:
+def test_a_gateway_that_reports_too_many_clones_is_believed_about_none() -> None:
     few = [pair(number, "gw3") for number in range(MOST_CLONES)]
     many = [pair(100 + number) for number in range(MOST_CLONES + 1)]
 
