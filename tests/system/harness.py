@@ -180,7 +180,8 @@ class Gateway(Seen):
         if self.mode.is_privileged:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "daemon.log").open("ab") as log:
-            words = [shutil.which(program) or program, "-D", "-e", "-f", str(config)]
+            found = shutil.which(program) or program
+            words = [*self.inside, found, "-D", "-e", "-f", str(config)]
             self.sshd = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options()
             )

@@ -175,6 +175,7 @@ def long_options(parser: argparse.ArgumentParser) -> Iterator[str]:
             yield from (name for name in action.option_strings if name.startswith("--"))
 
 
+@pytest.mark.timeout(1000)
 def test_lintian_finds_only_what_is_listed_with_a_reason(debs: Debs) -> None:
     require("lintian")
     done = subprocess.run(
@@ -182,7 +183,7 @@ def test_lintian_finds_only_what_is_listed_with_a_reason(debs: Debs) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,  # a minute of one core, which it may have to share
     )
     found = re.findall(r"^(\w): reversi-ssh: (\S+)", done.stdout, re.MULTILINE)
     listed = re.findall(r"^reversi-ssh: (\S+)", OVERRIDES.read_text(encoding="utf-8"), re.MULTILINE)
