@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checker.model import CheckerError, Node, seen_at
-from checker.model.instance import path_in
 from checker.output import today
 from client.bundle.build import CannotBuild, Source, bundle_for, wanted_nodes
 from client.bundle.paths import paths_to_build, signed_paths
@@ -15,7 +14,7 @@ from client.rollout.course import Came, Result
 from client.rollout.memory import Memory
 from client.rollout.options import RolloutOptions
 from client.rollout.view import View
-from client.rollout.way import Job, clients_of, newest_of, way_to, why_not
+from client.rollout.way import Job, clients_of, paths_of, way_to, why_not
 
 NO_SSH = "no forward leads to an SSH server on the device; if one does, name it with --port"
 
@@ -55,11 +54,10 @@ def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> J
 
 
 def path_here(source: Source, node: Node, view: View) -> int:
-    """Return which of the node's tunnels comes to this gateway: its bundle is the one that a
-    rollout can replace here. Raises ConfigError, InvalidValue.
+    """Return the path whose bundle a rollout brings from here. Raises ConfigError,
+    InvalidValue.
     """
-    newest = newest_of(view.registrations).get(node.name)
-    path = path_in(newest.instance) if newest else ONLY
+    path = paths_of(view.registrations).get(node.name, ONLY)
     signed = signed_paths(source.layout, source.config, node.name)
     return paths_to_build(node.name, signed, path, all_=False)[0]
 

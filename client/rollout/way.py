@@ -20,6 +20,7 @@ from checker.model import (
     is_device_itself,
     seen_at,
 )
+from checker.model.instance import path_in
 from client.bundle.compose import Bundle, render
 from client.rollout.course import Came, Result
 
@@ -117,6 +118,13 @@ def newest_of(registrations: Collection[Registration]) -> dict[NodeName, Registr
 def clients_of(registrations: Collection[Registration]) -> dict[NodeName, str]:
     """Return what each node's newest connection runs; empty text if it did not say."""
     return {name: one.client for name, one in newest_of(registrations).items()}
+
+
+def paths_of(registrations: Collection[Registration]) -> dict[NodeName, int]:
+    """Return which of its node's tunnels comes to this gateway; ONLY if the node keeps one. It is
+    the one whose bundle can be replaced from here.
+    """
+    return {name: path_in(one.instance) for name, one in newest_of(registrations).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

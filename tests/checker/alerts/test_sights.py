@@ -137,8 +137,9 @@ def test_rows_are_trusted_only_while_the_daemon_sweeps(swept_at: float | None, w
         (Whereabouts(gateway="gw2"), Status.DOWN, Seems.UNCLEAR),
         (Whereabouts(gateway="gw2", is_elsewhere=True), Status.UP, Seems.FINE),
         (Whereabouts(gateway="gw2", is_cut_off=True), Status.UP, Seems.FAULTY),
+        (Whereabouts(gateway="gw1", lacks="path 2 is down"), Status.UP, Seems.FINE),
     ],
-    ids=["lost here", "lost at another gateway", "at another gateway", "at a dead gateway"],
+    ids=["lost here", "lost at another gateway", "elsewhere", "at a dead gateway", "one path lost"],
 )
 def test_a_fault_is_told_by_the_gateway_that_had_the_tunnel_last(
     where: Whereabouts, status: Status, wanted: Seems

@@ -21,7 +21,7 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from client.rollout.way import Before, Job, is_good, new_since, way_to, why_not
+from client.rollout.way import Before, Job, is_good, new_since, paths_of, way_to, why_not
 from tests.client.bundle.samples import OFFICE
 
 NAME = NodeName("office")
@@ -143,3 +143,20 @@ def test_a_verdict_is_good_if_it_is_of_the_new_session_and_of_each_forward() -> 
     assert not is_good(job, 110.0, seen(20003, probed_at=111.0))
     refused = seen(20011, probed_at=112.0, status=Status.REFUSED)
     assert is_good(job, 110.0, {**good, **refused}), "its target is down, its tunnel works"
+
+
+def test_a_rollout_brings_the_bundle_of_the_path_that_comes_to_this_gateway() -> None:
+    found = [
+        Registration(
+            node=NodeName(name),
+            instance=instance,
+            session=ProcessId(pid=at, start_ticks=1),
+            peer="",
+            registered_at=float(at),
+        )
+        for at, (name, instance) in enumerate(
+            [("office", "word"), ("barn", "word.1"), ("office", "word.2")], 1
+        )
+    ]
+
+    assert paths_of(found) == {"office": 2, "barn": 1}
