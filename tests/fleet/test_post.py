@@ -139,7 +139,7 @@ async def answered_by(stolen: Station, gw1: Station, gw2: Station) -> tuple[Outc
         for old in recorded:
             await client.publish(message.reply, old)
         await client.flush(timeout=30)
-        await asyncio.sleep(0.5)  # its answers shall come first; the outcome does not depend on it
+        await asyncio.sleep(0.5)  # its answers come first; the outcome does not depend on it
         agent.send_signal(signal.SIGCONT)
 
     await client.subscribe(subject, cb=answer)
