@@ -144,22 +144,49 @@ def same_lines(one: bytes, other: bytes) -> bool:
     )
 
 
+def start_of_ours(content: bytes) -> int:
+    """Return where the first line begins that seems to be ours."""
+    at = content.find(SPLIT)
+    return len(content) if at < 0 else content.rfind(b"\n", 0, at) + 1
+
+
+def surely_ends_with(content: bytes, wanted: Iterable[bytes], start: int) -> bool:
+    """Return whether the content has exactly these lines from `start` on: in this order, except a
+    few at its end, as edits append them. False proves nothing. One line is in memory at a time.
+    """
+    at = start
+    later: list[bytes] = []
+    for line in wanted:
+        if content.startswith(line, at):
+            at += len(line)
+        elif len(later) < MOST_CHANGES:
+            later.append(line)
+        else:
+            return False
+    is_all = content.count(b"\n", at) == len(later)
+    return is_all and sorted(LINE.findall(content, at)) == sorted(later)
+
+
 def is_ours(line: bytes) -> bool:
     return owner_of_line(line.rstrip(b"\r\n")) is not None
 
 
 def ours_in(content: bytes) -> bytes:
     """Return our lines of a key file, each with a newline."""
-    return b"".join(
-        line if line.endswith(b"\n") else line + b"\n"
-        for line in LINE.findall(content)
-        if is_ours(line)
-    )
+    found = bytearray()  # not a list of 30,000 lines
+    for match in LINE.finditer(content):
+        if is_ours(match[0]):
+            found += match[0] if match[0].endswith(b"\n") else match[0] + b"\n"
+    return bytes(found)
 
 
 def others_in(content: bytes) -> bytes:
     """Return the lines of a key file that are not ours."""
-    return b"".join(line for line in LINE.findall(content) if not is_ours(line))
+    found = bytearray()
+    for match in LINE.finditer(content):
+        if not is_ours(match[0]):
+            found += match[0]
+    return bytes(found)
 
 
 def key_of(line: bytes) -> bytes | None:
@@ -206,6 +233,8 @@ def changed_files(before: bytes, after: bytes) -> dict[str, bytes]:
 def lines_of_others(lines: bytes, content: bytes) -> bytes:
     """Return those of our `lines` whose owner has no line in `content`."""
     there = set(owners_in(content))
+    if not there:
+        return lines
     return b"".join(line for line in LINE.findall(lines) if there.isdisjoint(owners_in(line)))
 
 

@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from checker.model import ENROLS, MOST_PORTS, Enrolment, Node, NodeName
 from checker.wire import ANY_NODE
@@ -45,16 +46,21 @@ class GateCommand:
         An upgrade of the distribution may remove the interpreter. Then `bare.sh` beside the gate
         answers.
         """
-        bare = [
-            "/bin/sh",
-            self.gate.rpartition("/")[0] + "/bare.sh",
-            self.python,
-            *self.options(node, key),
-        ]
-        return (
-            f"[ -x {shlex.quote(self.python)} ] || exec {shlex.join(bare)}; exec"
-            f" {shlex.join(self.words(node, key))}"
-        )
+        first, second = commands_before(self, key)
+        word = shlex.quote(node)
+        return f"{first} {word}; {second} {word}"
+
+
+@lru_cache(8)
+def commands_before(command: GateCommand, key: str) -> tuple[str, str]:
+    """Return the two commands of `render` up to the node, which is the last word of both: they are
+    the same in each line.
+    """
+    nobody = NodeName("")
+    bare = ["/bin/sh", command.gate.rpartition("/")[0] + "/bare.sh", command.python]
+    first = shlex.join([*bare, *command.options(nobody, key)[:-1]])
+    second = shlex.join(command.words(nobody, key)[:-1])
+    return f"[ -x {shlex.quote(command.python)} ] || exec {first}", f"exec {second}"
 
 
 def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
@@ -228,6 +234,9 @@ def merge(
     if others and not others[-1].endswith(b"\n"):
         others[-1] += b"\n"
     lines = [*(line for node in nodes for line in render_lines(node, command)), *shared]
-    return b"".join(others) + b"".join(
-        f"{line}\n".encode("utf-8", "surrogateescape") for line in lines
-    )
+    return b"".join(others) + b"".join(map(line_bytes, lines))
+
+
+def line_bytes(line: str) -> bytes:
+    """Return a line as the key file has it."""
+    return f"{line}\n".encode("utf-8", "surrogateescape")

@@ -86,7 +86,8 @@ class Ledger:
     def load(self, store: StateFile) -> None:
         """Start with what is in the state file; strikes from before a restart do not count."""
         for tunnel in store.tunnels():
-            self.tunnels[tunnel.node, tunnel.port] = replace(tunnel, strikes=0)
+            known = replace(tunnel, strikes=0) if tunnel.strikes else tunnel
+            self.tunnels[tunnel.node, tunnel.port] = known
         self.flaps = store.flaps()
         self.shown = {(shown.node, shown.port): shown for shown in store.shown_keys()}
         self.sightings.load(store.unregistered())

@@ -21,6 +21,8 @@ from checker.registry.key_files import (
     ours_in,
     owners_in,
     parse_list,
+    start_of_ours,
+    surely_ends_with,
 )
 from tests.strategies import public_key
 
@@ -100,6 +102,40 @@ def test_our_lines_and_others_are_told_apart() -> None:
     assert ours_in(content) == line(1) + line(2, "+auto") + line(3, "*")
     assert list(owners_in(content)) == ["office", "+auto", "*"]
     assert ours_in(line(1)[:-1]) == line(1)
+
+
+ONE, TWO, THREE = line(1), line(2, "shed"), line(3, "barn")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_sure"),
+    [
+        pytest.param(ONE + TWO + THREE, True, id="in order"),
+        pytest.param(ONE + THREE + TWO, True, id="one at the end, as an edit appends it"),
+        pytest.param(TWO + THREE + ONE, True, id="the first at the end"),
+        pytest.param(ONE + THREE, False, id="one missing"),
+        pytest.param(ONE + TWO + THREE + line(4), False, id="one more at the end"),
+        pytest.param(ONE + line(4) + TWO + THREE, False, id="one more between"),
+        pytest.param(ONE + TWO + THREE + THREE, False, id="one twice"),
+        pytest.param(ONE + TWO + THREE[:-1], False, id="the last cut off"),
+        pytest.param(ONE + TWO + line(4, "barn"), False, id="another key"),
+        pytest.param(b"", False, id="empty"),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"# note\n"])
+def test_lines_are_compared_one_by_one(content: bytes, is_sure: bool, before: bytes) -> None:
+    start = start_of_ours(before + content)
+
+    assert surely_ends_with(before + content, iter([ONE, TWO, THREE]), start) is is_sure
+
+
+@given(st.permutations(range(60)), st.integers(0, 60))
+@settings(max_examples=50)
+def test_a_comparison_that_is_sure_is_right(order: list[int], count: int) -> None:
+    wanted = [line(number + 1) for number in range(60)]
+    content = b"".join(wanted[number] for number in order[:count])
+
+    assert not surely_ends_with(content, wanted, 0) or count == 60
 
 
 @pytest.mark.parametrize("stand", Stand)

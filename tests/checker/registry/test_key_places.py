@@ -14,6 +14,7 @@ import pytest
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import NodeName
+from checker.registry import authorized_keys
 from checker.registry.authorized_keys import (
     gate_command,
     key_sign,
@@ -55,6 +56,21 @@ def by_fingerprint(layout: Layout) -> None:
 def read_by_command(layout: Layout) -> bytes:
     """All that sshd can read by fingerprint."""
     return b"".join(path.read_bytes() for path in sorted(layout.keys.rglob("*.pub")))
+
+
+@pytest.mark.parametrize("stand", [Stand.FILE, Stand.FINGERPRINT])
+def test_keys_that_follow_are_not_derived_as_a_whole(
+    made: Layout, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if stand is Stand.FINGERPRINT:
+        by_fingerprint(made)
+    monkeypatch.setattr(authorized_keys, "keys_after", None)
+
+    assert not keys_lag(made)
+    move_keys(made, gate_command(made), stand)
+    write(made, "shed", node_text(2, 20050))
+    with pytest.raises(TypeError, match="not callable"):
+        keys_lag(made)
 
 
 def lines(content: bytes) -> set[bytes]:
