@@ -28,34 +28,81 @@ MOST_ADD_MS = 1000.0
 FEW = 1000
 """With fewer nodes the targets mean nothing."""
 REAPED_S = 0.5
+ALIKE, ROUGH, ROUGH_SHARE = 3, 0.15, 0.02
+"""How many readings of the idle daemon must be alike, and by how much they may differ."""
+STEADY_WITHIN_S = 300.0
 SELDOM = "probe_every_s = 3600\nrequests_a_minute = 1000000\n"
 """Keep probes out of the figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoginCost:
+    """CPU at the gateway for each login, in milliseconds, and what the daemon takes without any."""
+
+    all_ms: float
+    """With what the daemon takes anyway."""
+    idle_ms: tuple[float, float]
+    """What the daemon takes anyway in the time of a login, before and after them."""
+
+    @property
+    def own_ms(self) -> float:
+        return self.all_ms - sum(self.idle_ms) / 2
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the login costs more than what the idle daemon varies by."""
+        return self.own_ms > abs(self.idle_ms[1] - self.idle_ms[0])
+
+    def __str__(self) -> str:
+        return f"{self.own_ms:.0f} ms" if self.is_sure else "less than the idle daemon varies by"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Logins:
-    """CPU at the gateway for each login, in milliseconds."""
+    """What a login costs with so many nodes."""
 
     registered: int
-    by_fingerprint_ms: float
-    by_file_ms: float
+    by_fingerprint: LoginCost
+    by_file: LoginCost
     """The key in the last lines."""
-    idle: float
-    """Percent of a core that the daemon takes without any login; not part of the others."""
+    idle: tuple[float, ...]
+    """Shares of a core that the daemon takes without any login: before, between and after."""
 
 
 def cpu_s(roots: Sequence[psutil.Process]) -> float:
     return sum(tree_cpu_s(root) for root in roots)
 
 
-async def login_ms(
-    server: Gateway,
-    roots: Sequence[psutil.Process],
-    members: Sequence[Member],
-    count: int,
-    idle: float,
-) -> float:
-    """Log in with OpenSSH's client, and run `check`; return the CPU of one at these processes."""
+async def idle_share(server: Gateway, seconds: float) -> float:
+    """Return the share of a core that the daemon takes now."""
+    before, began = own_cpu_s(server.daemon), time.monotonic()
+    await asyncio.sleep(seconds)
+    return (own_cpu_s(server.daemon) - before) / (time.monotonic() - began)
+
+
+def is_steady(shares: Sequence[float]) -> bool:
+    """Return whether the last readings of the daemon's share of a core are alike."""
+    last = shares[-ALIKE:]
+    return len(last) == ALIKE and max(last) - min(last) <= ROUGH_SHARE + ROUGH * min(last)
+
+
+async def settled(server: Gateway, seconds: float) -> float:
+    """Wait until the daemon takes as much as before, reading its share for that long each
+    time; return that share. After five minutes, return it although it is not steady.
+    """
+    shares: list[float] = []
+    end = time.monotonic() + STEADY_WITHIN_S
+    while not is_steady(shares) and time.monotonic() < end:
+        shares.append(await idle_share(server, seconds))
+    return sum(shares[-ALIKE:]) / len(shares[-ALIKE:])
+
+
+async def login_s(
+    server: Gateway, roots: Sequence[psutil.Process], members: Sequence[Member], count: int
+) -> tuple[float, float]:
+    """Log in with OpenSSH's client, and run `check`; return the CPU at these processes and the time
+    that each took, in seconds.
+    """
     before, began = await asyncio.to_thread(cpu_s, roots), time.monotonic()
     for number in range(count):
         member = members[number % len(members)]
@@ -68,7 +115,13 @@ async def login_ms(
         await process.wait()
     await asyncio.sleep(REAPED_S)
     took_s = time.monotonic() - began
-    return (await asyncio.to_thread(cpu_s, roots) - before - idle * took_s) / count * 1000
+    return (await asyncio.to_thread(cpu_s, roots) - before) / count, took_s / count
+
+
+def cost_from(login: tuple[float, float], before: float, after: float) -> LoginCost:
+    """Return the cost, given the daemon's share of a core before and after the logins."""
+    spent_s, took_s = login
+    return LoginCost(all_ms=spent_s * 1000, idle_ms=(before * took_s * 1000, after * took_s * 1000))
 
 
 async def logins(server: Gateway, members: Sequence[Member], registered: int, plan: Plan) -> Logins:
@@ -76,23 +129,21 @@ async def logins(server: Gateway, members: Sequence[Member], registered: int, pl
     port = server.port
     file = server.home / "all_keys"
     file.write_bytes(present_keys(server.layout))
-    await asyncio.sleep(REAPED_S)
-    before, began = own_cpu_s(server.daemon), time.monotonic()
-    await asyncio.sleep(plan.idle_s)
-    idle = (own_cpu_s(server.daemon) - before) / (time.monotonic() - began)
-    by_fingerprint = await login_ms(server, [server.daemon], members, plan.logins, idle)
+    first = await settled(server, plan.idle_s)
+    by_fingerprint = await login_s(server, [server.daemon], members, plan.logins)
+    between = await settled(server, plan.idle_s)
     sshd = OwnSshd(server, key_file=file)
     await sshd.start()
     server.port = sshd.port
-    roots = [sshd.root, server.daemon]
-    by_file = await login_ms(server, roots, members, plan.logins, idle)
+    by_file = await login_s(server, [sshd.root, server.daemon], members, plan.logins)
     await sshd.stop()
     server.port = port
+    last = await settled(server, plan.idle_s)
     return Logins(
         registered=registered,
-        by_fingerprint_ms=by_fingerprint,
-        by_file_ms=by_file,
-        idle=idle * 100,
+        by_fingerprint=cost_from(by_fingerprint, first, between),
+        by_file=cost_from(by_file, between, last),
+        idle=(first, between, last),
     )
 
 
@@ -137,21 +188,30 @@ async def grown(server: Gateway, plan: Plan) -> Grown:
     return Grown(logins=found, first_add=adds[0], last_add=adds[-1], members=members)
 
 
+def login_figure(one: Logins, smallest: Logins, *, is_last: bool) -> Figure:
+    """The line of the logins at one size. What is not sure is not judged."""
+    cost, least = one.by_fingerprint, smallest.by_fingerprint
+    is_judged = is_last and one.registered >= FEW and cost.is_sure
+    more = (
+        f"; {times(cost.own_ms, least.own_ms)} as much as with {smallest.registered}"
+        if cost.is_sure and least.is_sure
+        else ""
+    )
+    return Figure(
+        what=f"CPU of a login, {one.registered:,} keys, by fingerprint, gate included",
+        measured=f"{cost}{more}",
+        beside=f"key file, in its last lines: {one.by_file}; the idle daemon before, between and"
+        f" after: {', '.join(f'{share * 100:.1f}' for share in one.idle)} % of a core",
+        target=f"<= {MOST_LOGIN_MS:g} ms" if is_last else "",
+        met=cost.own_ms <= MOST_LOGIN_MS if is_judged else None,
+    )
+
+
 def figures(found: Grown) -> Iterator[Figure]:
     """The lines of the table."""
     smallest, largest = found.logins[0], found.logins[-1]
     for one in found.logins:
-        judged = one is largest and one.registered >= FEW
-        yield Figure(
-            what=f"CPU of a login, {one.registered:,} keys, by fingerprint, gate included",
-            measured=f"{one.by_fingerprint_ms:.0f} ms;"
-            f" {times(one.by_fingerprint_ms, smallest.by_fingerprint_ms)} as much as with"
-            f" {smallest.registered}",
-            beside=f"key file, in its last lines: {one.by_file_ms:.0f} ms; the idle daemon:"
-            f" {one.idle:.1f} % of a core",
-            target=f"<= {MOST_LOGIN_MS:g} ms" if one is largest else "",
-            met=one.by_fingerprint_ms <= MOST_LOGIN_MS if judged else None,
-        )
+        yield login_figure(one, smallest, is_last=one is largest)
     yield Figure(
         what=f"node add, {largest.registered:,} registered",
         measured=str(found.last_add),

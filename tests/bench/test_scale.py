@@ -1,0 +1,55 @@
+"""The benchmark of scale: what it says about logins beside an idle daemon."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.scale.logins import LoginCost, Logins, cost_from, is_steady, login_figure
+
+
+def logins(registered: int, cost: LoginCost) -> Logins:
+    return Logins(registered=registered, by_fingerprint=cost, by_file=cost, idle=(0.1, 0.1, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_so"),
+    [
+        pytest.param([], False, id="not read yet"),
+        pytest.param([0.1, 0.1], False, id="read too seldom"),
+        pytest.param([0.1, 0.11, 0.1], True, id="alike"),
+        pytest.param([0.42, 0.3, 0.2], False, id="still falling"),
+        pytest.param([0.42, 0.14, 0.15, 0.14], True, id="fell before"),
+        pytest.param([0.0, 0.0, 0.0], True, id="none at all"),
+    ],
+)
+def test_a_daemon_is_steady_once_its_last_readings_are_alike(
+    shares: list[float], is_so: bool
+) -> None:
+    assert is_steady(shares) is is_so
+
+
+def test_a_login_costs_what_comes_on_top_of_the_idle_daemon() -> None:
+    cost = cost_from((0.060, 0.2), 0.10, 0.20)
+
+    assert cost.own_ms == pytest.approx(30.0)
+    assert cost.is_sure
+
+
+@pytest.mark.parametrize(
+    ("spent_s", "measured", "met"),
+    [
+        pytest.param(0.060, "40 ms; 1.0 x as much as with 1", True, id="met"),
+        pytest.param(0.090, "70 ms; 1.8 x as much as with 1", False, id="missed"),
+        pytest.param(0.010, "less than the idle daemon varies by", None, id="not sure"),
+    ],
+)
+def test_a_cost_that_is_not_sure_is_not_judged(
+    spent_s: float, measured: str, met: bool | None
+) -> None:
+    least = logins(1, cost_from((0.060, 0.2), 0.10, 0.10))
+    one = logins(30_000, cost_from((spent_s, 0.2), 0.10, 0.10))
+
+    figure = login_figure(one, least, is_last=True)
+
+    assert (figure.measured, figure.met) == (measured, met)
+    assert figure.target == "<= 45 ms"
