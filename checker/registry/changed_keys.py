@@ -23,7 +23,7 @@ from checker.registry.authorized_keys import (
     present_keys,
     write_keys,
 )
-from checker.registry.changed_lines import changed, count_of_nodes, lines_of
+from checker.registry.changed_lines import changed, count_of_nodes, spans_in
 from checker.registry.index import forget, update_index
 from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.key_files import SPLIT, owners_in
@@ -57,7 +57,7 @@ def write_changed_keys(
     if part is None:
         write_keys(layout, command, without=without, also=also, registry=registry)
         return
-    change = changed(there.lines, part.owners, part.lines)
+    change = changed(there.lines, part.owners, part.lines, part.spans)
     forget(layout.nodes, registry.nodes, exchange.names)
     write_part(there, change)
     note_vanished(layout, exchange, change.vanished)
@@ -77,7 +77,7 @@ def part_lags(layout: Layout, registry: Registry, names: Collection[NodeName]) -
         part = part_of(layout, gate_command(layout), exchange, there, own)
         if part is None:
             return None
-        return {*lines_of(there.lines, part.owners)} != {*part.lines}
+        return {there.lines[start:end] for start, end in part.spans} != {*part.lines}
 
 
 def renew_index(layout: Layout) -> None:
@@ -92,6 +92,8 @@ class Part:
 
     owners: frozenset[str]
     lines: tuple[bytes, ...]
+    spans: Sequence[tuple[int, int]]
+    """Where the lines stand that they have now."""
 
 
 def part_of(
@@ -114,8 +116,9 @@ def part_of(
     part = Part(
         owners=frozenset(owners),
         lines=tuple(f"{line}\n".encode() for line in (*lines, *others)),
+        spans=spans_in(there.lines, owners),
     )
-    goes = count_of_nodes(b"".join(lines_of(there.lines, owners)))
+    goes = count_of_nodes(b"".join(there.lines[start:end] for start, end in part.spans))
     count = count_of_nodes(there.lines) - goes + count_of_nodes(b"".join(part.lines))
     return part if count == wanted_count(after, exchange.broken, there) else None
 

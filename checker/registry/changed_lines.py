@@ -43,11 +43,6 @@ class LineChange:
         return b"".join(line for line in self.old if line not in new)
 
 
-def lines_of(content: bytes, owners: Collection[str]) -> tuple[bytes, ...]:
-    """Return the lines of the `owners`: of nodes by name, of `*` or `+ID`."""
-    return tuple(content[start:end] for start, end in spans_in(content, owners))
-
-
 def spans_in(content: bytes, owners: Collection[str]) -> list[tuple[int, int]]:
     """Return where the lines of these owners stand."""
     names = {owner.encode() for owner in owners}
@@ -66,15 +61,22 @@ def spans_in(content: bytes, owners: Collection[str]) -> list[tuple[int, int]]:
     )
 
 
-def changed(content: bytes, owners: Collection[str], lines: Sequence[bytes]) -> LineChange:
+def changed(
+    content: bytes,
+    owners: Collection[str],
+    lines: Sequence[bytes],
+    spans: Sequence[tuple[int, int]] | None = None,
+) -> LineChange:
     """Return the content with these lines in place of those of the `owners`: a node's name, `*` or
-    `+ID`.
+    `+ID`. `spans`: where theirs stand, as `spans_in` finds them; None: not known yet.
 
     Each goes where `key_lines.merge` would put it; all other lines stay where they are.
     """
     if content and not content.endswith(b"\n"):
         content += b"\n"
-    spans = spans_in(content, owners)
+        spans = None
+    if spans is None:
+        spans = spans_in(content, owners)
     rest = without_spans(content, spans)
     places = sorted(
         ((place_of(rest, rank(owner_word(line.removesuffix(b"\n")))), line) for line in lines),

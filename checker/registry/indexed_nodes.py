@@ -7,7 +7,7 @@ be here as a row of the index (`checker.registry.index`), which has those in col
 from __future__ import annotations
 
 import json
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -94,7 +94,7 @@ class IndexedNodes(Mapping[NodeName, Node]):
             self.by_flag[flag] = [
                 name
                 for name, entry in self.entries.items()
-                if flag in (entry[FLAGS] if isinstance(entry, list) else flags_of(entry))
+                if (flag in entry[FLAGS] if isinstance(entry, list) else HAS_FLAG[flag](entry))
             ]
         return [self[name] for name in self.by_flag[flag]]
 
@@ -172,11 +172,16 @@ def count_of_keys(entry: Node | Row) -> int:
     return 0 if has_none else entry[KEYS].count(b",") + 1
 
 
+HAS_FLAG: Mapping[bytes, Callable[[Node], bool]] = {
+    PUBLISHES: lambda node: any(forward.published for forward in node.forwards),
+    UNKNOWN: lambda node: bool(node.unknown_keys),
+    DISABLED: lambda node: not node.enabled,
+}
+
+
 def flags_of(node: Node) -> bytes:
     """Return the flags of a node, as its row has them."""
-    publishes = any(forward.published for forward in node.forwards)
-    flags = ((PUBLISHES, publishes), (UNKNOWN, node.unknown_keys), (DISABLED, not node.enabled))
-    return b"".join(flag for flag, is_set in flags if is_set)
+    return b"".join(flag for flag, is_set in HAS_FLAG.items() if is_set(node))
 
 
 def row_of(node: Node, signs: bytes) -> Row:
