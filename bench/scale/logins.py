@@ -87,8 +87,8 @@ def is_steady(shares: Sequence[float]) -> bool:
 
 
 async def settled(server: Gateway, seconds: float) -> float:
-    """Wait until the daemon takes as much as before, reading its share for so long each time;
-    return that share. After five minutes, return it although it is not steady.
+    """Wait until the daemon takes as much as before, reading its share for that long each
+    time; return that share. After five minutes, return it although it is not steady.
     """
     shares: list[float] = []
     end = time.monotonic() + STEADY_WITHIN_S

@@ -151,7 +151,7 @@ def start_of_ours(content: bytes) -> int:
 
 
 def surely_ends_with(content: bytes, wanted: Iterable[bytes], start: int) -> bool:
-    """Return whether the content has exactly these lines from `start` on: in this order, but for a
+    """Return whether the content has exactly these lines from `start` on: in this order, except a
     few at its end, as edits append them. False proves nothing. One line is in memory at a time.
     """
     at = start
