@@ -93,7 +93,7 @@ def test_only_operators_may_send() -> None:
         pytest.param(b'{"gateway": "gw2", "letter": 7}', id="a number"),
     ],
 )
-def test_what_is_no_letter_is_not_sent(message: bytes) -> None:
+def test_a_message_without_a_letter_is_not_sent(message: bytes) -> None:
     bus = FakeBus()
 
     said = became(bus, message)
