@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from checker.model import CheckerError
 from checker.nearest import did_you_mean
 from checker.rows import cells
-from checker.rows.hours import overall, strip_text
+from checker.rows.hours import day_text, overall
 from checker.rows.percent import number
 from checker.rows.rate import rate_text, rate_value, rates_of
 from checker.rows.row import HOURS, STALE, Moment, Row
@@ -105,7 +105,7 @@ FIELDS = (
         title=f"{HOURS} h",
         ages=True,
         units=PERCENT,
-        text=lambda row, _: strip_text(row.known.hours),
+        text=lambda row, _: day_text(row),
         number=lambda row, _: cells.percentage(overall(row.known.hours)),
     ),
     Field(id="answer", title="answer", text=cells.answer_text),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from checker.rows.row import HOURS, Share
+from checker.rows.row import HOURS, Row, Share
 
 FULL = 0.995
 """An hour or a day counts as up throughout from this share on: a reconnect takes seconds."""
@@ -47,6 +47,21 @@ def levels(hours: Sequence[Share]) -> tuple[Level, ...]:
 def strip_text(hours: Sequence[Share]) -> str:
     """One cell per hour, always HOURS cells."""
     return "".join(levels(hours))
+
+
+def known_at(row: Row) -> str:
+    """The other gateway that holds the forward and alone knows its hours; empty if they are known
+    here.
+    """
+    where = row.where
+    is_blank = where is not None and where.is_elsewhere and overall(row.known.hours) is None
+    return where.gateway if where is not None and is_blank else ""
+
+
+def day_text(row: Row) -> str:
+    """One cell per hour; or, at the left of such cells, which gateway knows them."""
+    blank = strip_text(row.known.hours)
+    return f"at {id_} {blank}"[:HOURS] if (id_ := known_at(row)) else blank
 
 
 def overall(hours: Sequence[Share]) -> float | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from checker.model import Applicant, printable
 from checker.rows.cells import status_text
+from checker.rows.hours import known_at
 from checker.rows.row import HOURS, Moment, Row
 from reversi_tui.rows.detail_text import (
     LABEL,
@@ -224,7 +225,9 @@ def add_heading(text: Text, heading: str, sentence: str, paper: Paper) -> None:
 
 
 def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
-    add_heading(text, f"last {HOURS} hours", hours_text(row.known.hours), paper)
+    elsewhere = known_at(row)
+    sentence = f"only {elsewhere} knows them" if elsewhere else hours_text(row.known.hours)
+    add_heading(text, f"last {HOURS} hours", sentence, paper)
     for level, length in runs(row.known.hours):
         text.append(level.value * length, style=paper.palette.levels[level])
     text.append(f"\n{hour_labels(moment.now)}\n", style=paper.palette.dim)
