@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+PATHS = (1, 2)
 OF_PATH = re.compile(r"(.+)\.([12])\Z")
 
 
