@@ -25,11 +25,12 @@ find_client() {
 }
 
 # Set called, the name of this client for the gateway, which refuses other characters and longer words. It ends in +moves, as we know
-# what exit status 75 of hold means.
+# what exit status 75 of hold means, and in the id of our first gateway, if it has one: there we are sent when it is back.
 name_client() {
-    word=${version#*OpenSSH_} word=${word#*ropbear*v}
-    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}+moves
-    [ "${#called}" -le 64 ] || called=bundle+moves
+    word=${version#*OpenSSH_} word=${word#*ropbear*v} first=${GATEWAYS%% *}
+    case $first in *=*) first=-${first%%=*} ;; *) first='' ;; esac
+    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}+moves$first
+    [ "${#called}" -le 64 ] || called=bundle+moves$first
 }
 
 split() { # [ID=]HOST:PORT

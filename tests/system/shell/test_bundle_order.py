@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from checker.wire import Hold, parse_request
 from tests.bundles import EACH_SHELL, Box
 from tests.client.bundle.samples import as_released
 from tests.system.shell.running import bundle, requests
@@ -154,9 +155,22 @@ def test_a_released_bundle_tries_its_next_gateway_if_hold_is_refused_without_a_n
     box.stop()
 
 
-def test_it_says_that_it_can_move(box: Box) -> None:
-    box.start(bundle(box))
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+@pytest.mark.parametrize(
+    ("names", "ending"),
+    [
+        pytest.param(("one:22",), "/openssh-9.2p1+moves", id="without an ID"),
+        pytest.param(("gw1=one:22", "gw2=two:22"), "/openssh-9.2p1+moves-gw1", id="its home"),
+        pytest.param((f"{'g' * 32}=one:22",), f" bundle+moves-{'g' * 32}", id="a long ID"),
+    ],
+)
+def test_it_says_that_it_can_move_and_where_it_belongs(
+    box: Box, names: tuple[str, ...], ending: str
+) -> None:
+    box.start(bundle(box, *names))
     box.await_state("up")
 
-    assert requests(box)[0].endswith("/openssh-9.2p1+moves")
+    said = requests(box)[0]
+    assert said.endswith(ending)
+    assert isinstance(parse_request(said[said.index("hold") :]), Hold)
     box.stop()
