@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from checker.config.toml_file import MOST_BYTES
 from checker.fleet.cards import Card, is_card, parse_card
 from checker.model import InvalidValue
+from checker.registry.bucket_values import parted
 from checker.registry.entries import Entry, parse_entry
 
-BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
-"""Source: PROTOCOL.sshsig of OpenSSH."""
 MOST_SIGNATURE = 1 << 14
 MOST_BATCH = 64 << 20
 """Bytes of one batch: 30,000 entries need 50 MB."""
@@ -38,10 +37,8 @@ def one_text(sealed: Sealed) -> bytes:
 
 def from_one_text(content: bytes) -> Sealed:
     """Part text and signature again."""
-    text, mark, rest = content.rpartition(b"\n" + BEGIN)
-    if not mark:
-        return Sealed(text=content)
-    return Sealed(text=text + b"\n", signature=BEGIN + rest)
+    text, signature = parted(content)
+    return Sealed(text=text, signature=signature)
 
 
 def batch(many: Iterable[Sealed]) -> bytes:
