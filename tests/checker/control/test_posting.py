@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checker.config.layout import home_layout
 from checker.control import posting as posting_module
-from checker.control.bucket import Bucket, NoPassword, open_as_editor, read_mark
+from checker.control.bucket import Bucket, NoPassword, open_as_editor, read_mark, write_mark
 from checker.control.bus_line import BusAbsent, BusLine
 from checker.control.posting import TRIES, Offer, Posted, Posting, post
 from checker.control.registering import TakenElsewhere
@@ -122,6 +122,7 @@ def test_a_port_of_what_root_left_out_is_refused_too(tmp_path: Path) -> None:
     barn = entry("barn", 1, 20010)
     bucket.put(Key(kind=NODE, name="barn"), barn.text)
     write_signed(left_out_path(layout, NodeName("barn")), barn.text, b"")
+    write_mark(layout, Mark(made="today", seq=1))
 
     posted = run(tmp_path, bucket, entry("office", 2, 20010))
 
