@@ -14,8 +14,7 @@ from checker.config.layout import Layout
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.fleet.card_files import cards_folder
 from checker.fleet.comparing import Held
-from checker.fleet.exchange import digest
-from checker.fleet.sealed import Sealed
+from checker.fleet.sealed import Sealed, digest
 from checker.registry.bucket_values import GATEWAY, NODE, Key
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.control.sealing import signers_file
 from checker.fleet.cards import Card
 from checker.fleet.quick_proof import is_proven
 from checker.fleet.sealed import Sealed
 from checker.model import CheckerError, InvalidValue
 from checker.registry.bucket_values import NODE, Value
 from checker.registry.entries import TOMBSTONE_KEPT_S, Entry, parse_entry
-from checker.signatures import AllowedKey, allowed_keys, is_signed_by
+from checker.signatures import SIGNERS, AllowedKey, allowed_keys, is_signed_by
 
 MOST_SLOW = 200
 """In one comparison, each of which starts a process."""
@@ -29,7 +28,7 @@ class Prover:
         """Begin a comparison."""
         self.slow = 0
         try:
-            self.allowed = allowed_keys(signers_file(self.layout))
+            self.allowed = allowed_keys(self.layout.fleet / SIGNERS)
         except ConfigError:
             self.allowed = ()
 
@@ -54,7 +53,7 @@ class Prover:
         if self.slow > MOST_SLOW:
             return None
         try:
-            return is_signed_by(value.text, value.signature, signer, signers_file(self.layout))
+            return is_signed_by(value.text, value.signature, signer, self.layout.fleet / SIGNERS)
         except CheckerError:
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class Sealed:
     def parsed(self) -> Entry | Card:
         """Raises InvalidValue."""
         return parse_card(self.text) if is_card(self.text) else parse_entry(self.text)
+
+
+def digest(text: bytes) -> str:
+    """Return what tells two texts of one revision apart."""
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def one_text(sealed: Sealed) -> bytes:

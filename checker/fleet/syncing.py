@@ -17,17 +17,15 @@ from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.control.bucket import Bucket
 from checker.control.bus_line import call
-from checker.fleet.apply import apply_inbox
 from checker.fleet.bucket_news import MOST_NAMED, news_path
 from checker.fleet.bus import Login
 from checker.fleet.bus_config import AGENT
 from checker.fleet.comparing import FORGERIES_SHOWN, Difference, Held, Patience, difference
 from checker.fleet.disk_index import DiskIndex
-from checker.fleet.exchange import digest
 from checker.fleet.gaps import pause_s
 from checker.fleet.inbox import drop
 from checker.fleet.proving import Prover, is_forgotten
-from checker.fleet.sealed import Sealed, batch
+from checker.fleet.sealed import Sealed, batch, digest
 from checker.model import CheckerError, InvalidValue
 from checker.registry.bucket_values import (
     ALL,
@@ -258,6 +256,10 @@ class Syncing:
         """Raises ConfigError."""
         self.batch = drop(self.layout, batch(many), self.layout.from_bus)
         if self.layout.home is not None:
+            from checker.fleet.apply import (
+                apply_inbox,  # an installed agent may not change anything
+            )
+
             apply_inbox(self.layout)
 
     # --- from the disk into the bucket
