@@ -33,6 +33,7 @@ from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
+from reversi_tui.terminal.threads import giving_way
 
 PING_EVERY_S = 5.0
 LISTENERS_EVERY_S = 15.0
@@ -112,8 +113,9 @@ class Source:
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
         probed = self.only_probed() - changed
-        rows = [self.row(key) for key in (changed | self.quiet) - probed if self.has(key)]
-        again = [row for key in probed if (row := self.probed_row(key))]
+        others = giving_way((changed | self.quiet) - probed)
+        rows = [self.row(key) for key in others if self.has(key)]
+        again = [row for key in giving_way(probed) if (row := self.probed_row(key))]
         self.quiet.clear()
         changed_rows = (*rows, *again)
         self.made.take(changed_rows, keys)
@@ -309,10 +311,11 @@ class Source:
             changed = by_place(whole(tunnels, self.seen))
             changed = {key: each for key, each in changed.items() if self.seen.get(key) != each}
         self.sweep = self.state.last_sweep()
-        self.trends.take(changed.values(), self.seen)
+        self.trends.take(giving_way(changed.values()), self.seen)
         every_s = self.sweep.every_s if self.sweep else math.inf
         now, seen = self.now(), self.seen
-        news = {key for key, each in changed.items() if is_news(seen.get(key), each, every_s, now)}
+        pairs = giving_way(changed.items())
+        news = {key for key, each in pairs if is_news(seen.get(key), each, every_s, now)}
         self.quiet |= changed.keys() - news
         self.seen.update(changed)
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
