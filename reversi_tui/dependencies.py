@@ -24,6 +24,7 @@ from checker.model import (
     Verb,
     printable,
 )
+from reversi_tui.actions.elsewhere import act_elsewhere
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.report import Daemon
 from reversi_tui.settings.preferences import Preferences
@@ -89,6 +90,8 @@ class Dependencies:
     """Changes the mutes, and blocks; returns what else the operator should know. It raises
     CheckerError.
     """
+    act_elsewhere: Callable[[Layout, str, Verb, Sequence[Aim]], tuple[Outcome, ...]] = act_elsewhere
+    """Acts at another gateway, whose ID it takes; it blocks."""
     preferences: Preferences = field(default_factory=Preferences)
     in_files: Preferences = field(default_factory=Preferences)
     """What only the settings files say."""

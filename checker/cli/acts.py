@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from checker.cli.filtered_acts import (
     left_out,
     still,
     summary,
-    without_those_elsewhere,
+    where_they_are,
 )
 from checker.cli.seen import seen_by_all
 from checker.cli.selection import (
@@ -87,17 +88,16 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if verb is not Verb.PROBE:
         if args.dry_run:
             would_be = [left_out(aim, f"would {verb}") for aim in chosen.aims]
-            print_outcomes(args, verb, [*chosen.left_out, *would_be], is_trial=True)
+            print_outcomes(args, chosen, [*chosen.left_out, *would_be], is_trial=True)
             return ExitCode.OK
-        plan = [EFFECTS[verb].format(f"{aim.node}:{aim.port}") for aim in chosen.aims]
+        plan = [EFFECTS[verb].format(named(chosen, aim)) for aim in chosen.aims]
         if plan and confirm_many(args, "do it", plan) and args.filter is not None:
             rows = rows_to_show(layout, registry, args.filter)
             chosen = still(chosen, frozenset(map(aim_at, rows)))
-    acted = Control(layout=layout).act(verb, chosen.aims) if chosen.aims else ()
-    outcomes = (*chosen.left_out, *acted)
-    report(args, verb, outcomes)
+    outcomes = (*chosen.left_out, *act_on(layout, verb, chosen))
+    report(args, chosen, outcomes)
     if verb is Verb.PROBE and len(outcomes) <= MANY:
-        offer_expectations(registry, outcomes)
+        offer_expectations(registry, [one for one in outcomes if not chosen.gateway_of(one)])
     is_broken = verb is Verb.PROBE and any(one.node in registry.broken for one in outcomes)
     return ExitCode.NOT_UP if is_broken else act_code(verb, outcomes)
 
@@ -105,7 +105,8 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
 def chosen_by(args: argparse.Namespace, layout: Layout, registry: Registry) -> Chosen:
     """The forwards that the words name, or that match the filter. Raises CheckerError."""
     if args.filter is not None:
-        return chosen_from(args.verb, matching_rows(layout, registry, args.filter))
+        rows = matching_rows(layout, registry, args.filter)
+        return signable(layout, chosen_from(args.verb, rows))
     unregistered = readable_unregistered(layout, registry)
     chosen = Chosen(aims=tuple(aims_of(args.target, registry, unregistered)))
     if not has_mirrors(layout):
@@ -115,19 +116,51 @@ def chosen_by(args: argparse.Namespace, layout: Layout, registry: Registry) -> C
     except StateError as error:
         warn(error)
         return chosen
-    return without_those_elsewhere(chosen, args.verb, seen)
+    return signable(layout, where_they_are(chosen, args.verb, seen))
 
 
-def report(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
+def signable(layout: Layout, chosen: Chosen) -> Chosen:
+    """Leave out what is at another gateway if nobody can sign for it."""
+    if not chosen.at:
+        return chosen
+    from checker.control.act_elsewhere import why_not_signed  # only a fleet needs it
+
+    why_not = {gateway: why_not_signed(layout, gateway) for gateway in set(chosen.at.values())}
+    return chosen.without({aim: why_not.get(chosen.gateway_of(aim), "") for aim in chosen.aims})
+
+
+def act_on(layout: Layout, verb: Verb, chosen: Chosen) -> tuple[Outcome, ...]:
+    """Act here, and then at the other gateways. Raises CheckerError if nothing could be tried."""
+    by_gateway: dict[str, list[Aim]] = {}
+    for aim in chosen.aims:
+        by_gateway.setdefault(chosen.gateway_of(aim), []).append(aim)
+    here = by_gateway.pop("", [])
+    done = Control(layout=layout).act(verb, here) if here else ()
+    for gateway, aims in by_gateway.items():
+        from checker.control.act_elsewhere import act_elsewhere  # only a fleet needs it
+
+        may_ask = sys.stdin.isatty()
+        done += act_elsewhere(layout, gateway, verb, aims, may_ask=may_ask)
+    return done
+
+
+def named(chosen: Chosen, one: Aim | Outcome) -> str:
+    """The forward, and the gateway if it is another one."""
+    gateway = chosen.gateway_of(one)
+    return f"{one.node}:{one.port}{f' at {gateway}' if gateway else ''}"
+
+
+def report(args: argparse.Namespace, chosen: Chosen, outcomes: Sequence[Outcome]) -> None:
     """Print the outcomes; of many, the failures first, and at the end how many there are."""
+    verb: Verb = args.verb
     good = {
         (one.node, one.port) for one in outcomes if (is_up(one) if verb is Verb.PROBE else one.done)
     }
     if args.filter is not None or len(outcomes) > MANY:
-        print_outcomes(args, verb, failures_first(outcomes, good))
+        print_outcomes(args, chosen, failures_first(outcomes, good))
         narrate("; ".join(summary(verb, len(outcomes), len(good))))
     else:
-        print_outcomes(args, verb, outcomes)
+        print_outcomes(args, chosen, outcomes)
 
 
 def aims_of(
@@ -151,14 +184,24 @@ def readable_unregistered(layout: Layout, registry: Registry) -> tuple[Unregiste
 
 
 def print_outcomes(
-    args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome], *, is_trial: bool = False
+    args: argparse.Namespace,
+    chosen: Chosen,
+    outcomes: Sequence[Outcome],
+    *,
+    is_trial: bool = False,
 ) -> None:
+    verb: Verb = args.verb
     if args.json:
-        say_json(verb=verb.value, outcomes=[outcome_json(outcome) for outcome in outcomes])
+        say_json(verb=verb.value, outcomes=[json_of(chosen, outcome) for outcome in outcomes])
         return
     for outcome in outcomes:
         text = told(verb, outcome.sentence, done=outcome.done or is_trial)
-        say(f"{outcome.node}:{outcome.port}: {text}")
+        say(f"{named(chosen, outcome)}: {text}")
+
+
+def json_of(chosen: Chosen, outcome: Outcome) -> dict[str, object]:
+    gateway = chosen.gateway_of(outcome)
+    return {**outcome_json(outcome), **({"gateway": gateway} if gateway else {})}
 
 
 def offer_expectations(registry: Registry, outcomes: Sequence[Outcome]) -> None:

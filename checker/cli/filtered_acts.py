@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from checker.cli.seen import SeenByAll
 from checker.control.outcome_words import DONE, NOT_DONE
 from checker.model import Aim, Outcome, Verb
 from checker.rows.row import NO_PORT, Key, Row
+
+NO_PROCESS = "no sshd process is known to hold the port, so there is nothing to kill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,23 @@ class Chosen:
 
     aims: tuple[Aim, ...]
     left_out: tuple[Outcome, ...] = ()
+    at: Mapping[Key, str] = field(default_factory=dict)
+    """The gateway of each forward that another one of the fleet holds."""
+
+    def gateway_of(self, one: Aim | Outcome) -> str:
+        """Empty: this one."""
+        return self.at.get((one.node, one.port), "")
+
+    def without(self, why_not: Mapping[Aim, str]) -> Chosen:
+        """Leave out the aims for which there is a reason."""
+        return replace(
+            self,
+            aims=tuple(aim for aim in self.aims if not why_not.get(aim)),
+            left_out=(
+                *self.left_out,
+                *(left_out(aim, why_not[aim]) for aim in self.aims if why_not.get(aim)),
+            ),
+        )
 
 
 def chosen_from(verb: Verb, rows: Sequence[Row]) -> Chosen:
@@ -27,6 +46,7 @@ def chosen_from(verb: Verb, rows: Sequence[Row]) -> Chosen:
     return Chosen(
         aims=tuple(aim_at(row) for row in rows if not why_not[row.key]),
         left_out=tuple(left_out(aim_at(row), why_not[row.key]) for row in rows if why_not[row.key]),
+        at={row.key: row.where.gateway for row in rows if row.where and row.where.is_elsewhere},
     )
 
 
@@ -40,25 +60,30 @@ def left_out(aim: Aim, why: str) -> Outcome:
 
 def objection(verb: Verb, row: Row) -> str:
     """Why nothing is done to this row, as a clause; empty if it is."""
-    if row.where is not None and row.where.is_elsewhere:
-        return row.where.refusal(verb)
     if row.seen.port == NO_PORT:
         return f"its file is broken, so there is no forward to {verb}; mend the file first"
     if verb is Verb.KILL and row.seen.session is None:
-        return "no sshd process is known to hold the port, so there is nothing to kill"
+        return NO_PROCESS
     return ""
 
 
-def without_those_elsewhere(chosen: Chosen, verb: Verb, seen: SeenByAll) -> Chosen:
-    """Leave out what another gateway of the fleet holds."""
-    found = {aim: seen.where.get((aim.node, aim.port)) for aim in chosen.aims}
-    why_not = {aim: where.refusal(verb) if where else "" for aim, where in found.items()}
-    return Chosen(
-        aims=tuple(aim for aim in chosen.aims if not why_not[aim]),
-        left_out=(
-            *chosen.left_out,
-            *(left_out(aim, why_not[aim]) for aim in chosen.aims if why_not[aim]),
-        ),
+def where_they_are(chosen: Chosen, verb: Verb, seen: SeenByAll) -> Chosen:
+    """Find what another gateway of the fleet holds, and by which process: only that one may be
+    ended there.
+    """
+    wheres = {(aim.node, aim.port): seen.where.get((aim.node, aim.port)) for aim in chosen.aims}
+    at = {key: where.gateway for key, where in wheres.items() if where and where.is_elsewhere}
+    aims = tuple(
+        replace(aim, session=seen.at(aim.node, aim.port).session)
+        if (aim.node, aim.port) in at
+        else aim
+        for aim in chosen.aims
+    )
+    found = replace(chosen, aims=aims, at=at)
+    if verb is not Verb.KILL:
+        return found
+    return found.without(
+        {aim: NO_PROCESS for aim in aims if found.gateway_of(aim) and aim.session is None}
     )
 
 
@@ -66,17 +91,8 @@ def still(chosen: Chosen, matching: Collection[Aim]) -> Chosen:
     """Leave out what no longer matches, or is held by another process, after the operator was
     asked.
     """
-    return Chosen(
-        aims=tuple(aim for aim in chosen.aims if aim in matching),
-        left_out=(
-            *chosen.left_out,
-            *(
-                left_out(aim, "changed after you were asked: left alone")
-                for aim in chosen.aims
-                if aim not in matching
-            ),
-        ),
-    )
+    changed = "changed after you were asked: left alone"
+    return chosen.without({aim: changed for aim in chosen.aims if aim not in matching})
 
 
 def failures_first(outcomes: Sequence[Outcome], good: Collection[Key]) -> list[Outcome]:

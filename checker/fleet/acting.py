@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,7 +36,7 @@ class Acting:
 
     async def answer(self, subject: str, content: bytes) -> bytes | None:
         """Return the sealed answer; None: there is none."""
-        if not self.allowance.take():
+        if not self.allowance.take(time.monotonic()):
             return None
         if self.under_way >= AT_ONCE:
             why = f"{AT_ONCE} letters are being carried out there; repeat it in a minute"

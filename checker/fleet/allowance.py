@@ -1,8 +1,6 @@
-"""How much may be done in a second."""
+"""How much may be done in a second. Pure."""
 
 from __future__ import annotations
-
-import time
 
 
 class Allowance:
@@ -10,11 +8,10 @@ class Allowance:
 
     def __init__(self, a_second: float) -> None:
         self.a_second = self.left = a_second
-        self.at = time.monotonic()
+        self.at = float("-inf")
 
-    def take(self) -> bool:
-        """Whether one more may be done now."""
-        now = time.monotonic()
+    def take(self, now: float) -> bool:
+        """Whether one more may be done; `now` is of a clock that does not jump."""
         self.left = min(self.a_second, self.left + (now - self.at) * self.a_second)
         self.at = now
         if self.left < 1.0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from checker.fleet.allowance import Allowance
@@ -45,7 +46,7 @@ class Answering:
 
     async def answer(self, subject: str, content: bytes) -> bytes | None:
         """Return the answer; None: there is none."""
-        if not self.allowance.take():
+        if not self.allowance.take(time.monotonic()):
             return None
         try:
             question = parse_question(content)

@@ -10,8 +10,10 @@ from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders, Opens
 from checker.fleet.identity import Known
 from checker.fleet.member import Forged
 from checker.fleet.sayings import ACT, ask_subject
+from checker.fleet.values import table_of
 from checker.model import InvalidValue
 from checker.model.gateway_id import GatewayId
+from checker.model.letter import nonce_in
 
 log = logging.getLogger(__name__)
 ANSWERED_WITHIN_S = 65.0
@@ -29,16 +31,18 @@ class Consults(Protocol):
 class Opening:
     """Opens answers with the key of a gateway, and leaves out what others say in its name."""
 
-    def __init__(self, id_: GatewayId, identity: str, subject: str) -> None:
+    def __init__(self, id_: GatewayId, identity: str, letter: bytes) -> None:
         """Raises InvalidValue."""
         self.known = Known(identity)
-        self.id, self.subject = id_, subject
+        self.id, self.subject, self.nonce = id_, ask_subject(id_, ACT), nonce_in(letter)
         self.forged = 0
 
     def __call__(self, answer: bytes) -> bytes | None:
-        """Return the body; None: that gateway did not say this."""
+        """Return the body; None: that gateway did not say this, or to another letter."""
         try:
             body = self.known.opened(self.subject, answer)
+            if body is not None and table_of(body).get("nonce", "") != self.nonce:
+                body = None
         except InvalidValue:
             body = None
         if body is None:
@@ -58,7 +62,7 @@ async def send(
     """Return the gateway's own answer; `identity` is on its card. Raises NobodyThere, NoAnswer."""
     subject = ask_subject(id_, ACT)
     try:
-        opening = Opening(id_, identity, subject)
+        opening = Opening(id_, identity, content)
     except InvalidValue as error:
         raise NobodyThere(f"cannot be believed: {error}") from error
     try:
@@ -68,7 +72,7 @@ async def send(
     except NobodyAnswered as error:
         if opening.forged:
             raise NoAnswer(
-                "did not answer, and somebody on the bus answered without its key"
+                "did not answer, and somebody on the bus answered in its place"
             ) from error
         raise NoAnswer from error
     except BusLost as error:

@@ -73,11 +73,7 @@ class Whereabouts:
     is_cut_off: bool = False
     """Whether that gateway is unreachable, so that its row is stale."""
     is_elsewhere: bool = False
-    """Whether another gateway than this one holds it: nobody can act on it here."""
-
-    def refusal(self, deed: str) -> str:
-        """Why it cannot be done here, as a clause; empty if it can."""
-        return f"gateway {self.gateway} holds it; {deed} it there" if self.is_elsewhere else ""
+    """Whether another gateway than this one holds it: acts on it are asked of that one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

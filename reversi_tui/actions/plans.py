@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from checker.model import Aim, Verb
+from checker.model import Aim, ProcessId, Verb
 from checker.rows.cells import named, safe, stranger
 from checker.rows.row import NO_PORT, Key, Moment, Row
 
@@ -35,8 +35,6 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
     """Why it cannot be done to this forward now, as a clause; empty if it can."""
     if pending:
         return f"{pending} is still under way"
-    if deed.verb and row.where is not None and row.where.is_elsewhere:
-        return row.where.refusal(deed)
     if deed.verb and row.seen.port == NO_PORT:
         return f"its file is broken, so there is no forward to {deed}; mend the file first"
     if deed is Deed.KILL and stranger(row):
@@ -99,11 +97,21 @@ def subjects(planned: Plan) -> str:
     return f"{len(planned.rows)} {'forwards' if planned.deed.verb else 'nodes'}"
 
 
+def gateway_of(row: Row) -> str:
+    """The gateway that holds it, if it is another one; else empty."""
+    return row.where.gateway if row.where is not None and row.where.is_elsewhere else ""
+
+
+def held_by(row: Row) -> tuple[str, ProcessId] | None:
+    """The gateway and the process that hold it; None: no process is known."""
+    return (gateway_of(row), row.seen.session) if row.seen.session else None
+
+
 def holder(row: Row) -> str:
-    """The process that holds the port."""
-    if row.seen.session:
-        return f"sshd {row.seen.session.pid}"
-    return stranger(row) or "no known process"
+    """The process that holds the port, and at which gateway, if at another one."""
+    gateway = gateway_of(row)
+    process = f"sshd {row.seen.session.pid}" if row.seen.session else stranger(row)
+    return f"{process or 'no known process'}{f' at {gateway}' if gateway else ''}"
 
 
 def no_longer(asked: Row, row: Row | None) -> str | None:
@@ -112,7 +120,7 @@ def no_longer(asked: Row, row: Row | None) -> str | None:
     """
     if row is None:
         return f"{named(asked)} is gone: left alone"
-    if row.seen.session == asked.seen.session:
+    if row.seen.session == asked.seen.session and gateway_of(row) == gateway_of(asked):
         return None
     before, after = holder(asked), holder(row)
     if asked.seen.session and row.seen.session and asked.seen.session.pid == row.seen.session.pid:

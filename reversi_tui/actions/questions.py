@@ -9,7 +9,7 @@ from checker.model import TARGET_SILENT, Status
 from checker.output import aligned
 from checker.rows.cells import counted, named, port_text, published, safe, target_text
 from checker.rows.row import Moment, Row, age_text
-from reversi_tui.actions.plans import Deed, Plan, holder
+from reversi_tui.actions.plans import Deed, Plan, gateway_of, held_by, holder
 
 EFFECTS = {
     Deed.KILL: "This ends the process; the node reconnects.",
@@ -64,7 +64,10 @@ def title(planned: Plan) -> str:
     """The question in one line."""
     deed, count = planned.deed.capitalize(), len(planned.rows)
     unit = "node" if planned.deed.verb is None else "forward"
-    return f"{deed} this {unit}?" if count == 1 else f"{deed} these {count} {unit}s?"
+    gateways = {gateway_of(row) for row in planned.rows} if planned.deed.verb else set()
+    where = f" at {gateways.pop()}" if len(gateways) == 1 and all(gateways) else ""
+    these = f"this {unit}" if count == 1 else f"these {count} {unit}s"
+    return f"{deed} {these}{where}?"
 
 
 def question(
@@ -125,7 +128,7 @@ def ending(planned: Plan, beside: Sequence[Row], moment: Moment) -> list[str]:
 
 def summary(rows: Sequence[Row], moment: Moment) -> str:
     """How many forwards, processes, and rows of each status, in one line."""
-    processes = len({row.seen.session for row in rows} - {None})
+    processes = len({held_by(row) for row in rows} - {None})
     held = f", {processes:,} sshd process{'' if processes == 1 else 'es'}" if processes else ""
     return f"{len(rows):,} forwards{held}: {counted(tuple(rows), moment)}"
 
@@ -164,9 +167,9 @@ def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
         return ()
     meant, ending = (
         {row.key for row in planned.rows},
-        {row.seen.session for row in planned.rows} - {None},
+        {held_by(row) for row in planned.rows} - {None},
     )
-    return tuple(row for row in rows if row.seen.session in ending and row.key not in meant)
+    return tuple(row for row in rows if held_by(row) in ending and row.key not in meant)
 
 
 def one(row: Row, moment: Moment) -> str:

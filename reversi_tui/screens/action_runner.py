@@ -16,7 +16,7 @@ from checker.model import CheckerError, Outcome
 from checker.rows.row import Row
 from reversi_tui.actions.followed import FOLLOWED, Followed
 from reversi_tui.actions.node_changes import Changed
-from reversi_tui.actions.plans import Deed, Plan, aim, plan, still, subject, subjects
+from reversi_tui.actions.plans import Deed, Plan, aim, gateway_of, plan, still, subject, subjects
 from reversi_tui.actions.progress import AT_ONCE, Progress
 from reversi_tui.actions.questions import beside, lock_for, question, title
 from reversi_tui.messages import Acted
@@ -172,8 +172,12 @@ class ActionRunner:
 
     def do(self, planned: Plan, row: Row) -> Sequence[Outcome | Changed]:
         """It blocks. Raises CheckerError."""
-        if planned.deed.verb:
-            return self.desk.dependencies.acts.act(planned.deed.verb, (aim(row),))
+        verb, gateway = planned.deed.verb, gateway_of(row)
+        if verb and gateway:
+            dependencies = self.desk.dependencies
+            return dependencies.act_elsewhere(dependencies.layout, gateway, verb, (aim(row),))
+        if verb:
+            return self.desk.dependencies.acts.act(verb, (aim(row),))
         changes, nodes = self.desk.dependencies.changes, (row.seen.node,)
         if planned.deed is Deed.DISABLE:
             return changes.disable(nodes, planned.why)

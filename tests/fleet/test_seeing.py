@@ -199,13 +199,19 @@ def test_where_says_which_gateway_holds_a_node(say: Say) -> None:
 
 @pytest.mark.parametrize("verb", ["kill", "reset", "probe"])
 @pytest.mark.usefixtures("layout")
-def test_an_act_on_what_another_gateway_holds_is_refused(say: Say, verb: str) -> None:
+def test_an_act_on_what_another_gateway_holds_needs_a_key(
+    say: Say, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.delenv("REVERSI_SIGNING_KEY", raising=False)
+
     named = say(verb, "barn")
     found = say(verb, "--filter", "node:barn")
 
     for code, out, _ in (named, found):
         assert code == 1
-        assert f"gateway gw2 holds it; {verb} it there" in out
+        assert out.startswith("barn:20011 at gw2: nothing was done: gateway gw2 acts only on your")
+        assert "bring your SSH agent (SSH_AUTH_SOCK" in out
 
 
 @pytest.mark.usefixtures("layout")

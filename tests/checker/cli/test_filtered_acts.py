@@ -10,12 +10,22 @@ from dataclasses import replace
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.filtered_acts import chosen_from, failures_first, left_out, still, summary
+from checker.cli.filtered_acts import (
+    NO_PROCESS,
+    Chosen,
+    chosen_from,
+    failures_first,
+    left_out,
+    still,
+    summary,
+    where_they_are,
+)
+from checker.cli.seen import SeenByAll
 from checker.config.layout import Layout
 from checker.model import Aim, NodeName, Outcome, Port, ProcessId, Status, Tunnel, Verb
 from checker.registry.changes import add
 from checker.registry.lock import locked
-from checker.rows.row import NO_PORT, Row
+from checker.rows.row import NO_PORT, Row, Whereabouts
 from tests.checker.cli.homes import COMMAND, ERROR, MAIN, UP, Run, write_state
 from tests.strategies import OFFICE, PORT, free_port, node
 from tests.terminals import answered
@@ -41,6 +51,28 @@ def test_only_what_can_be_acted_on_is_chosen(verb: Verb, aimed: list[str], left:
     assert chosen.aims[0] == AIM, "the process that was seen, and no other"
     assert [one.node for one in chosen.left_out] == left
     assert not any(one.done for one in chosen.left_out)
+
+
+def test_what_another_gateway_holds_is_aimed_at_with_its_process() -> None:
+    held = Whereabouts(gateway="gw2", is_elsewhere=True)
+    seen = SeenByAll(
+        every_s=20.0,
+        tunnels={(OFFICE, PORT): UP, FREE.key: FREE.seen},
+        where={(OFFICE, PORT): held, FREE.key: held},
+    )
+    here = Aim(node=NodeName("barn"), port=Port(20030))
+    unknown = Aim(node=FREE.seen.node, port=FREE.seen.port)
+    named = Chosen(aims=(replace(AIM, session=None), unknown, here))
+
+    killed = where_they_are(named, Verb.KILL, seen)
+    reset = where_they_are(named, Verb.RESET, seen)
+
+    assert killed.aims == (AIM, here)
+    assert [one.sentence for one in killed.left_out] == [NO_PROCESS]
+    assert reset.aims == (AIM, unknown, here)
+    assert [reset.gateway_of(aim) for aim in reset.aims] == ["gw2", "gw2", ""]
+    row = replace(HELD, where=held)
+    assert chosen_from(Verb.KILL, [row]) == Chosen(aims=(AIM,), at={(OFFICE, PORT): "gw2"})
 
 
 def test_what_changed_while_the_operator_was_asked_is_left_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -19,7 +20,10 @@ from checker.model.gateway_id import GatewayId
 GW2, GW3 = GatewayId("gw2"), GatewayId("gw3")
 SUBJECT = ask_subject(GW2, ACT)
 KEY, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-GOOD = Identity(KEY).sealed(SUBJECT, b"done")
+LETTER = json.dumps({"nonce": "a" * 32}).encode()
+BODY = json.dumps({"nonce": "a" * 32, "outcomes": []}).encode()
+OLD = json.dumps({"nonce": "b" * 32, "outcomes": []}).encode()
+GOOD = Identity(KEY).sealed(SUBJECT, BODY)
 CARD = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
@@ -30,7 +34,7 @@ class FakeBus:
         self.answers, self.then = answers, then
 
     async def consult(self, subject: str, question: bytes, within_s: float, opens: Opens) -> bytes:
-        assert (subject, question) == (SUBJECT, b"letter")
+        assert (subject, question) == (SUBJECT, LETTER)
         for answer in self.answers:
             found = opens(answer)
             if found is not None:
@@ -40,15 +44,17 @@ class FakeBus:
 
 def sent(*answers: bytes, then: Exception | None = None) -> bytes:
     bus = FakeBus(answers, then or NobodyAnswered("late"))
-    return asyncio.run(send(bus, GW2, CARD, b"letter"))
+    return asyncio.run(send(bus, GW2, CARD, LETTER))
 
 
 FORGED = [
-    pytest.param(Identity(OTHER).sealed(SUBJECT, b"lie"), id="another gateway's key"),
-    pytest.param(Identity(KEY).sealed(ask_subject(GW2, ROWS), b"lie"), id="about other things"),
-    pytest.param(Identity(KEY).sealed(ask_subject(GW3, ACT), b"lie"), id="for another gateway"),
+    pytest.param(Identity(KEY).sealed(SUBJECT, OLD), id="to another letter"),
+    pytest.param(Identity(KEY).sealed(SUBJECT, b"[]"), id="to no letter"),
+    pytest.param(Identity(OTHER).sealed(SUBJECT, BODY), id="another gateway's key"),
+    pytest.param(Identity(KEY).sealed(ask_subject(GW2, ROWS), BODY), id="about other things"),
+    pytest.param(Identity(KEY).sealed(ask_subject(GW3, ACT), BODY), id="for another gateway"),
     pytest.param(GOOD[:-1] + b"x", id="changed"),
-    pytest.param(b"lie", id="no signature"),
+    pytest.param(BODY, id="no signature"),
     pytest.param(b"", id="empty"),
     pytest.param(
         KEY.sign(b"reversi-bus-1\0" + SUBJECT.encode() + b"\0\7") + b"\7", id="packed oddly"
@@ -57,12 +63,12 @@ FORGED = [
 
 
 def test_the_gateways_own_answer_counts() -> None:
-    assert sent(GOOD) == b"done"
+    assert sent(GOOD) == BODY
 
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_what_others_answer_is_passed_over(forged: bytes) -> None:
-    assert sent(forged, GOOD) == b"done"
+    assert sent(forged, GOOD) == BODY
     with pytest.raises(NoAnswer, match=r"^did not answer, and somebody on the bus answered"):
         sent(forged)
 
@@ -84,4 +90,4 @@ def test_nothing_was_done_is_said_only_if_nobody_got_the_letter(
 
 def test_a_card_with_an_unknown_kind_of_key_is_not_asked() -> None:
     with pytest.raises(NobodyThere, match="cannot be believed"):
-        asyncio.run(send(FakeBus([], NobodyAnswered("x")), GW2, "ssh-rsa AAAA", b"letter"))
+        asyncio.run(send(FakeBus([], NobodyAnswered("x")), GW2, "ssh-rsa AAAA", LETTER))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from checker.model import TARGET_SILENT, Port, Publication, Status
-from checker.rows.row import Moment, Row
-from reversi_tui.actions.plans import Deed, Plan
+from checker.rows.row import Moment, Row, Whereabouts
+from reversi_tui.actions.plans import Deed, Plan, no_longer
 from reversi_tui.actions.questions import Lock, beside, lock_for, question, title
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
@@ -141,3 +141,26 @@ def test_disabling_names_each_forward_and_what_goes_dark_in_public() -> None:
         "This ends the node's tunnel",
     ):
         assert words in text
+
+
+def test_the_question_says_at_which_gateway() -> None:
+    there = Whereabouts(gateway="gw2", is_elsewhere=True)
+    far, other = replace(ROW, where=there), replace(ATTIC, where=there)
+
+    assert title(Plan(deed=Deed.KILL, rows=(far,))) == "Kill this forward at gw2?"
+    assert title(Plan(deed=Deed.RESET, rows=(far, other))) == "Reset these 2 forwards at gw2?"
+    assert title(Plan(deed=Deed.KILL, rows=(far, ATTIC))) == "Kill these 2 forwards?"
+    assert title(Plan(deed=Deed.DISABLE, rows=(far,))) == "Disable this node?"
+    assert "sshd 4001 at gw2" in question(Plan(deed=Deed.KILL, rows=(far, ATTIC)), MOMENT)
+
+
+def test_a_process_at_another_gateway_is_another_one() -> None:
+    far = replace(ROW, where=Whereabouts(gateway="gw2", is_elsewhere=True))
+
+    here = replace(ATTIC, seen=replace(ATTIC.seen, session=ROW.seen.session))
+
+    assert beside(Plan(deed=Deed.KILL, rows=(ROW,)), (ROW, here)) == (here,)
+    assert beside(Plan(deed=Deed.KILL, rows=(far,)), (far, here)) == ()
+    moved = no_longer(far, ROW)
+    assert moved is not None
+    assert "was held by sshd 4001 at gw2 and is now held by" in moved

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from checker.model import Event, EventKind, NodeName, Status
+from checker.config.layout import Layout
+from checker.model import (
+    Aim,
+    Event,
+    EventKind,
+    NodeName,
+    Outcome,
+    Port,
+    ProcessId,
+    Status,
+    Verb,
+)
 from checker.state.rows import Batch
 from reversi_tui.app import Console
 from reversi_tui.reader.source import Source
 from tests.fleet.mirrors import LONG_S, at, held_elsewhere, mirror
-from tests.reversi_tui.console.screen import running, shows, until
+from tests.reversi_tui.console.screen import nodes, running, shows, until
 from tests.reversi_tui.console.states import (
     NOW,
     FakeActs,
@@ -20,6 +33,8 @@ from tests.reversi_tui.console.states import (
     tunnel,
     write,
 )
+
+BARN = (NodeName("barn"), Port(20011))
 
 
 def columns(app: Console) -> list[str]:
@@ -45,12 +60,8 @@ async def test_the_console_shows_each_row_at_the_gateway_that_holds_it(tmp_path:
         await shows(pilot, "gw1 +gw2")
         await until(pilot, lambda: app.main.view.count().stale == 1)
 
-        app.main.table.select(1)
-        await pilot.press("r")
-        await shows(pilot, "gateway gw2 holds it; reset it there")
-        assert acts.done == []
-
         mirror(layout, "gw2", Batch(events=[happened]), NOW)
+        app.main.table.select(1)
         await pilot.press("enter")
         await shows(pilot, "down -> up")
         await shows(pilot, "connect barn:20011")
@@ -117,3 +128,42 @@ def test_a_row_that_another_gateway_only_probed_again_stays_there(tmp_path: Path
     assert row.where
     assert (row.where.gateway, row.seen.latency_ms, row.seen.session) == ("gw2", 7.0, again.session)
     assert not report.probed
+
+
+async def test_an_act_on_a_row_of_another_gateway_is_asked_of_that_one(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    acts: FakeActs = open_acts()
+    asked: list[tuple[str, Verb, Aim]] = []
+    answers = threading.Event()
+
+    def elsewhere(_: Layout, gateway: str, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+        asked.append((gateway, verb, aims[0]))
+        assert answers.wait(100)
+        (aim,) = aims
+        return (Outcome(node=aim.node, port=aim.port, done=True, sentence="sshd 4001 ended"),)
+
+    app = Console(replace(dependencies(layout, acts), act_elsewhere=elsewhere))
+
+    async with running(app, (80, 24), count=3) as pilot:
+        await until(pilot, lambda: gateways(app).get("barn") == "gw2")
+        app.main.table.select(nodes(app).index("barn"))
+        await pilot.press("k")
+        await shows(pilot, "Kill this forward at gw2?")
+        await shows(pilot, "sshd 4001 at gw2")
+        await pilot.press("1", "enter")
+        await shows(pilot, "barn port 20011: kill is under way")
+        await pilot.press("question_mark")  # nothing waits for the answer
+        await shows(pilot, "Kill the sshd process")
+        await pilot.press("escape")
+        answers.set()
+        await shows(pilot, "barn port 20011: sshd 4001 ended")
+        followed = app.main.view.followed
+        assert followed is not None
+        assert BARN in followed.targets
+        await pilot.press("p")
+        await until(pilot, lambda: len(asked) == 2)
+
+    session = ProcessId(pid=4001, start_ticks=tunnel("barn", 20011, pid=4001).session.start_ticks)  # type: ignore[union-attr]
+    aim = Aim(node=BARN[0], port=BARN[1], session=session)
+    assert asked == [("gw2", Verb.KILL, aim), ("gw2", Verb.PROBE, aim)]
+    assert acts.done == []

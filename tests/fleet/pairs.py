@@ -1,0 +1,111 @@
+"""Two real gateways of one fleet, on one machine: sshd, daemon, nats-server and agent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from checker.cli.main import run
+from checker.config.layout import Layout
+from checker.fleet.bus_files import bus_folder
+from checker.model import Event, EventKind, NodeName, Port, ProcessId, by_place
+from checker.model.gateway_id import GatewayId
+from checker.signatures import KEY_FILE
+from checker.state.errors import StateError
+from checker.state.mirrors import mirror_path
+from checker.state.store import open_reader
+from tests.fleet.buses import WITHIN_S, program
+from tests.fleet.homes import Signer
+from tests.strategies import free_port
+from tests.system.accounts import Mode
+from tests.system.clients import Device
+from tests.system.harness import Gateway, gateway_at
+from tests.system.waiting import until
+
+GW1, GW2 = GatewayId("gw1"), GatewayId("gw2")
+
+
+@dataclass(kw_only=True)
+class Pair:
+    """Anna sits at gw1, which takes the tunnels of gw2's sshd for another account's."""
+
+    gw1: Gateway
+    gw2: Gateway
+    anna: Signer
+    stack: ExitStack
+    agents: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start_agent(self, id_: GatewayId) -> None:
+        gateway = self.gw1 if id_ == GW1 else self.gw2
+        words = [sys.executable, "-m", "checker", "--home", str(gateway.home), "fleet", "serve"]
+        agent = program(words, gateway.folder, gateway.folder / "fleet.log")
+        self.agents[id_] = self.stack.enter_context(agent)
+
+    def connected(self) -> tuple[Device, ProcessId]:
+        """Connect a device to gw2, and wait until gw1 sees which process holds its port."""
+        device = self.gw2.add(self.gw2.service().target, name=f"far{len(self.gw2.connections)}")
+        name = f"{device.node}.toml"
+        shutil.copy(self.gw2.layout.nodes / name, self.gw1.layout.nodes / name)
+        self.gw2.connect(device)
+        session = self.gw2.await_up(device)
+        until(lambda: self.mirrored(device) == session, "gw1 sees it", within_s=WITHIN_S)
+        return device, session
+
+    def mirrored(self, device: Device) -> ProcessId | None:
+        """The process that holds the device's port at gw2, as gw1 knows it."""
+        try:
+            with closing(open_reader(mirror_path(self.gw1.layout, GW2))) as mirror:
+                found = by_place(mirror.tunnels())
+        except StateError:
+            return None
+        seen = found.get((NodeName(device.node), Port(device.ports[0])))
+        return seen.session if seen else None
+
+    def say(self, *words: str, key: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command at gw1, with anna's key at hand, or another one's."""
+        options: dict[str, Any] = self.gw1.spawn_options()
+        options["env"] = {**options["env"], KEY_FILE: str(key or self.anna.key)}
+        return self.gw1.run(*words, **options)
+
+    def acts(self, gateway: Gateway, device: Device) -> tuple[Event, ...]:
+        """The events about acts on a device, the newest first."""
+        return gateway.events(device, EventKind.ACT)
+
+
+def made_of_fleet(layout: Layout, id_: str, anna: Signer) -> None:
+    """Make a gateway one of a fleet in which anna may sign, with a card on the bus."""
+    home = str(layout.home)
+    layout.nodes.mkdir(parents=True, exist_ok=True)
+    layout.fleet.mkdir()
+    (layout.fleet / "allowed_signers").write_text(anna.line, encoding="utf-8")
+    assert run(["--home", home, "fleet", "init", id_]) == 0
+    with layout.config.open("a", encoding="utf-8") as file:
+        file.write(f"bus_port = {free_port()}\n")
+    bus = ["fleet", "card", "--bus", f"127.0.0.1:{free_port()}", "--key", str(anna.key)]
+    assert run(["--home", home, *bus]) == 0
+
+
+@contextmanager
+def pair(first: Mode, second: Mode, anna: Signer) -> Iterator[Pair]:
+    """Make both, and start all of both but gw1's sshd."""
+    with gateway_at(first) as gw1, gateway_at(second) as gw2, ExitStack() as stack:
+        both = {GW1: gw1, GW2: gw2}
+        for id_, gateway in both.items():
+            made_of_fleet(gateway.layout, id_, anna)
+        cards = [str(one.layout.fleet / "gateways" / f"{id_}.toml") for id_, one in both.items()]
+        found = Pair(gw1=gw1, gw2=gw2, anna=anna, stack=stack)
+        for id_, gateway in both.items():
+            assert run(["--home", str(gateway.home), "fleet", "join", *cards]) == 0
+            folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
+            stack.enter_context(program(["nats-server", "-c", "nats.conf"], folder, log))
+            found.start_agent(id_)
+        gw2.start_sshd()
+        for gateway in both.values():
+            gateway.serve()
+        yield found
