@@ -135,10 +135,24 @@ class Desk:
         elif taking is Taking.CLASH:
             one = Decided(entry=entry, sealed=sealed, taking=taking)
             self.leave_out(one, why_left_out(taking, entry.head.changed_by))
+        elif taking is Taking.SAME and self.lacks_signature(entry, sealed):
+            self.keep(Decided(entry=entry, sealed=sealed, taking=taking))
         elif entry.name in self.waited:
             forget_left_out(self.layout, entry.name)
         elif why := why_left_out(taking, entry.head.changed_by):
             self.complain(f"revision {entry.head.rev} was left out: {why}", entry.name)
+
+    def lacks_signature(self, entry: Entry, sealed: Sealed) -> bool:
+        """Return whether the entry lies here without the signature that comes with it: somebody was
+        killed between the two files. Raises ConfigError.
+        """
+        if self.is_dry or not self.is_signing or not sealed.signature:
+            return False
+        kept = read_entry(self.layout, entry.name)
+        if kept is None or kept.signature:
+            return False
+        signer = entry.head.changed_by
+        return is_signed_by(sealed.text, sealed.signature, signer, signers_file(self.layout))
 
     def consider_card(self, card: Card, sealed: Sealed) -> None:
         """Take a card, or say why not. Raises ConfigError."""

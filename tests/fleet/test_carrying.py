@@ -10,6 +10,7 @@ import pytest
 from checker.config.layout import home_layout
 from checker.fleet.apply import apply
 from checker.registry.entries import TOMBSTONE_KEPT_S, parse_entry, shape
+from checker.registry.entry_files import signature_path
 from checker.signatures import KEY_FILE
 from tests.fleet.homes import Fleet, Member
 
@@ -345,6 +346,23 @@ def test_an_entry_waits_for_a_broken_file_and_a_disable_does_not(
     fleet.carry(gw1, gw2)
     assert shape(gw2.node("office")) == shape(gw1.node("office"))
     assert gw2.say("fleet", "status")[0] == 0
+
+
+def test_a_signature_that_was_lost_while_its_entry_was_written_comes_back(
+    fleet: Fleet, gw1: Member, gw2: Member
+) -> None:
+    gw1.add("office")
+    fleet.carry(gw1, gw2)
+    lost = signature_path(gw2.entry("office"))
+    signature = lost.read_bytes()
+    lost.unlink()
+    assert gw2.say("fleet", "status")[0] == 1
+
+    assert fleet.carry(gw1, gw2)[0] == 0
+
+    assert lost.read_bytes() == signature
+    assert gw2.say("fleet", "status")[0] == 0
+    assert not any("left out" in one for one in gw2.events())
 
 
 def test_a_renamed_node_is_renamed_and_not_removed_and_added(

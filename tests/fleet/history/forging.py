@@ -16,8 +16,9 @@ from checker.model.gateway_id import GatewayId
 from checker.registry.entries import Entry, entry_text, parse_entry
 from checker.registry.entry_files import signature_path
 from checker.signatures import SigningKey, sign
+from tests.fleet.history import seeing
 from tests.fleet.history.acting import Acting
-from tests.fleet.history.plan import Step, pick
+from tests.fleet.history.plan import Step
 from tests.fleet.history.records import Forgery, History
 from tests.fleet.history.world import Site, World
 from tests.letters import letter, signed
@@ -52,7 +53,7 @@ class Rogue:
         return self.world.site(2)
 
     def step(self, step: Step) -> None:
-        """Bring a forgery to a gateway, which must do nothing."""
+        """Bring a forgery to a gateway, which must do nothing, and look at once."""
         self.record()
         site = self.world.site(step.place)
         if "letter" in step.kind:
@@ -68,12 +69,14 @@ class Rogue:
                 timeout=200,
             )
         self.history.add(Forgery(kind=step.kind, gateway=site.id, at=time.monotonic()))
+        seeing.look(site, self.history)
 
     def forged(self, step: Step) -> Sealed:
         """Make what the step names."""
-        names = sorted(f"{name} {rev}" for name, rev in self.kept)
-        name, _, rev = pick(step.chance, names).rpartition(" ")
-        old = self.kept[name, int(rev)]
+        keys = sorted(list(self.kept))  # noqa: C414 - a copy at once, as looks add to it
+        if step.kind == "old entry":
+            keys = [(name, rev) for name, rev in keys if (name, rev + 1) in self.kept] or keys
+        old = self.kept[keys[int(step.chance * len(keys))]]
         entry = parse_entry(old.text)
         match step.kind:
             case "old entry":

@@ -110,6 +110,7 @@ class Run:
 
     def look(self, step: Step) -> None:
         """Look at all gateways, and try some keys at one."""
+        self.rogue.record()
         for site in self.world.all:
             seeing.look(site, self.history)
         seeing.sessions(self.world, self.history)

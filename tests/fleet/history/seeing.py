@@ -11,6 +11,7 @@ from pathlib import Path
 
 from checker.model import EventKind
 from checker.registry.entries import rev_of
+from checker.registry.entry_files import signature_path
 from checker.registry.reading import read_registry
 from tests.fleet.history.records import ActEvent, History, KeyLine, Login, Look, Sessions
 from tests.fleet.history.world import Site, World
@@ -24,7 +25,8 @@ def look(site: Site, history: History) -> Look:
     """Note what lies on the disk of a gateway."""
     layout = site.gateway.layout
     began = time.monotonic()
-    texts = entry_texts(layout.fleet / "nodes")
+    folder = layout.fleet / "nodes"
+    texts = entry_texts(folder)
     nodes = read_registry(layout.nodes).nodes
     seen = Look(
         gateway=site.id,
@@ -32,7 +34,7 @@ def look(site: Site, history: History) -> Look:
         ended=time.monotonic(),
         lines=key_lines(site),
         revs={name: rev_of(text) for name, text in texts.items()},
-        entries={name: hashlib.sha256(text).hexdigest()[:12] for name, text in texts.items()},
+        entries={name: entry_digest(folder / f"{name}.toml", text) for name, text in texts.items()},
         nodes={
             node.name: {
                 "key": node.public_key,
@@ -49,6 +51,11 @@ def look(site: Site, history: History) -> Look:
 
 def entry_texts(folder: Path) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in folder.glob("*.toml")}
+
+
+def entry_digest(path: Path, text: bytes) -> str:
+    signed = "" if signature_path(path).exists() else " unsigned"
+    return hashlib.sha256(text).hexdigest()[:12] + signed
 
 
 def key_lines(site: Site) -> tuple[KeyLine, ...]:
