@@ -48,19 +48,22 @@ def main(words: Sequence[str]) -> int:
         before = APART if can_split() else ()
         environment = {**os.environ, "TMPDIR": str(folder)}
         with subprocess.Popen([*before, *again, INSIDE, str(folder)], env=environment) as process:
-            return waited_for(process)
+            return waited_for(process, is_apart=bool(before))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def waited_for(process: subprocess.Popen[bytes]) -> int:
-    """Return its exit status; a signal to us ends it first."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: process.terminate())
+def waited_for(process: subprocess.Popen[bytes], *, is_apart: bool) -> int:
+    """Return its exit status; a signal to us ends it first. `unshare` heeds only SIGKILL, and then
+    the kernel ends its namespace; otherwise the run itself ends what it started.
+    """
+    number = signal.SIGKILL if is_apart else signal.SIGINT
+    for ours in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ours, lambda *_: process.send_signal(number))
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()
+        process.send_signal(number)
         return 130
 
 
