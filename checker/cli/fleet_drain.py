@@ -24,7 +24,7 @@ def add_to(actions: Verbs, key_help: str) -> None:
         actions,
         "drain",
         "send the nodes of a gateway to their other gateways",
-        "sudo --preserve-env=SSH_AUTH_SOCK reversi-checker fleet drain gw2",
+        "reversi-checker fleet drain gw2",
         "reversi-checker fleet drain gw2 --dry-run",
         ending="Of this gateway it is what `drain` does. Another one wants your signature.\n"
         "Exit status 3: nothing was done there, or it is not known.",
@@ -34,7 +34,7 @@ def add_to(actions: Verbs, key_help: str) -> None:
         actions,
         "undrain",
         "have a gateway take nodes again after a drain",
-        "sudo --preserve-env=SSH_AUTH_SOCK reversi-checker fleet undrain gw2",
+        "reversi-checker fleet undrain gw2",
     )
     for parser in (draining, ending):
         parser.add_argument("id", metavar="ID", help="which gateway")

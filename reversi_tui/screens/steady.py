@@ -53,8 +53,9 @@ class Steady(Screen[T]):
         self._on_timer_update()
 
     def _on_timer_update(self) -> None:
-        if self._layout_required and self._repaint_required:
-            # Textual would paint after the layout, and then all of it again
+        if self._repaint_required:
+            # Textual would forget which parts are to be painted, also if the screen asks for a few
+            # regions only, and would paint all of it a second time after a layout
             self._dirty_widgets.add(self)
             self._repaint_required = False
         super()._on_timer_update()
