@@ -169,8 +169,15 @@ def reader_rights() -> str:
 
 
 def editor_rights() -> str:
-    """Return what commands may do that post entries: nothing in the name of a gateway."""
-    return json.dumps({"publish": [ALL, INFO, GET], "subscribe": ["_INBOX.>"]})
+    """Return what an editor's machine may do: post entries, watch, and ask for acts; say nothing in
+    the name of a gateway.
+    """
+    return json.dumps(
+        {
+            "publish": [f"{ASK}.>", ALL, INFO, GET],
+            "subscribe": [f"{SAY}.>", ALL, "_INBOX.>"],
+        }
+    )
 
 
 def quoted(text: str) -> str:
