@@ -110,12 +110,13 @@ class Guests:
                     way=Way.MOVE,
                     told_at=time.monotonic(),
                     loop=loop,
-                )
+                ),
+                guest.home,
             )
         except (CheckerError, OSError) as error:
             self.ledger.complain(f"cannot send {guest.node} home: {error}")
 
-    async def see_off(self, departure: Departure) -> None:
+    async def see_off(self, departure: Departure, home: str) -> None:
         """Wait until the connection has ended; end it if it stays."""
         session = departure.session
         while True:
@@ -125,7 +126,6 @@ class Guests:
                 return
             if must_end(departure, sight, time.monotonic()):
                 break
-        home = self.ledger.registrations[session].home
         why = why_kill(SentHome(home=home, was_told=True))
         await end_connection(self.gateway, departure.node, session, why=why, actor="daemon")
 
