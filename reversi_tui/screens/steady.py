@@ -54,7 +54,7 @@ class Steady(Screen[T]):
 
     def _on_timer_update(self) -> None:
         if self._repaint_required:
-            # Textual would forget which parts are to be painted, also if the screen asks for a few
+            # Textual would forget which parts wait to be painted, also if the screen asks for a few
             # regions only, and would paint all of it a second time after a layout
             self._dirty_widgets.add(self)
             self._repaint_required = False
