@@ -74,7 +74,7 @@ def make_parents(folder: Path, place: Path, *, is_synced: bool) -> None:
         return
     make_parents(folder, place.parent, is_synced=is_synced)
     mode = stat.S_IMODE(folder.stat().st_mode)
-    place.mkdir(mode=mode & 0o777)
+    place.mkdir(mode=mode & 0o777, exist_ok=True)  # another writer may have made it meanwhile
     # only if needed: a service without CAP_FSETID would lose the setgid bit, which is inherited
     if stat.S_IMODE(place.stat().st_mode) != mode:
         place.chmod(mode)
