@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from checker.config.settings import FleetSettings
 from checker.daemon.clone_watch import CloneWatch
 from checker.daemon.drainer import Drainer
-from checker.daemon.guests import Guests
+from checker.daemon.guests import Guests, HomesOf
 from checker.daemon.sweep import Sweeper
-from checker.model import CheckerError, NodeName
+from checker.model import CheckerError
 from checker.model.gateway_id import GatewayId
 from checker.state.mirror_reading import read_pulses
 from checker.tunnels.pulse_watch import PulseWatch
@@ -27,14 +26,11 @@ SENDING_EVERY_S = 1.0
 CLONES_EVERY_S = 9.0
 
 
-class Placing(Protocol):
-    """Says where nodes belong. Both methods block."""
+class Placing(HomesOf, Protocol):
+    """Says where nodes belong, and which gateways take any. Both methods block."""
 
     def active(self) -> frozenset[GatewayId]:
         """Return the gateways that take nodes. Raises ConfigError."""
-
-    def homes(self, names: Collection[NodeName]) -> Mapping[NodeName, GatewayId]:
-        """Return the home of each of these nodes, without those that have none."""
 
 
 class FleetWatch:
