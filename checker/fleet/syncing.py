@@ -5,6 +5,7 @@ It works in a thread of its own, with a connection of its own. What it brings, r
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.control.bucket import Bucket
-from checker.control.bus_line import call
+from checker.control.bus_line import BusAbsent, call
 from checker.fleet.bucket_news import MOST_NAMED, news_path
 from checker.fleet.bus import Login
 from checker.fleet.bus_config import AGENT
@@ -31,6 +32,7 @@ from checker.registry.bucket_values import (
     ALL,
     MOST_VALUE,
     BucketMissing,
+    BucketRefused,
     Key,
     Stale,
     Value,
@@ -58,7 +60,8 @@ class Known:
     held: dict[Key, Held] = field(default_factory=dict)
     values: dict[Key, Value] = field(default_factory=dict)
     """Those that are not as on the disk."""
-    forged: set[tuple[Key, Held]] = field(default_factory=set)
+    forged: dict[Key, Held] = field(default_factory=dict)
+    """What the bucket has and nobody signed who may."""
     strange: int = 0
     """Values that do not count: without a signature, or under the wrong key."""
 
@@ -79,6 +82,9 @@ class Syncing:
         """When forgeries were handed to root."""
         self.batch: Path | None = None
         """What root has not taken out of the inbox yet."""
+        self.copies = 0
+        """Of the bucket, as the server said last."""
+        self.spread_at = float("-inf")
         self.stop = threading.Event()
         self.last_trouble = ""
         self.nodes_ns = 0
@@ -132,12 +138,13 @@ class Syncing:
             bucket.make(self.replicas())
             self.known = Known()
             self.learn(bucket)
+        self.spread(bucket)
         self.disk.look()
         held = self.disk.held
         found = difference(
             held,
             self.known.held,
-            self.known.forged,
+            self.known.forged.items(),
             lambda key, one: self.bars(bucket, key, one),
         )
         self.forget_same(held)
@@ -149,9 +156,20 @@ class Syncing:
 
     # --- what the bucket has
 
+    def spread(self, bucket: Bucket) -> None:
+        """Have the bucket copied to more gateways as soon as they are there: as long as one has it
+        alone, the others have none without it.
+        """
+        now = time.monotonic()
+        if self.copies != self.replicas() and now - self.spread_at >= COMPARE_EVERY_S:
+            self.spread_at = now
+            with contextlib.suppress(BucketMissing, BucketRefused, BusAbsent):
+                self.copies = bucket.make(self.replicas()).replicas
+
     def learn(self, bucket: Bucket) -> None:
         """Read what is new in the bucket. Raises BucketMissing, BucketRefused, BusAbsent."""
-        mark, known = bucket.state().mark, self.known
+        state, known = bucket.state(), self.known
+        mark, self.copies = state.mark, state.replicas
         if mark.made != known.made or mark.seq < known.seq:
             self.known = known = Known(made=mark.made)
         if mark.seq == known.seq:
@@ -169,6 +187,7 @@ class Syncing:
             return
         known.held.pop(key, None)
         known.values.pop(key, None)
+        known.forged.pop(key, None)
         is_ours = rev and is_named(key, value.text)
         if not is_ours or (self.is_signing and not value.signature):
             known.strange += 1
@@ -233,15 +252,18 @@ class Syncing:
                 self.brought.note(key, one, now)
             else:
                 is_forged = True
-                self.known.forged.add((key, one))
+                self.known.forged[key] = one
                 self.show(value)
         if many:
             self.hand_over(many)
         return is_forged
 
     def is_busy(self) -> bool:
-        """Return whether root has not taken the last batch yet."""
-        return self.batch is not None and self.batch.exists()
+        """Return whether root has not taken the last batch yet. Raises ConfigError."""
+        if self.batch is None or not self.batch.exists():
+            return False
+        self.apply_at_home()
+        return self.batch.exists()
 
     def show(self, value: Value) -> None:
         """Have root log something that does not count; only a few, as anybody may send many."""
@@ -255,6 +277,10 @@ class Syncing:
     def hand_over(self, many: Sequence[Sealed]) -> None:
         """Raises ConfigError."""
         self.batch = drop(self.layout, batch(many), self.layout.from_bus)
+        self.apply_at_home()
+
+    def apply_at_home(self) -> None:
+        """Take the batch over ourselves, in a gateway that is not installed. Raises ConfigError."""
         if self.layout.home is not None:
             from checker.fleet.apply import (
                 apply_inbox,  # an installed agent may not change anything
@@ -273,8 +299,10 @@ class Syncing:
         values = []
         for key in due:
             sealed = self.disk.sealed(key, held[key])
-            content = sealed.text + sealed.signature if sealed else b""
-            if 0 < len(content) <= MOST_VALUE:
+            if sealed is None or (self.is_signing and not sealed.signature):
+                continue  # it is being written
+            content = sealed.text + sealed.signature
+            if len(content) <= MOST_VALUE:
                 values.append((key, content))
         done = bucket.post(values, self.known.seq) if values else []
         for (key, _), seq in zip(values, done, strict=False):
