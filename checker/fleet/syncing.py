@@ -132,6 +132,7 @@ class Syncing:
         """Compare bucket and disk, and do what follows; return whether there is more to do at once.
         Raises BusAbsent, BucketRefused, CheckerError.
         """
+        self.disk.look()
         try:
             self.learn(bucket)
         except BucketMissing:
@@ -139,7 +140,6 @@ class Syncing:
             self.known = Known()
             self.learn(bucket)
         self.spread(bucket)
-        self.disk.look()
         held = self.disk.held
         found = difference(
             held,
@@ -175,6 +175,7 @@ class Syncing:
         if mark.seq == known.seq:
             return
         held = self.disk.held
+        self.prover.begin()
         for value in bucket.after(known.seq):
             known.seq = value.seq
             self.consider(value, held)
@@ -197,6 +198,19 @@ class Syncing:
         known.held[key] = one
         if held.get(key) != one:
             known.values[key] = value
+        elif self.is_spoiled(key, one, value):
+            known.forged[key] = one
+
+    def is_spoiled(self, key: Key, one: Held, value: Value) -> bool:
+        """Return whether the bucket has our text with a signature that proves nothing: a gateway
+        that lacks it could not take it.
+        """
+        ours = self.disk.sealed(key, one)
+        return (
+            ours is not None
+            and ours.signature != value.signature
+            and self.prover.proof(value) is False
+        )
 
     def forget_same(self, held: dict[Key, Held]) -> None:
         values, there = self.known.values, self.known.held
