@@ -112,6 +112,8 @@ def test_one_port_twice_after_a_split_is_left_out_and_nobody_posts_for_ever(
     add(gw3, "here", "29002=")
     until(lambda: can_edit(gw1), "two of three go on", within_s=WITHIN_S)
     add(gw1, "there", "29002=")
+    # if both came at once, the older one would count at gw2
+    until(lambda: "there" in nodes(gw2), "there at gw2", within_s=WITHIN_S)
 
     gw3.start_bus()
 
