@@ -162,7 +162,7 @@ def fleet_with_a_bucket(folder: Path) -> Iterator[list[Station]]:
             one.start_bus()
             one.start_agent()
         until_all(found[:2], can_edit, "the bucket")
-        assert copies(found[0]) == 1
+        until(lambda: copies(found[0]) == 1, "one copy", within_s=WITHIN_S)
         found[2].start_bus()
         found[2].start_agent()
         until_connected(found)
