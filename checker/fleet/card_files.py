@@ -88,3 +88,19 @@ def card_named(layout: Layout, text: str) -> KeptCard:
     if found is None:
         raise UnknownGateway(text, tuple(known))
     return found
+
+
+def host_keys_on_card(layout: Layout, id_: GatewayId, *, signed: bool) -> tuple[str, ...]:
+    """Return the host keys that a gateway's card has. `signed`: it counts only if it is. Raises
+    CheckerError if there is no such card, or it has none.
+    """
+    kept = card_named(layout, id_)
+    if signed and not kept.sealed.signature:
+        raise ConfigError(
+            card_path(layout, id_), "is not signed: reversi-checker fleet card --sign"
+        )
+    if not kept.card.host_keys:
+        raise ConfigError(
+            card_path(layout, id_), "has no host keys; renew it there: fleet card --sign"
+        )
+    return kept.card.host_keys

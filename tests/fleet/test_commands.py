@@ -99,6 +99,10 @@ def test_init_without_a_signer_says_what_comes_next(
         (("node", "sign", "--all", "--paths", "9"), "--paths 9 is out of bounds"),
         (("node", "sign", "--all", "--gateways", "gw1,,"), "cannot be the ID of a gateway"),
         (
+            ("node", "add", "x", "--forward", "127.0.0.1:22", "--gateway", "gw9=g:22"),
+            "there is no card of a gateway 'gw9'",
+        ),
+        (
             ("node", "add", "x", "--forward", "127.0.0.1:22", "--keep-key"),
             "keeps no device's private key",
         ),
