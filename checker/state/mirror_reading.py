@@ -51,6 +51,13 @@ def read_in_common(layout: Layout, id_: GatewayId, here: Collection[NodeName]) -
     return read(mirror_path(layout, id_), lambda mirror: in_common(mirror, here))
 
 
+def read_connections(
+    layout: Layout, id_: GatewayId, names: Collection[NodeName]
+) -> tuple[Registration, ...] | None:
+    """Return the connections of these nodes to a gateway; None if its mirror cannot be read."""
+    return read(mirror_path(layout, id_), lambda mirror: connections(mirror, names))
+
+
 def read(path: Path, reading: Callable[[StateFile], T | None]) -> T | None:
     try:
         if path.is_symlink() or not path.is_file():  # opening a pipe would block
@@ -80,3 +87,9 @@ def in_common(mirror: StateFile, here: Collection[NodeName]) -> InCommon | None:
             registrations += map(registration_from, found)
             tunnels += tunnels_from(db.execute(TUNNELS, {"node": name}))
     return InCommon(pulse=pulse, registrations=tuple(registrations), tunnels=tuple(tunnels))
+
+
+def connections(mirror: StateFile, names: Collection[NodeName]) -> tuple[Registration, ...]:
+    with mirror.using() as db:
+        rows = [row for name in names for row in db.execute(REGISTRATIONS, {"node": name})]
+    return tuple(map(registration_from, rows))

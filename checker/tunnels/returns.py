@@ -1,12 +1,13 @@
 """Which guests a gateway sends home: nodes that came because their own gateway was away. Pure.
 
-A guest is sent only to the home that it names itself, and only if today's cards say the same. Times
-are monotonic.
+A guest is sent only to the home that it names itself, and only if today's cards say the same. Of a
+node that keeps two tunnels each has its own home: the first and the second gateway in the node's
+order. Times are monotonic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.model import NodeName, ProcessId
@@ -35,6 +36,15 @@ class Guest:
     """The gateway that comes first by today's cards and the node's entry; empty: there is none."""
     carried: int = 0
     """Connections that are open through its forwards."""
+    path: int = 0
+    """Which of its node's two tunnels it is; 0: the node keeps one."""
+    is_other_path_there: bool = False
+    """Whether its home has the other tunnel of its node, or may have it."""
+
+    @property
+    def key(self) -> tuple[NodeName, int]:
+        """Which tunnel of which node it is."""
+        return self.node, self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +58,21 @@ class Returning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A node that was sent home."""
+    """A tunnel that was sent home."""
 
     at: float
     well_since: float
     """Since when its home had been well then."""
     came_back: bool = False
     """Whether it came straight back: it cannot reach its home, so it stays."""
+
+
+def home_of(order: Sequence[GatewayId], path: int) -> str:
+    """Return the home of a tunnel by its node's order; empty if there is none. `path`: as in
+    `Guest`.
+    """
+    place = max(path, 1) - 1
+    return order[place] if place < len(order) else ""
 
 
 class Homes:
@@ -81,7 +99,7 @@ class Returns:
 
     def __init__(self, here: GatewayId, returning: Returning) -> None:
         self.here, self.returning = here, returning
-        self.sent: dict[NodeName, Sent] = {}
+        self.sent: dict[tuple[NodeName, int], Sent] = {}
         self.allowance = 0.0
         self.counted_at: float | None = None
 
@@ -99,7 +117,7 @@ class Returns:
             if since is None or self.allowance < 1.0 or not self.may_go(guest, since, now):
                 continue
             self.allowance -= 1.0
-            self.sent[guest.node] = Sent(at=now, well_since=since)
+            self.sent[guest.key] = Sent(at=now, well_since=since)
             found.append(guest)
         return tuple(found)
 
@@ -112,9 +130,9 @@ class Returns:
 
     def notice(self, guest: Guest) -> None:
         """Note a node that was sent home and is here again."""
-        sent = self.sent.get(guest.node)
+        sent = self.sent.get(guest.key)
         if sent and not sent.came_back and 0 < guest.began_at - sent.at <= STRAIGHT_BACK_S:
-            self.sent[guest.node] = Sent(at=sent.at, well_since=sent.well_since, came_back=True)
+            self.sent[guest.key] = Sent(at=sent.at, well_since=sent.well_since, came_back=True)
 
     def may_go(self, guest: Guest, since: float, now: float) -> bool:
         """Return whether a guest may be sent to its home, which has been well since then."""
@@ -122,10 +140,12 @@ class Returns:
         is_guest = guest.home == guest.placed != self.here
         if not (after_s and is_guest and guest.moves) or guest.carried:
             return False
+        if guest.is_other_path_there:
+            return False
         # a client that logged in here lately did not get in at home
         if now - since < after_s or now - guest.began_at < after_s:
             return False
-        sent = self.sent.get(guest.node)
+        sent = self.sent.get(guest.key)
         if sent is None:
             return True
         if sent.came_back and since <= sent.well_since:

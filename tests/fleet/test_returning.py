@@ -130,6 +130,30 @@ def test_a_guest_goes_home_and_others_stay(two: Two) -> None:
             assert not moved(gw1, device)
 
 
+def test_the_second_tunnel_of_a_node_goes_to_the_second_gateway(two: Two) -> None:
+    """Unless the first one is there; and the first one does not."""
+    gw1, gw2 = two.gw1, two.gw2
+    goes, meets, stays = (two.guest(number, "gw1") for number in range(3))
+    there = gw2.add(gw2.service().target, name=meets.node)
+    gw2.connect(there, "hold", "word.1")
+    gw2.await_up(there)
+    word = "fake-1.0/ssh-9+moves-gw2"
+    second, other, first = (
+        gw1.connect(device, "hold", instance, word)
+        for device, instance in ((goes, "word.2"), (meets, "word.2"), (stays, "word.1"))
+    )
+    for device in (goes, meets, stays):
+        gw1.await_up(device)
+
+    with told(gw2.layout, "gw2", gw1.layout):
+        assert second.ended() == 75
+        await_rounds(gw1)
+
+    assert other.lives
+    assert first.lives
+    assert {event.node for event in gw1.events(kind=EventKind.MOVE)} == {goes.node}
+
+
 def test_the_python_client_goes_to_the_home_that_its_file_names(two: Two) -> None:
     gw1, gw2 = two.gw1, two.gw2
     put_host_key(gw1.layout, two.cards[1], gw2)
@@ -151,7 +175,7 @@ def test_the_python_client_goes_to_the_home_that_its_file_names(two: Two) -> Non
         with told(gw2.layout, "gw2", gw1.layout):
             client.says(via[1])
 
-        assert moved(gw1, device)[0].startswith("sent home to gw2")
+        assert until(lambda: moved(gw1, device), "the event")[0].startswith("sent home to gw2")
         assert len(client.lines(via[0])) == 1
 
 
