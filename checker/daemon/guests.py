@@ -70,6 +70,7 @@ class Guests:
         """Send a few guests home; return whether there were any. Raises OSError if it cannot be
         known what is open through them.
         """
+        self.note_back(now)
         well = {id_: at for id_, at in well_since.items() if now - at >= self.after_s}
         self.rest_until = {one: at for one, at in self.rest_until.items() if at > now}
         candidates = self.candidates(well, now) if self.after_s and well else []
@@ -87,6 +88,18 @@ class Guests:
         for guest in due:
             group.create_task(self.send_home(guest, now - well[GatewayId(guest.home)]))
         return bool(due)
+
+    def note_back(self, now: float) -> None:
+        """Leave an event for each tunnel that was sent home and came straight back."""
+        for node, path in self.returns.awaited(now):
+            for session in self.ledger.sessions.get(node, ()):
+                one = self.ledger.registrations.get(session)
+                if one is None or path_in(one.instance) != path:
+                    continue
+                home = self.returns.notice((node, path), began_at(session))
+                if home:
+                    text = f"came straight back from {home}: it stays until {home} was away again"
+                    self.ledger.log_event(EventKind.MOVE, text, node=node)
 
     def candidates(self, well: Collection[str], now: float) -> list[Registration]:
         """Return the longest guests by what they say themselves, a few of them."""

@@ -119,11 +119,17 @@ def test_a_guest_goes_home_and_others_stay(two: Two) -> None:
 
             back = two.come(guest)
             session = gw1.await_up(guest, after=first)
+            until(lambda: len(moved(gw1, guest)) == 2, "a second event")
+            assert "came straight back from gw2: it stays until gw2 was away again" in moved(
+                gw1, guest
+            )
+
             later = two.guest(4)
             assert two.come(later).ended() == 75, "who came later is looked at later"
 
         assert back.lives
         assert is_alive(session), "it came straight back, so it is left"
+        assert len(moved(gw1, guest)) == 2
         for device in (busy, old, ours):
             assert connected[device.node].lives
             assert is_alive(kept[device.node])

@@ -130,6 +130,12 @@ def test_a_node_that_comes_straight_back_is_left_until_its_home_was_away_again()
     back = replace(OFFICE, began_at=NOW + STRAIGHT_BACK_S)
     much_later = NOW + 10 * AGAIN_AFTER_S
 
+    assert found.awaited(NOW) == [OFFICE.key]
+    assert found.notice(OFFICE.key, OFFICE.began_at) == "", "the connection that was told to go"
+    assert found.notice(back.key, back.began_at) == HOME
+    assert found.notice(back.key, back.began_at) == "", "once"
+    assert found.awaited(NOW) == []
+
     assert found.due([back], WELL, much_later) == ()
     assert found.due([back], {HOME: much_later - 600}, much_later) == (back,)
 
@@ -138,6 +144,9 @@ def test_a_node_is_sent_home_at_most_once_an_hour() -> None:
     found = returns()
     found.due([OFFICE], WELL, NOW)
     again = replace(OFFICE, began_at=NOW + STRAIGHT_BACK_S + 1)
+
+    assert found.notice(again.key, again.began_at) == "", "that was not straight back"
+    assert found.awaited(NOW + 3 * STRAIGHT_BACK_S) == []
 
     assert found.due([again], WELL, NOW + AGAIN_AFTER_S - 1) == ()
     assert found.due([again], WELL, NOW + AGAIN_AFTER_S) == (again,)
