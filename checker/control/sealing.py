@@ -108,6 +108,13 @@ class Present:
         return not is_as_signed(self.entry, self.node, self.text)
 
     @property
+    def is_disputed(self) -> bool:
+        """Whether another entry of the same revision waits: an operator must say which counts."""
+        if self.entry is None or self.left_out is None:
+            return False
+        return self.left_out.head.rev == self.entry.head.rev
+
+    @property
     def is_another(self) -> bool:
         """Whether the node here is not the one of the entry that waits."""
         left_out = self.left_out
@@ -159,6 +166,8 @@ class SignWish:
     routing: Routing = AS_IT_IS
     again: bool = False
     """Whether to sign also what does not differ."""
+    settles: bool = False
+    """Whether these nodes, as they are here, settle what two entries of one revision say."""
     may_ask: bool = True
     """Whether ssh-keygen may ask for a passphrase at the terminal."""
 
@@ -186,7 +195,8 @@ def seal_changed(
     names = sorted(set(names))
     try:
         # a console that shows rows must not be asked for a passphrase
-        done = seal(layout, names, SignWish(may_ask=False)) if is_in_fleet(layout) else []
+        wish = SignWish(may_ask=False, settles=True)
+        done = seal(layout, names, wish) if is_in_fleet(layout) else []
     except (NoKey, NotSigned) as error:
         which = names[0] if len(names) == 1 else "--all"
         text = (
@@ -229,6 +239,7 @@ def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list
         one.name
         for one in found
         if one.wants_signing
+        or (wish.settles and one.is_disputed)
         or (one.entry and (wish.is_about_signed_ones or (is_signing and not one.has_signature)))
     ]
 
