@@ -64,10 +64,15 @@ def parse_routing(paths: int | None, gateways: str | None) -> Routing:
     Raises InvalidValue.
     """
     if paths is not None and not 1 <= paths <= MOST_PATHS:
-        raise InvalidValue(f"--paths {paths} is out of bounds; write 1 to {MOST_PATHS}")
+        raise InvalidValue(
+            f"--paths {paths} is out of bounds; a node keeps 1 or {MOST_PATHS} tunnels"
+        )
     if gateways is None:
         return Routing(paths=paths)
     ids = () if gateways == "default" else tuple(map(parse_gateway_id, gateways.split(",")))
+    for id_ in ids:
+        if ids.count(id_) > 1:
+            raise InvalidValue(f"--gateways names {id_} twice; leave one of them out")
     return Routing(paths=paths, gateways=ids)
 
 
@@ -141,7 +146,13 @@ class Present:
             gateways=self.entry.head.gateways if self.entry else (),
             more=self.entry.head.more if self.entry else {},
         )
-        text = entry_text(routing.of(head), self.node, self.text)
+        routed = routing.of(head)
+        if routed.paths > 1 and len(routed.gateways) == 1:
+            raise InvalidValue(
+                f"two tunnels of {self.name} need two gateways, and its entry names only"
+                f" {routed.gateways[0]}: name both with --gateways, or say --paths 1"
+            )
+        text = entry_text(routed, self.node, self.text)
         return Draft(text=text, present=self)
 
 

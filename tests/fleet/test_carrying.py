@@ -297,6 +297,8 @@ def test_paths_and_gateways_of_a_node_are_signed_and_stay(
 
     head = parse_entry(gw2.entry("office").read_bytes()).head
     assert (head.rev, head.paths, head.gateways) == (3, 2, ("gw2", "gw1"))
+    code, _, err = gw1.say("node", "sign", "office", "--gateways", "gw2")
+    assert (code, "two tunnels of office need two gateways" in err) == (2, True)
 
 
 def test_an_export_can_be_signed_on_another_machine(
