@@ -1,4 +1,4 @@
-"""Where nodes belong by today's cards and entries, for the daemon: it knows no cards itself."""
+"""Where nodes belong by today's cards and entries, for the daemon and for bundles."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ class CardPlacing:
             if kept.sealed.signature or not self.settings.signed
         )
         return frozenset(one.id for one in self.cards if one.state is GatewayState.ACTIVE)
+
+    def usable(self) -> list[Card]:
+        """Return the active gateways that devices can reach and know, by the cards as read last."""
+        return [
+            card
+            for card in self.cards
+            if card.state is GatewayState.ACTIVE and card.addresses and card.host_keys
+        ]
 
     def orders(self, names: Collection[NodeName]) -> dict[NodeName, tuple[GatewayId, ...]]:
         """Return the gateways of each of these nodes in its order, by the cards as read last;
