@@ -36,7 +36,8 @@ drains: EX_TEMPFAIL of sysexits.h.
 """
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
-MOVES = re.compile(r"(.*)\+moves(?:-([a-z0-9][a-z0-9-]{0,31}))?\Z")
+GATEWAY_ID = r"[a-z0-9][a-z0-9-]{0,31}"
+MOVES = re.compile(rf"(.*)\+moves(?:-({GATEWAY_ID}))?\Z")
 """How CLIENT ends if the client can move: `+moves`, and perhaps the id of its home gateway."""
 LONGEST_NAME = 64
 """Characters of the longest name that a device of the original may have."""

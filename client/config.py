@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from checker import wire
 from checker.nearest import nearest
 from client.errors import ConfigError
 from client.paths import ONLY, PATHS, tunnel_name
@@ -22,6 +23,7 @@ Reader = Callable[[Any], T]
 LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,31}\Z")
+GATEWAY_ID = re.compile(rf"{wire.GATEWAY_ID}\Z")
 HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?\Z")
 TOP_KEYS = (
     "node",
@@ -37,7 +39,7 @@ TOP_KEYS = (
     "forward",
 )
 FORWARD_KEYS = ("port", "target", "public")
-GATEWAY_KEYS = ("address", "host_key")
+GATEWAY_KEYS = ("address", "host_key", "id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Config:
     """The pinned keys of each gateway that has none of its own; it has one of them."""
     own_host_keys: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     """The pinned keys of single gateways."""
+    home: str = ""
+    """The ID of the first gateway, where the client belongs; empty if the file does not name it."""
     key: Path
     forwards: tuple[Forward, ...]
     check_every_s: float = 10.0
@@ -231,27 +235,63 @@ def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
     return tuple(forwards)
 
 
+read_gateway_id = matching(GATEWAY_ID, "a gateway's ID: 1 to 32 of a-z 0-9 -, as in gw1")
 read_host_keys = some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))
 
 
-def gateways_in(
-    path: Path, values: Any
-) -> tuple[tuple[Address, ...], dict[Address, tuple[str, ...]]]:
-    """Parse `gateway`: addresses, or tables with an address and host keys. Raises ConfigError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedGateway:
+    """What the file says about one address of a gateway."""
+
+    address: Address
+    id: str = ""
+    """Of the gateway in its fleet; a gateway may have several addresses. Empty: not named."""
+    host_keys: tuple[str, ...] = ()
+    """Empty: it has none of its own."""
+
+
+def gateways_in(path: Path, values: Any) -> tuple[NamedGateway, ...]:
+    """Parse `gateway`: addresses, or tables with an address, an ID and host keys. Raises
+    ConfigError.
+    """
     if not isinstance(values, list) or not any(isinstance(value, dict) for value in values):
-        return Table(path, {"gateway": values}, TOP_KEYS).required("gateway", some(address_of)), {}
-    gateways: list[Address] = []
-    pins: dict[Address, tuple[str, ...]] = {}
+        found = Table(path, {"gateway": values}, TOP_KEYS).required("gateway", some(address_of))
+        return tuple(NamedGateway(address=address) for address in found)
+    gateways: list[NamedGateway] = []
     for number, value in enumerate(values, 1):
         given = value if isinstance(value, dict) else {"address": value}
         table = Table(path, given, GATEWAY_KEYS, f"gateway {number}: ")
         address = table.required("address", address_of)
-        if address in gateways:
+        if any(address == other.address for other in gateways):
             raise ConfigError(path, f"gateway {number}: {address} is named twice")
-        gateways.append(address)
-        if "host_key" in given:
-            pins[address] = table.required("host_key", read_host_keys)
-    return tuple(gateways), pins
+        gateways.append(
+            NamedGateway(
+                address=address,
+                id=table.optional("id", read_gateway_id, ""),
+                host_keys=table.optional("host_key", read_host_keys, ()),
+            )
+        )
+    return tuple(gateways)
+
+
+def gateways_of_path(
+    path: Path, gateways: tuple[NamedGateway, ...], number: int
+) -> tuple[NamedGateway, ...]:
+    """Return every other gateway, with all its addresses: both tunnels never meet at one. Raises
+    ConfigError.
+    """
+    named = [gateway.id for gateway in gateways if gateway.id]
+    if named and len(named) < len(gateways):
+        raise ConfigError(
+            path,
+            "path: give each gateway its id, or none of them; else both tunnels might use one"
+            " gateway",
+        )
+    ids = list(dict.fromkeys(gateway.id or str(gateway.address) for gateway in gateways))
+    if len(ids) < len(PATHS):
+        raise ConfigError(path, "path: two tunnels need two gateways; name both in gateway")
+    mine = ids[number - 1 :: len(PATHS)]
+    return tuple(one for one in gateways if (one.id or str(one.address)) in mine)
 
 
 def parse_config(path: Path, text: str) -> Config:
@@ -265,13 +305,11 @@ def parse_config(path: Path, text: str) -> Config:
         raise ConfigError(path, f"not valid TOML: {error}") from None
     if "gateway" not in top.values:
         raise ConfigError(path, "gateway is missing")
-    gateways, pins = gateways_in(path, top.values["gateway"])
+    gateways = gateways_in(path, top.values["gateway"])
     number = top.optional("path", path_number_of, ONLY)
     if number != ONLY:
-        if len(gateways) < len(PATHS):
-            raise ConfigError(path, "path: two tunnels need two gateways; name both in gateway")
-        gateways = gateways[number - 1 :: len(PATHS)]
-        pins = {address: keys for address, keys in pins.items() if address in gateways}
+        gateways = gateways_of_path(path, gateways, number)
+    pins = {one.address: one.host_keys for one in gateways if one.host_keys}
     keys = (
         top.required("host_key", read_host_keys)
         if "host_key" in top.values or len(pins) < len(gateways)
@@ -280,7 +318,8 @@ def parse_config(path: Path, text: str) -> Config:
     return Config(
         path=path,
         node=top.required("node", matching(NODE, "a node's name: at most 63 of a-z 0-9 . -")),
-        gateways=gateways,
+        gateways=tuple(one.address for one in gateways),
+        home=gateways[0].id,
         user=top.required("user", matching(USER, "a user name")),
         host_keys=keys,
         own_host_keys=pins,

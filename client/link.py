@@ -18,8 +18,22 @@ from client.traffic import Traffic
 
 Order = words.Claim | words.Listen | words.Hold | words.Beat
 Post = Callable[[words.Event], None]
-CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
-"""How this client names itself to the gateway."""
+NAMES = (
+    f"reversi-{__version__}/asyncssh-{asyncssh.__version__}",
+    f"reversi-{__version__}",
+    "reversi",
+)
+"""How this client names itself to the gateway: in full, if its home's ID leaves room for that."""
+
+
+def hold_request(instance: str, home: str) -> wire.Hold:
+    """Return the request that registers the tunnel of a client that belongs to this gateway."""
+    name = next(one for one in NAMES if fits(wire.client_word(one, moves=True, home=home)))
+    return wire.Hold(instance, name, moves=True, home=home)
+
+
+def fits(word: str) -> bool:
+    return wire.CLIENT.match(word) is not None
 
 
 class Watcher(Owner):
@@ -175,7 +189,7 @@ class GatewayConnection:
 
         Raises Ended, unless it stops because it drains.
         """
-        request = wire.render_request(wire.Hold(self.instance, CLIENT, moves=True))
+        request = wire.render_request(hold_request(self.instance, self.config.home))
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()

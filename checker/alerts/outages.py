@@ -13,6 +13,8 @@ GATEWAY: Place = (NodeName(""), Port(-2))
 """The gateway's own work. While that is in trouble, its rows prove nothing."""
 BROKEN_FILE = Port(-1)
 """The port of a sight that stands for a broken registry file."""
+ONE_PATH = Port(-3)
+"""The port of a sight that stands for the two tunnels of a node, one of which may be lost."""
 LEAST_CROWD = 3
 """So many nodes must fail together to point at the gateway; of two, both are named anyway."""
 CALMEST_S = 3600.0
@@ -38,7 +40,7 @@ class Sight:
     place: Place
     seems: Seems
     why: str = ""
-    """The status, `stale`, or for the gateway a clause; only of a faulty one."""
+    """The status, `stale`, or for the gateway and a lost path a clause; only of a faulty one."""
     since: float | None = None
     """Unix seconds."""
     leads: str = ""
@@ -152,6 +154,7 @@ def step(before: Outages, picture: Picture, rules: Rules) -> tuple[Outages, tupl
         place=GATEWAY, seems=Seems.FINE if trusted else Seems.FAULTY, why=picture.trouble
     )
     present = with_new_names(before, sights) if trusted else before
+    sights |= whole_again(present, sights)
     passed_s = picture.passed_s or 0.0
     fresh = opened(present, sights, picture)
     known = {
@@ -182,6 +185,30 @@ def step(before: Outages, picture: Picture, rules: Rules) -> tuple[Outages, tupl
         next_id=present.next_id + len(fresh),
     )
     return after, tuple(ended)
+
+
+def whole_again(before: Outages, sights: Mapping[Place, Sight]) -> dict[Place, Sight]:
+    """A sight for each lost path that no row mentions any more: its node has both again, or keeps
+    one tunnel now, or is down.
+    """
+    silent = [place for place in before.open if place[1] == ONE_PATH and place not in sights]
+    if not silent:
+        return {}
+    mine: dict[NodeName, list[Sight]] = {place[0]: [] for place in silent}
+    for place, sight in sights.items():
+        if place[0] in mine:
+            mine[place[0]].append(sight)
+    return {
+        place: Sight(
+            place=place,
+            seems=Seems.FINE
+            if any(sight.seems is Seems.FINE for sight in mine[place[0]])
+            else Seems.UNCLEAR,
+            is_muted=all(sight.is_muted for sight in mine[place[0]]),
+        )
+        for place in silent
+        if mine[place[0]]
+    }
 
 
 def opened(before: Outages, sights: Mapping[Place, Sight], picture: Picture) -> dict[Place, Outage]:
@@ -264,7 +291,7 @@ def with_company(
     newly = {
         place[0]
         for place, outage in after.items()
-        if outage.is_ripe and place != GATEWAY and not was_ripe(before, place)
+        if outage.is_ripe and is_of_forward(place) and not was_ripe(before, place)
     }
     if not newly:
         return dict(after)
@@ -272,10 +299,18 @@ def with_company(
     company = nodes if crowd else newly
     return {
         place: with_due(replace(outage, is_ripe=True, crowd=crowd))
-        if place[0] in company and fails(place, sights) and not was_ripe(before, place)
+        if place[0] in company
+        and is_of_forward(place)
+        and fails(place, sights)
+        and not was_ripe(before, place)
         else outage
         for place, outage in after.items()
     }
+
+
+def is_of_forward(place: Place) -> bool:
+    """Whether it is a node's forward, or its broken file: a node that lost one path is not down."""
+    return place != GATEWAY and place[1] != ONE_PATH
 
 
 def was_ripe(before: Mapping[Place, Outage], place: Place) -> bool:
@@ -294,7 +329,7 @@ def crowd_of(
     are not registered: whoever has the shared key can make many of them.
     """
     registered = [
-        place for place, sight in sights.items() if sight.is_registered and place != GATEWAY
+        place for place, sight in sights.items() if sight.is_registered and is_of_forward(place)
     ]
     failing = {place[0] for place in registered if fails(place, sights)}
     old = {place[0] for place in before if was_ripe(before, place) and place[0] in failing}

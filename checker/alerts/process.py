@@ -17,7 +17,7 @@ from checker.alerts.courier import Couriers, Delivery, Heart
 from checker.alerts.following import Following
 from checker.alerts.memory import gist, memory_text, turn
 from checker.alerts.memory_file import load_memory
-from checker.alerts.outages import BROKEN_FILE, Picture
+from checker.alerts.outages import Picture
 from checker.alerts.reading import Look
 from checker.alerts.settings import Settings
 from checker.alerts.telling import after_delivery, after_failure, may_tell, news, owes
@@ -133,9 +133,7 @@ class Alerting:
             self.couriers.start(way, message(found, self.scene(picture)), found)
 
     def scene(self, picture: Picture) -> Scene:
-        forwards = Counter(
-            sight.place[0] for sight in picture.sights if sight.place[1] != BROKEN_FILE
-        )
+        forwards = Counter(sight.place[0] for sight in picture.sights if sight.place[1] > 0)
         return Scene(
             gateway=self.host,
             now=picture.now,

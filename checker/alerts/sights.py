@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems, Sight
+from checker.alerts.outages import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems, Sight
 from checker.model import Status, is_stale
 from checker.rows.filter import Filter
-from checker.rows.row import NO_PORT, Moment, Row
+from checker.rows.row import NO_PORT, Moment, Row, Whereabouts
 
 LATE_SWEEPS = 3
 LEAST_LATE_S = 30.0
@@ -24,13 +24,19 @@ def picture(
 ) -> Picture:
     """What the alerts see in rows that can be trusted. `here`: this gateway's ID in its fleet."""
     found = tuple(rows)
+    told = [(row, watched.shows(row, moment)) for row in found if not row.barred]
+    half = [one for one in told if one[0].where is not None and one[0].where.lacks]
+    lost = {
+        row.seen.node: lost_path(row, row.where, is_watched=is_watched, here=here)
+        for row, is_watched in sorted(half, key=lambda one: one[1])  # one that is watched counts
+        if row.where is not None
+    }
     return Picture(
         now=moment.now,
         passed_s=passed_s,
-        sights=tuple(
-            sight(row, moment, is_watched=watched.shows(row, moment), here=here)
-            for row in found
-            if not row.barred
+        sights=(
+            *(sight(row, moment, is_watched=is_watched, here=here) for row, is_watched in told),
+            *lost.values(),
         ),
         barred={row.seen.node: row.barred for row in found if row.barred},
     )
@@ -51,6 +57,20 @@ def sight(row: Row, moment: Moment, *, is_watched: bool, here: str = "") -> Sigh
         why=STALE if stale else seen.status.value,
         since=seen.probed_at if stale else seen.since,
         leads=f"{row.forward.target} {row.forward.expect}" if row.forward else "",
+        is_watched=is_watched,
+        is_muted=row.mute is not None,
+        is_registered=not row.unregistered,
+    )
+
+
+def lost_path(row: Row, where: Whereabouts, *, is_watched: bool, here: str) -> Sight:
+    """What a row shows of the node's other tunnel, which is lost. The gateway that has the tunnel
+    that is left tells it; elsewhere it proves nothing.
+    """
+    return Sight(
+        place=(row.seen.node, ONE_PATH),
+        seems=Seems.FAULTY if where.gateway == here else Seems.UNCLEAR,
+        why=where.lacks,
         is_watched=is_watched,
         is_muted=row.mute is not None,
         is_registered=not row.unregistered,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from checker.alerts.outages import (
-    BROKEN_FILE,
     GATEWAY,
+    ONE_PATH,
     STALE,
     UNWATCHED,
     UP,
@@ -48,9 +48,21 @@ PHRASES = {
 }
 """In a title, with a duration, and why."""
 ANY = ("is not up", "has not been up", "")
+LOST = ("has lost one of its two paths", "has had only one of its two paths")
+"""As in PHRASES, without why: the outage says which path it is."""
 MOST_SHOWN = 200
 """Characters of a text that is not ours."""
+PATH_HEADINGS = {
+    "down": "without one of two paths",
+    "down after a mute": "without one of two paths after a mute",
+    "up again": "no longer without one of two paths",
+    "back after a short outage": "back on both paths after a short time",
+    "still down": "still without one of two paths",
+}
+"""What stands for each heading if the nodes only lost one of two paths."""
 Part = Outage | Ended
+P = TypeVar("P", Outage, Ended)
+Lines = Callable[[Sequence[P], "Scene"], list[tuple[str, str]]]
 
 
 class Kind(StrEnum):
@@ -107,11 +119,11 @@ def message(news: News, scene: Scene) -> Message:
     paragraphs = [
         *gateway_lines(news, scene),
         *crowd_lines(news),
-        *section("down", down_lines(news.down, scene), scene.storm, in_short=bool(crowd(news))),
-        *section("down after a mute", down_lines(news.again, scene), scene.storm),
-        *section("up again", ended_lines(news.ended, scene), scene.storm),
-        *section("back after a short outage", missed_lines(news.missed, scene), scene.storm),
-        *section("still down", down_lines(news.still, scene), scene.storm),
+        *sections("down", news.down, scene, down_lines, in_short=bool(crowd(news))),
+        *sections("down after a mute", news.again, scene, down_lines),
+        *sections("up again", news.ended, scene, ended_lines),
+        *sections("back after a short outage", news.missed, scene, missed_lines),
+        *sections("still down", news.still, scene, down_lines),
     ]
     if news.dropped:
         paragraphs.append(f"{news.dropped} more outages ended before they could be told.")
@@ -123,10 +135,20 @@ def message(news: News, scene: Scene) -> Message:
     )
 
 
+def forwards(parts: Sequence[P]) -> tuple[P, ...]:
+    """Those that are about more than a lost path."""
+    return tuple(one for one in parts if one.place[1] != ONE_PATH)
+
+
+def paths(parts: Sequence[P]) -> tuple[P, ...]:
+    """Those about a node that lost one of its two paths: it is not down."""
+    return tuple(one for one in parts if one.place[1] == ONE_PATH)
+
+
 def kind(news: News) -> Kind:
-    if news.down or news.again:
+    if forwards((*news.down, *news.again)):
         return Kind.FAILURE
-    if news.still:
+    if news.down or news.again or news.still:
         return Kind.WARNING
     return Kind.SUCCESS if any(one.how == UP for one in news.ended) else Kind.INFO
 
@@ -139,25 +161,39 @@ def title(news: News) -> str:
     together = crowd(news)
     if together:
         return f"{together[0]} of {together[1]} nodes are down; look at the gateway"
-    fresh, back = names((*news.down, *news.again)), names(news.ended)
+    failing = (*news.down, *news.again)
+    fresh, back = names(forwards(failing)), names(forwards(news.ended))
     if len(fresh) == 1 and not back:
-        return f"{fresh[0]} {phrase((*news.down, *news.again)[0].why)[0]}"
+        return f"{fresh[0]} {phrase(forwards(failing)[0].why)[0]}"
+    if not fresh and failing:
+        lost = names(failing)
+        return (
+            f"{lost[0]} {LOST[0]}"
+            if len(lost) == 1
+            else f"{len(lost)} nodes have lost one of their two paths"
+        )
     if fresh:
         return f"{counted(fresh)} down" + (f", {len(back)} up again" if back else "")
     if back:
-        return title_of_ends(news, back)
+        return title_of_ends(forwards(news.ended), back)
+    if news.ended:
+        return title_of_ends(news.ended, names(news.ended))
+    if forwards(news.still):
+        return f"{counted(names(forwards(news.still)))} still down"
     if news.still:
-        return f"{counted(names(news.still))} still down"
+        return f"{counted(names(news.still))} still without one of two paths"
     return "outages that ended"
 
 
-def title_of_ends(news: News, back: Sequence[str]) -> str:
-    hows = {one.how for one in news.ended}
-    if news.ended[0].place == GATEWAY and len(back) == 1:
+def title_of_ends(ended: Sequence[Ended], back: Sequence[str]) -> str:
+    hows = {one.how for one in ended}
+    if ended[0].place == GATEWAY and len(back) == 1:
         return "the gateway tests its tunnels again"
     if hows == {UP}:
+        if ended[0].place[1] == ONE_PATH:
+            return f"{counted(back)} no longer without one of two paths"
         return f"{counted(back)} up again" if len(back) > 1 else f"{back[0]} is up again"
-    return f"{back[0]} {ended_phrase(news.ended[0])}" if len(back) == 1 else "outages that ended"
+    return f"{back[0]} {ended_phrase(ended[0])}" if len(back) == 1 else "outages that ended"
 
 
 def counted(found: Sequence[str]) -> str:
@@ -206,6 +242,16 @@ def crowd_lines(news: News) -> Iterator[str]:
         )
 
 
+def sections(
+    heading: str, parts: Sequence[P], scene: Scene, lines: Lines[P], *, in_short: bool = False
+) -> list[str]:
+    """The sentences about forwards, and those about lost paths."""
+    return [
+        *section(heading, lines(forwards(parts), scene), scene.storm, in_short=in_short),
+        *section(PATH_HEADINGS[heading], lines(paths(parts), scene), scene.storm),
+    ]
+
+
 def section(
     heading: str, lines: Sequence[tuple[str, str]], storm: int, *, in_short: bool = False
 ) -> list[str]:
@@ -232,7 +278,7 @@ def by_node(parts: Sequence[Part]) -> list[tuple[NodeName, list[Part]]]:
 
 def who(name: NodeName, parts: Sequence[Part], scene: Scene) -> str:
     """The node, and its ports if it has others too."""
-    ports = sorted({one.place[1] for one in parts if one.place[1] != BROKEN_FILE})
+    ports = sorted({one.place[1] for one in parts if one.place[1] > 0})
     if not ports or len(ports) >= scene.forwards.get(name, 0):
         return str(name)
     word = "port" if len(ports) == 1 else "ports"
@@ -246,10 +292,11 @@ def down_lines(parts: Sequence[Outage], scene: Scene) -> list[tuple[str, str]]:
 def down_line(name: NodeName, group: Sequence[Part], scene: Scene) -> str:
     """A sentence, such as `office has been down for 4 min: nobody listens`."""
     first = min(group, key=lambda one: one.began)
-    _, has, why = phrase(first.why)
+    is_path = first.place[1] == ONE_PATH
+    _, has, why = (*LOST, first.why) if is_path else phrase(first.why)
     times = max((one.relapse for one in group if isinstance(one, Outage)), default=0) + 1
     often = f", outage {times} in a row" if times > 1 else ""
-    reason = f": {why}" if why else ""
+    reason = f": {printable(why, MOST_SHOWN)}" if why else ""
     return f"{who(name, group, scene)} {has} for {span(scene.now - first.began)}{often}{reason}"
 
 
@@ -265,6 +312,8 @@ def longest(group: Sequence[Part]) -> Ended:
 
 
 def ended_phrase(one: Ended) -> str:
+    if one.how == UP and one.place[1] == ONE_PATH:
+        return f"is no longer without one of two paths, after {span(one.ended - one.began)}"
     if one.how == UP:
         return f"is up again after {span(one.ended - one.began)}"
     if one.how == UNWATCHED:
@@ -280,6 +329,11 @@ def missed_lines(parts: Sequence[Ended], scene: Scene) -> list[tuple[str, str]]:
 
 
 def missed_phrase(one: Ended) -> str:
+    if one.place[1] == ONE_PATH:
+        return (
+            f"had only one of its two paths from {clock(one.began)} for"
+            f" {span(one.ended - one.began)}"
+        )
     return f"was down from {clock(one.began)} for {span(one.ended - one.began)}, and is up again"
 
 
@@ -305,7 +359,7 @@ def ended_json(one: Ended) -> dict[str, Any]:
 
 
 def place_json(one: Part) -> dict[str, Any]:
-    """Node and port; null for the gateway itself, and the port for a broken file."""
+    """Node and port; null for the gateway itself, and the port for a broken file or a lost path."""
     node, port = one.place
     return {"node": node or None, "port": port if port > 0 else None}
 

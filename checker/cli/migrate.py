@@ -61,7 +61,7 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     config = load_config(layout.config)
     choice = Choice(targets=args.target, ports=frozenset(map(parse_port, args.port)))
     node, keys, written = adopt(
-        layout, config, choice, wish_of(args), show_note, is_dry=args.dry_run
+        layout, config, choice, wish_of(args, layout, config), show_note, is_dry=args.dry_run
     )
     report_node(args, layout, node, keys, written)
     return ExitCode.OK

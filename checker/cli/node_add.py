@@ -87,7 +87,7 @@ def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
         tags=parse_tags(args.tag),
         note=parse_note(args.note or ""),
     )
-    keys = key_files(wish_of(args), layout, config)
+    keys = key_files(wish_of(args, layout, config), layout, config)
     carried_out = rehearse if args.dry_run else register
     node, written = carried_out(layout, config, wanted, keys, show_note)
     report_node(args, layout, node, keys, written)

@@ -195,7 +195,8 @@ def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def give_new_key(args: argparse.Namespace, layout: Layout) -> None:
     """Make or read the key that the options ask for, and give it to the node."""
-    keys = key_files(wish_of(args), layout, load_config(layout.config))
+    config = load_config(layout.config)
+    keys = key_files(wish_of(args, layout, config), layout, config)
     written: list[Path] = []
 
     @contextlib.contextmanager

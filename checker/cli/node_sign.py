@@ -47,7 +47,7 @@ def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
         raise InvalidValue("name the nodes to sign, or say --all")
     refuse_others(layout)
     routing = parse_routing(args.paths, args.gateways)
-    wish = SignWish(key_file=args.key, routing=routing, again=args.again)
+    wish = SignWish(key_file=args.key, routing=routing, again=args.again, settles=not args.all)
     names = chosen(args, layout)
     if args.dry_run:
         would(f"sign {name}" for name in to_sign(layout, names, wish))

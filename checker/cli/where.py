@@ -99,7 +99,7 @@ def cells(forward: Forward, seen: SeenByAll, now: float) -> tuple[str, ...]:
 
 def place_text(where: Whereabouts) -> str:
     """The gateways that hold it, and what is missing."""
-    return f"{where_text(where)} ({where.lacks})" if where.lacks else where_text(where)
+    return f"{where_text(where)} ({where.half})" if where.half else where_text(where)
 
 
 def forward_json(forward: Forward, seen: SeenByAll, now: float) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from checker.config.layout import Layout
+from checker.config.layout import Layout, has_mirrors
 from checker.control.many_acts import IN_ONE_REQUEST, act_on_many
+from checker.control.outcome_words import NOTHING_DONE
 from checker.linux.sockets import read_listeners
 from checker.linux.unix_socket import connect
 from checker.model import (
@@ -31,14 +32,17 @@ from checker.model import (
     outcome_from,
     printable,
 )
-from checker.state.errors import StateError
+from checker.state.errors import StateError, StateMissing
 from checker.state.mutes import rename_muted
 from checker.state.rows import Batch, event_row
-from checker.state.store import open_store
+from checker.state.store import open_reader, open_store
 from checker.tunnels.port_owner import loopback_of
 
 ANSWER_WITHIN_S = 60.0
 """A kill takes at most two seconds, a probe that ends in a kill about fifteen."""
+ONLY_WATCHES = (
+    f"{NOTHING_DONE}: no gateway holds it, and this machine only watches; ask again when one does"
+)
 EVENT_CHARACTERS = 400
 """The daemon keeps no more of an event's text."""
 
@@ -194,6 +198,8 @@ class Control:
         try:
             return self.ask_to_act(verb, aims)
         except DaemonAbsent:
+            if has_mirrors(self.layout) and not was_swept(self.layout):
+                return not_here(aims)
             from checker.control.without_daemon import act  # imports a whole gateway
 
             return act(self.layout, verb, aims, operator_name())
@@ -219,6 +225,22 @@ class Control:
         }
         answer = ask(self.layout, request)
         return tuple(outcome_from(outcome) for outcome in answer["outcomes"])
+
+
+def was_swept(layout: Layout) -> bool:
+    """Whether a daemon ever ran here. Raises StateError if the state file cannot be read."""
+    try:
+        with contextlib.closing(open_reader(layout.state)) as state:
+            return state.last_sweep() is not None
+    except StateMissing:
+        return False
+
+
+def not_here(aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+    """The outcomes on a machine that only watches: its own ports belong to other programs."""
+    return tuple(
+        Outcome(node=aim.node, port=aim.port, done=False, sentence=ONLY_WATCHES) for aim in aims
+    )
 
 
 def events_of(

@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ class KeyWish:
     keep: bool = False
     """Keep the private key in the registry too."""
     gateways: tuple[str, ...] = ()
-    """HOST:PORT each; empty: as configured."""
+    """[ID=]HOST:PORT each; empty: as configured."""
+    pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The host keys of other gateways by their IDs, `TYPE BASE64` each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ class KeyFiles:
     layout: Layout
     config: Config
     gateways: tuple[str, ...]
+    """[ID=]HOST:PORT each."""
+    pins: Mapping[str, tuple[str, ...]]
     client: Path | None
     """Where to write the client's configuration; None: nowhere."""
     key: Path
@@ -121,9 +125,8 @@ class KeyFiles:
         if self.private is not None:
             files[self.key] = self.private
         if self.client is not None:
-            files[self.client] = client_config(
-                self.config, node, list(self.gateways), self.key, host_keys
-            )
+            gateways = gateway_values(self.gateways, self.pins)
+            files[self.client] = client_config(self.config, node, gateways, self.key, host_keys)
         return files
 
     def keep_this(self, path: Path, private: bytes | None) -> None:
@@ -156,17 +159,46 @@ class GatewayUnknown(CheckerError):
 
 
 def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[str]:
-    """HOST:PORT of this gateway: as given, else as configured, else where `up` last listened.
-    Raises GatewayUnknown, InvalidValue.
+    """[ID=]HOST:PORT of the gateways as given; else HOST:PORT of this one, as configured or where
+    `up` last listened. Raises GatewayUnknown, InvalidValue.
     """
     if given:
-        return [str(parse_target(address, "--gateway")) for address in given]
+        return [address_in(text) for text in given]
     if config.gateway:
         return list(config.gateway)
     try:
         return [listen_note(layout).read_text(encoding="ascii").strip()]
     except OSError:
         raise GatewayUnknown from None
+
+
+def address_in(text: str) -> str:
+    """Parse [ID=]HOST:PORT. Raises InvalidValue."""
+    id_, sign, address = text.rpartition("=")
+    return f"{id_}{sign}{parse_target(address, '--gateway')}"
+
+
+def gateway_values(
+    gateways: Sequence[str], pins: Mapping[str, tuple[str, ...]]
+) -> list[str] | list[dict[str, Any]]:
+    """`gateway` of the client's file: plain addresses, or tables if one of them has an ID. Raises
+    InvalidValue for an address twice in tables, which the client refuses.
+    """
+    split = [text.rpartition("=") for text in gateways]
+    if not any(id_ for id_, _, _ in split):
+        return list(gateways)
+    addresses = [address for _, _, address in split]
+    for address in addresses:
+        if addresses.count(address) > 1:
+            raise InvalidValue(f"--gateway: {address} is named twice; leave one of them out")
+    return [
+        {
+            "address": address,
+            **({"id": id_} if id_ else {}),
+            **({"host_key": list(pins[id_])} if id_ in pins else {}),
+        }
+        for id_, _, address in split
+    ]
 
 
 def client_forward(forward: Forward) -> dict[str, Any]:
@@ -189,7 +221,11 @@ def pins_in_files(public: str, keys: Sequence[str]) -> Pins:
 
 
 def client_config(
-    config: Config, node: Node, gateways: list[str], key: Path, host_keys: Sequence[str]
+    config: Config,
+    node: Node,
+    gateways: list[str] | list[dict[str, Any]],
+    key: Path,
+    host_keys: Sequence[str],
 ) -> bytes:
     """The TOML file of `reversi-client run`. Raises ConfigError."""
     return tomli_w.dumps(
@@ -225,6 +261,7 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
         layout=layout,
         config=config,
         gateways=tuple(gateways),
+        pins=wish.pins,
         client=client,
         key=client.with_name(client.name + ".key") if client else unused(wish.folder, wish.name),
         keep=wish.keep,

@@ -74,10 +74,15 @@ def parse_routing(paths: int | None, gateways: str | None) -> Routing:
     Raises InvalidValue.
     """
     if paths is not None and not 1 <= paths <= MOST_PATHS:
-        raise InvalidValue(f"--paths {paths} is out of bounds; write 1 to {MOST_PATHS}")
+        raise InvalidValue(
+            f"--paths {paths} is out of bounds; a node keeps 1 or {MOST_PATHS} tunnels"
+        )
     if gateways is None:
         return Routing(paths=paths)
     ids = () if gateways == "default" else tuple(map(parse_gateway_id, gateways.split(",")))
+    for id_ in ids:
+        if ids.count(id_) > 1:
+            raise InvalidValue(f"--gateways names {id_} twice; leave one of them out")
     return Routing(paths=paths, gateways=ids)
 
 
@@ -118,6 +123,13 @@ class Present:
         return not is_as_signed(self.entry, self.node, self.text)
 
     @property
+    def is_disputed(self) -> bool:
+        """Whether another entry of the same revision waits: an operator must say which counts."""
+        if self.entry is None or self.left_out is None:
+            return False
+        return self.left_out.head.rev == self.entry.head.rev
+
+    @property
     def is_another(self) -> bool:
         """Whether the node here is not the one of the entry that waits."""
         left_out = self.left_out
@@ -144,7 +156,13 @@ class Present:
             gateways=self.entry.head.gateways if self.entry else (),
             more=self.entry.head.more if self.entry else {},
         )
-        text = entry_text(routing.of(head), self.node, self.text)
+        routed = routing.of(head)
+        if routed.paths > 1 and len(routed.gateways) == 1:
+            raise InvalidValue(
+                f"two tunnels of {self.name} need two gateways, and its entry names only"
+                f" {routed.gateways[0]}: name both with --gateways, or say --paths 1"
+            )
+        text = entry_text(routed, self.node, self.text)
         return Draft(text=text, present=self)
 
 
@@ -169,6 +187,8 @@ class SignWish:
     routing: Routing = AS_IT_IS
     again: bool = False
     """Whether to sign also what does not differ."""
+    settles: bool = False
+    """Whether these nodes, as they are here, settle what two entries of one revision say."""
     may_ask: bool = True
     """Whether ssh-keygen may ask for a passphrase at the terminal."""
 
@@ -235,7 +255,7 @@ def seal_changed(
         if not is_in_fleet(layout):
             return {}
         # a console that shows rows must not be asked for a passphrase
-        done = seal(layout, names, SignWish(may_ask=False))
+        done = seal(layout, names, SignWish(may_ask=False, settles=True))
     except (NoKey, NotSigned) as error:
         which = names[0] if len(names) == 1 else "--all"
         text = (
@@ -317,6 +337,7 @@ def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list
         one.name
         for one in found
         if one.wants_signing
+        or (wish.settles and one.is_disputed)
         or (one.entry and (wish.is_about_signed_ones or (is_signing and not one.has_signature)))
     ]
 

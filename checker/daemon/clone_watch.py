@@ -30,11 +30,13 @@ class CloneWatch:
         self.ledger, self.watcher = gateway.ledger, gateway.watcher
         self.settled: set[tuple[ProcessId, GatewayId, ProcessId]] = set()
         """Pairs about which something was done already."""
+        self.there: dict[GatewayId, InCommon] = {}
+        """What the mirrors had at the last look."""
 
     async def look(self, fresh: Collection[GatewayId]) -> None:
         """Compare with these gateways, whose pulses are fresh."""
         ours = {one.node: one for one in self.ledger.registrations.values()}
-        there = await asyncio.to_thread(self.read, fresh, frozenset(ours))
+        there = self.there = await asyncio.to_thread(self.read, fresh, frozenset(ours))
         shared = {one.node for found in there.values() for one in found.registrations}
         sessions = [ours[name].session for name in shared if name in ours]
         alive = await asyncio.to_thread(lambda: {one for one in sessions if is_alive(one)})
@@ -52,7 +54,7 @@ class CloneWatch:
     ) -> dict[GatewayId, InCommon]:
         """Read the mirrors; those that cannot be read are left out."""
         layout = self.gateway.layout
-        found = {id_: read_in_common(layout, id_, names) for id_ in fresh}
+        found = {id_: read_in_common(layout, id_, names, self.there.get(id_)) for id_ in fresh}
         return {id_: one for id_, one in found.items() if one is not None}
 
     def presence_of(self, one: Registration) -> Presence:

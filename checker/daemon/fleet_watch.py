@@ -12,7 +12,7 @@ from typing import Protocol
 from checker.config.settings import FleetSettings
 from checker.daemon.clone_watch import CloneWatch
 from checker.daemon.drainer import Drainer
-from checker.daemon.guests import Guests, HomesOf
+from checker.daemon.guests import Guests, OrdersOf
 from checker.daemon.sweep import Sweeper
 from checker.model import CheckerError
 from checker.model.gateway_id import GatewayId
@@ -26,7 +26,7 @@ SENDING_EVERY_S = 1.0
 CLONES_EVERY_S = 9.0
 
 
-class Placing(HomesOf, Protocol):
+class Placing(OrdersOf, Protocol):
     """Says where nodes belong, and which gateways take any. Both methods block."""
 
     def active(self) -> frozenset[GatewayId]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from checker.config.settings import FleetSettings
@@ -18,11 +19,13 @@ from checker.daemon.live_connections import carried_now, ports
 from checker.linux.processes import is_alive
 from checker.model import CheckerError, EventKind, NodeName, ProcessId, Registration
 from checker.model.gateway_id import GatewayId
+from checker.model.instance import is_other_path, path_in
+from checker.state.mirror_reading import read_connections
 from checker.tunnels.beat_loops import beat_loop, tell_to_move
 from checker.tunnels.departures import Departure, Way, must_end
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.kill_reasons import SentHome, why_kill
-from checker.tunnels.returns import Guest, Returning, Returns
+from checker.tunnels.returns import Guest, Returning, Returns, home_of
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOKED_AT = 64
@@ -32,17 +35,27 @@ LOOK_AGAIN_S = 30.0
 SEE_OFF_EVERY_S = 0.5
 
 
-class HomesOf(Protocol):
+class OrdersOf(Protocol):
     """Says where nodes belong. It blocks."""
 
-    def homes(self, names: Collection[NodeName]) -> Mapping[NodeName, GatewayId]:
-        """Return the home of each of these nodes, without those that have none."""
+    def orders(self, names: Collection[NodeName]) -> Mapping[NodeName, Sequence[GatewayId]]:
+        """Return the gateways of each of these nodes, its home first; it may leave nodes out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closer:
+    """What only a closer look at guests tells."""
+
+    alive: frozenset[ProcessId]
+    orders: Mapping[NodeName, Sequence[GatewayId]]
+    shut_out: frozenset[ProcessId]
+    """Those whose home has the other tunnel of their node, or may have it."""
 
 
 class Guests:
     """The guests of one gateway. Times are seconds since the boot."""
 
-    def __init__(self, settings: FleetSettings, placing: HomesOf, gateway: Gateway) -> None:
+    def __init__(self, settings: FleetSettings, placing: OrdersOf, gateway: Gateway) -> None:
         self.here, self.after_s = GatewayId(settings.name), settings.return_after_s
         returning = Returning(after_s=settings.return_after_s, per_s=settings.return_per_s)
         self.returns = Returns(self.here, returning)
@@ -57,15 +70,16 @@ class Guests:
         """Send a few guests home; return whether there were any. Raises OSError if it cannot be
         known what is open through them.
         """
+        self.note_back(now)
         well = {id_: at for id_, at in well_since.items() if now - at >= self.after_s}
         self.rest_until = {one: at for one, at in self.rest_until.items() if at > now}
         candidates = self.candidates(well, now) if self.after_s and well else []
         if not candidates:
             self.returns.count(now)
             return False
-        homes, alive = await asyncio.to_thread(self.closer, candidates)
+        seen = await asyncio.to_thread(self.closer, candidates)
         carried = await asyncio.to_thread(carried_now, ports(self.ledger))
-        guests = [guest_of(one, homes, carried) for one in candidates if one.session in alive]
+        guests = [guest_of(one, seen, carried) for one in candidates if one.session in seen.alive]
         due = self.returns.due(guests, well, now)
         going = {one.session for one in due}
         if self.returns.allowance >= 1.0:  # else some may only have to wait for their turn
@@ -74,6 +88,18 @@ class Guests:
         for guest in due:
             group.create_task(self.send_home(guest, now - well[GatewayId(guest.home)]))
         return bool(due)
+
+    def note_back(self, now: float) -> None:
+        """Leave an event for each tunnel that was sent home and came straight back."""
+        for node, path in self.returns.awaited(now):
+            for session in self.ledger.sessions.get(node, ()):
+                one = self.ledger.registrations.get(session)
+                if one is None or path_in(one.instance) != path:
+                    continue
+                home = self.returns.notice((node, path), began_at(session))
+                if home:
+                    text = f"came straight back from {home}: it stays until {home} was away again"
+                    self.ledger.log_event(EventKind.MOVE, text, node=node)
 
     def candidates(self, well: Collection[str], now: float) -> list[Registration]:
         """Return the longest guests by what they say themselves, a few of them."""
@@ -88,12 +114,23 @@ class Guests:
         )
         return sorted(found, key=lambda one: (began_at(one.session), one.node))[:LOOKED_AT]
 
-    def closer(
-        self, found: Iterable[Registration]
-    ) -> tuple[Mapping[NodeName, GatewayId], set[ProcessId]]:
-        """Return where they belong, and which of them are still connected."""
-        alive = {one.session: one.node for one in found if is_alive(one.session)}
-        return self.placing.homes(set(alive.values())), set(alive)
+    def closer(self, found: Iterable[Registration]) -> Closer:
+        """Return which of them are still connected, where they belong, and who is there."""
+        alive = [one for one in found if is_alive(one.session)]
+        return Closer(
+            alive=frozenset(one.session for one in alive),
+            orders=self.placing.orders({one.node for one in alive}),
+            shut_out=frozenset(one.session for one in alive if self.is_shut_out(one)),
+        )
+
+    def is_shut_out(self, one: Registration) -> bool:
+        """Whether its home may have the other tunnel of its node: both never meet at one gateway.
+        This blocks.
+        """
+        if not path_in(one.instance):
+            return False
+        there = read_connections(self.gateway.layout, GatewayId(one.home), (one.node,))
+        return there is None or any(is_other_path(one.instance, each.instance) for each in there)
 
     async def send_home(self, guest: Guest, well_s: float) -> None:
         """Tell a guest to go home, and see it off."""
@@ -134,15 +171,16 @@ def began_at(session: ProcessId) -> float:
     return session.start_ticks / TICKS_PER_S
 
 
-def guest_of(
-    one: Registration, homes: Mapping[NodeName, GatewayId], carried: Mapping[ProcessId, int]
-) -> Guest:
+def guest_of(one: Registration, seen: Closer, carried: Mapping[ProcessId, int]) -> Guest:
+    path = path_in(one.instance)
     return Guest(
         node=one.node,
         session=one.session,
         began_at=began_at(one.session),
         moves=one.moves,
         home=one.home,
-        placed=homes.get(one.node, ""),
+        placed=home_of(seen.orders.get(one.node, ()), path),
         carried=carried.get(one.session, 0),
+        path=path,
+        is_other_path_there=one.session in seen.shut_out,
     )

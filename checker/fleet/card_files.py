@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.config.toml_file import MOST_BYTES, ConfigError, toml_files
 from checker.fleet.cards import Card, GatewayState, parse_card
 from checker.fleet.sealed import Sealed
 from checker.model import CheckerError, InvalidValue
 from checker.model.gateway_id import GatewayId
 from checker.nearest import did_you_mean
-from checker.registry.entry_files import read_signature
+from checker.registry.entry_files import read_pair
 
 
 class UnknownGateway(CheckerError):
@@ -52,14 +52,14 @@ def read_card(path: Path) -> KeptCard | None:
     """Read a card; None if there is none. Raises ConfigError."""
     if not os.path.lexists(path):
         return None
-    text = beginning(path, MOST_BYTES + 1)
+    text, signature = read_pair(path, MOST_BYTES + 1)
     try:
         card = parse_card(text)
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
     if card.id != path.stem:
         raise ConfigError(path, f"is the card of gateway {card.id}; move it away")
-    return KeptCard(card=card, sealed=Sealed(text=text, signature=read_signature(path)))
+    return KeptCard(card=card, sealed=Sealed(text=text, signature=signature))
 
 
 def all_cards(layout: Layout) -> Iterator[KeptCard | ConfigError]:
@@ -88,3 +88,19 @@ def card_named(layout: Layout, text: str) -> KeptCard:
     if found is None:
         raise UnknownGateway(text, tuple(known))
     return found
+
+
+def host_keys_on_card(layout: Layout, id_: GatewayId, *, signed: bool) -> tuple[str, ...]:
+    """Return the host keys that a gateway's card has. `signed`: it counts only if it is. Raises
+    CheckerError if there is no such card, or it has none.
+    """
+    kept = card_named(layout, id_)
+    if signed and not kept.sealed.signature:
+        raise ConfigError(
+            card_path(layout, id_), "is not signed: reversi-checker fleet card --sign"
+        )
+    if not kept.card.host_keys:
+        raise ConfigError(
+            card_path(layout, id_), "has no host keys; renew it there: fleet card --sign"
+        )
+    return kept.card.host_keys

@@ -17,7 +17,7 @@ from typing import IO
 
 from checker.config.layout import Layout
 from checker.config.settings import FleetSettings, load_config
-from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.config.toml_file import MOST_BYTES, ConfigError, toml_files
 from checker.fleet.apply import apply_inbox
 from checker.fleet.card_files import cards_folder
 from checker.fleet.cards import Card, host_alias, known_hosts
@@ -32,7 +32,7 @@ from checker.registry.entry_files import (
     entries_folder,
     left_out_folder,
     left_out_path,
-    read_signature,
+    read_pair,
 )
 
 FORMAT = "reversi-fleet"
@@ -104,7 +104,8 @@ def documents(layout: Layout) -> dict[tuple[str, str], tuple[int, Sealed]]:
     found: dict[tuple[str, str], tuple[int, Sealed]] = {}
     for kind, folder in (("gateways", cards_folder(layout)), ("nodes", entries_folder(layout))):
         for path in toml_files(folder):
-            sealed = Sealed(text=beginning(path, MOST_BYTES), signature=read_signature(path))
+            text, signature = read_pair(path, MOST_BYTES)
+            sealed = Sealed(text=text, signature=signature)
             rev = rev_of(sealed.text)  # to parse 30,000 entries takes a minute
             if rev and (sealed.signature or not fleet.signed):
                 found[kind, path.stem] = (rev, sealed)

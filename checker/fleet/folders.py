@@ -7,12 +7,12 @@ from pathlib import Path
 
 from checker.config.files import make_folder, write_changed
 from checker.config.layout import Layout
-from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
+from checker.config.toml_file import MOST_BYTES, ConfigError, toml_files
 from checker.control.sealing import AS_IT_IS, Present
 from checker.fleet.exchange import documents
 from checker.fleet.sealed import Sealed, from_one_text
 from checker.model.gateway_id import GatewayId
-from checker.registry.entry_files import read_signature, signature_path
+from checker.registry.entry_files import read_pair, signature_path
 from checker.registry.reading import read_registry
 from checker.state import mirrors
 
@@ -91,5 +91,6 @@ def read_sealed(path: Path) -> Sealed:
     """
     if path.is_symlink():
         raise ConfigError(path, "is a link; give the file itself")
-    sealed = from_one_text(beginning(path, MOST_BYTES + 1))
-    return sealed if sealed.signature else Sealed(text=sealed.text, signature=read_signature(path))
+    text, signature = read_pair(path, MOST_BYTES + 1)
+    sealed = from_one_text(text)
+    return sealed if sealed.signature else Sealed(text=sealed.text, signature=signature)

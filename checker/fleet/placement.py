@@ -33,5 +33,5 @@ def order_of(
     active = [card for card in cards if card.state is GatewayState.ACTIVE]
     if own:
         by_id = {card.id: card for card in active}
-        return tuple(by_id[id_] for id_ in own if id_ in by_id)
+        return tuple(by_id[id_] for id_ in dict.fromkeys(own) if id_ in by_id)
     return tuple(sorted(active, key=lambda card: (-share(node, card), card.id)))

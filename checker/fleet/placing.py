@@ -1,4 +1,4 @@
-"""Where nodes belong by today's cards and entries, for the daemon: it knows no cards itself."""
+"""Where nodes belong by today's cards and entries, for the daemon and for bundles."""
 
 from __future__ import annotations
 
@@ -32,16 +32,23 @@ class CardPlacing:
         )
         return frozenset(one.id for one in self.cards if one.state is GatewayState.ACTIVE)
 
-    def homes(self, names: Collection[NodeName]) -> dict[NodeName, GatewayId]:
-        """Return the home of each of these nodes, by the cards as read last; without those that
-        have none.
+    def usable(self) -> list[Card]:
+        """Return the active gateways that devices can reach and know, by the cards as read last."""
+        return [
+            card
+            for card in self.cards
+            if card.state is GatewayState.ACTIVE and card.addresses and card.host_keys
+        ]
+
+    def orders(self, names: Collection[NodeName]) -> dict[NodeName, tuple[GatewayId, ...]]:
+        """Return the gateways of each of these nodes in its order, by the cards as read last;
+        without nodes whose entry cannot be read.
         """
         found = {}
         for name in names:
             with contextlib.suppress(ConfigError):
                 order = order_of(name, self.cards, self.own_order(name))
-                if order:
-                    found[name] = order[0].id
+                found[name] = tuple(card.id for card in order)
         return found
 
     def own_order(self, name: NodeName) -> tuple[GatewayId, ...]:

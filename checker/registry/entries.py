@@ -26,6 +26,7 @@ from checker.model import (
     parse_name,
 )
 from checker.model.gateway_id import GatewayId, parse_gateway_id, parse_signer
+from checker.model.instance import PATHS
 from checker.registry.node_file import (
     FORWARD_KEYS,
     NODE_KEYS,
@@ -38,7 +39,7 @@ from checker.registry.node_file import (
 MARK = "\n[entry]\n"
 """Begins the part that a node's own file does not have."""
 MOST_REV = 2**53
-MOST_PATHS = 8
+MOST_PATHS = len(PATHS)
 LATEST = 2**40
 ENTRY_KEYS = (
     "node",

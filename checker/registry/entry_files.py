@@ -20,6 +20,8 @@ from checker.registry.entries import TOMBSTONE_KEPT_S, Entry, parse_entry
 
 SIGNATURE = ".sig"
 MOST_SIGNATURE = 1 << 14
+PAIR_TRIES = 100
+"""How often a pair is read again that is being replaced; then it counts as not signed."""
 WHY = ".why"
 """Beside an entry that was left out: the reason."""
 
@@ -57,19 +59,56 @@ def read_kept(path: Path) -> KeptEntry | None:
     """Read an entry; None if there is none. Raises ConfigError."""
     if not os.path.lexists(path):
         return None
+    text, signature = read_pair(path, MOST_BYTES + 1)
     try:
-        entry = parse_entry(beginning(path, MOST_BYTES + 1))
+        entry = parse_entry(text)
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
     if entry.name != path.stem:
         raise ConfigError(path, f"is the entry of node {entry.name}; move it away")
-    return KeptEntry(entry=entry, signature=read_signature(path))
+    return KeptEntry(entry=entry, signature=signature)
 
 
-def read_signature(path: Path) -> bytes:
-    """Read the signature beside a file; empty if there is none. Raises ConfigError."""
+def read_pair(path: Path, most: int) -> tuple[bytes, bytes]:
+    """Read a text, at most so many bytes, and the signature beside it; empty: nobody signed it.
+    Raises ConfigError.
+
+    Another process may replace both meanwhile. It removes the old signature first, so a text that
+    was read while one signature stayed in its place belongs to that one.
+    """
     place = signature_path(path)
-    return beginning(place, MOST_SIGNATURE) if place.exists() else b""
+    text = b""
+    for _ in range(PAIR_TRIES):
+        before = stamp_of(place)
+        text = beginning(path, most)
+        if before is None:
+            return text, b""
+        with contextlib.suppress(FileNotFoundError):
+            signature = signature_in(place)
+            if stamp_of(place) == before:
+                return text, signature
+    return text, b""
+
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read ({error.strerror})") from error
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def signature_in(place: Path) -> bytes:
+    """Raises FileNotFoundError, ConfigError."""
+    try:
+        return beginning(place, MOST_SIGNATURE)
+    except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from None
+        raise
 
 
 def read_entry(layout: Layout, name: NodeName) -> KeptEntry | None:
@@ -91,7 +130,7 @@ def all_kept(folder: Path) -> Iterator[KeptEntry | ConfigError]:
 
 def write_signed(path: Path, text: bytes, signature: bytes) -> None:
     """Write a text and its signature. The old signature goes first: beside another text it would
-    look like a forgery. Raises ConfigError.
+    look like a forgery, and `read_pair` relies on it. Raises ConfigError.
     """
     try:
         make_readable_folder(path.parent)

@@ -153,8 +153,8 @@ def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]
         not view.is_here and row.is_held,
         lacks(row, rows),
     )
-    if where.lacks:
-        seen = replace(seen, detail="; ".join(filter(None, (where.lacks, seen.detail))))
+    if where.half:
+        seen = replace(seen, detail="; ".join(filter(None, (where.half, seen.detail))))
     if view.is_here:
         return seen, where
     # rows of other gateways come more seldom

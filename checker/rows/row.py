@@ -77,6 +77,13 @@ class Whereabouts:
     is_elsewhere: bool = False
     """Whether another gateway than this one holds it: acts on it are asked of that one."""
 
+    @property
+    def half(self) -> str:
+        """That the node has only one of two tunnels, as a clause; empty if it has both, or keeps
+        one.
+        """
+        return f"one of two paths is lost: {self.lacks}" if self.lacks else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

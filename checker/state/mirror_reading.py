@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from checker.config.layout import Layout
 from checker.model import CheckerError, NodeName, Registration, Tunnel
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import HeardPulse
-from checker.state.mirrors import GET_POSITION, mirror_path, mirrored, read_pulse
+from checker.state.mirrors import GET_POSITION, Position, mirror_path, mirrored, read_pulse
 from checker.state.rows import registration_from, tunnels_from
 from checker.state.store import StateFile, open_reader
 
@@ -36,6 +36,10 @@ class InCommon:
     pulse: HeardPulse
     registrations: tuple[Registration, ...] = ()
     tunnels: tuple[Tunnel, ...] = ()
+    position: Position | None = None
+    """Up to which change this goes; None: unknown."""
+    here: frozenset[NodeName] = frozenset()
+    """The nodes that were asked about."""
 
 
 def read_pulses(layout: Layout, own: GatewayId) -> dict[GatewayId, HeardPulse]:
@@ -44,11 +48,20 @@ def read_pulses(layout: Layout, own: GatewayId) -> dict[GatewayId, HeardPulse]:
     return {id_: pulse for id_, pulse in found.items() if pulse is not None and id_ != own}
 
 
-def read_in_common(layout: Layout, id_: GatewayId, here: Collection[NodeName]) -> InCommon | None:
+def read_in_common(
+    layout: Layout, id_: GatewayId, here: frozenset[NodeName], before: InCommon | None = None
+) -> InCommon | None:
     """Return what a gateway has of these nodes; None if its mirror cannot be read, or lags behind
-    its pulse.
+    its pulse. `before`: what was read last; its rows are not read again if nothing changed.
     """
-    return read(mirror_path(layout, id_), lambda mirror: in_common(mirror, here))
+    return read(mirror_path(layout, id_), lambda mirror: in_common(mirror, here, before))
+
+
+def read_connections(
+    layout: Layout, id_: GatewayId, names: Collection[NodeName]
+) -> tuple[Registration, ...] | None:
+    """Return the connections of these nodes to a gateway; None if its mirror cannot be read."""
+    return read(mirror_path(layout, id_), lambda mirror: connections(mirror, names))
 
 
 def read(path: Path, reading: Callable[[StateFile], T | None]) -> T | None:
@@ -61,22 +74,38 @@ def read(path: Path, reading: Callable[[StateFile], T | None]) -> T | None:
         return None
 
 
-def in_common(mirror: StateFile, here: Collection[NodeName]) -> InCommon | None:
+def in_common(
+    mirror: StateFile, here: frozenset[NodeName], before: InCommon | None
+) -> InCommon | None:
     pulse = read_pulse(mirror)
     if pulse is None:
         return None
     with mirror.using() as db:
-        position = db.execute(GET_POSITION).fetchone()
-        if position is None or position["epoch"] != pulse.pulse.epoch:
+        found = db.execute(GET_POSITION).fetchone()
+        if found is None:
             return None
-        if position["number"] < pulse.pulse.number:
+        position = Position(epoch=found["epoch"], number=found["number"])
+        if position.epoch != pulse.pulse.epoch or position.number < pulse.pulse.number:
             return None
+        if before is not None and (before.position, before.here) == (position, here):
+            return replace(before, pulse=pulse)
         rows = db.execute(NODES, {"most": MOST_READ}).fetchall()
         names = sorted({row["node"] for row in rows}.intersection(here))[:MOST_IN_COMMON]
         registrations: list[Registration] = []
         tunnels: list[Tunnel] = []
         for name in names:
-            found = db.execute(REGISTRATIONS, {"node": name}).fetchall()
-            registrations += map(registration_from, found)
+            registrations += map(registration_from, db.execute(REGISTRATIONS, {"node": name}))
             tunnels += tunnels_from(db.execute(TUNNELS, {"node": name}))
-    return InCommon(pulse=pulse, registrations=tuple(registrations), tunnels=tuple(tunnels))
+    return InCommon(
+        pulse=pulse,
+        registrations=tuple(registrations),
+        tunnels=tuple(tunnels),
+        position=position,
+        here=here,
+    )
+
+
+def connections(mirror: StateFile, names: Collection[NodeName]) -> tuple[Registration, ...]:
+    with mirror.using() as db:
+        rows = [row for name in names for row in db.execute(REGISTRATIONS, {"node": name})]
+    return tuple(map(registration_from, rows))

@@ -35,6 +35,7 @@ from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.host_key_files import host_keys
 from client.bundle.compose import Bundle, render
+from client.bundle.fleet_order import FleetOrder, fleet_order
 from client.bundle.gateways import (
     Given,
     Pinning,
@@ -68,6 +69,8 @@ class Source:
     gateways: Sequence[str]
     """`[ID=]HOST:PORT` each, in order."""
     pins: Pinning
+    order: FleetOrder | None = None
+    """In which order each node has them; None: in that of `gateways`."""
     doubt: str = ""
     """Why sshd may not have these host keys; empty if it was asked."""
 
@@ -100,14 +103,19 @@ def find_source(wanted: BuildOptions) -> Source:
     refuse_unmade(layout, wanted.home, os.environ)
     config = load_config(layout.config)
     present = host_keys(layout)
-    gateways = tuple(map(parse_gateway, wanted.gateways or addresses(layout, config, None)))
-    pins = pinning(gateways, present.keys, tuple(map(given_keys, wanted.host_keys)))
+    by_cards = wanted.by_cards and not (wanted.gateways or wanted.enrolment)
+    order = fleet_order(layout, config) if by_cards else None
+    texts = wanted.gateways or (order.gateways if order else addresses(layout, config, None))
+    gateways = tuple(map(parse_gateway, texts))
+    typed = tuple(map(given_keys, wanted.host_keys))
+    pins = pinning(gateways, present.keys, order.given(typed) if order else typed)
     return Source(
         layout=layout,
         config=config,
         registry=read_registry(layout.nodes),
         gateways=gateways,
         pins=pins,
+        order=order,
         doubt=present.doubt if pins.own else "",
     )
 
@@ -225,14 +233,16 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions, path: int = ONL
     """Collect the content of the node's bundle. Raises CannotBuild, InvalidValue."""
     if not node.lasting:
         raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
-    gateways = gateways_of(source.gateways, path)
+    all_ = source.order.of(node.name, source.gateways) if source.order else source.gateways
+    gateways = gateways_of(all_, path)
+    is_whole = path == ONLY and source.order is None
     return Bundle(
         node=node.name,
         path=path,
         gateways=gateways,
         user=source.config.tunnel_user,
         forwards=node.remote_forwards,
-        host_keys=source.pins.lines if path == ONLY else pins_for(gateways, source.pins.lines),
+        host_keys=source.pins.lines if is_whole else pins_for(gateways, source.pins.lines),
         key=(
             None
             if wanted.makes_key or wanted.keep

@@ -41,6 +41,8 @@ class BuildOptions:
     """Header lines to take over from the installed bundle; its key is one. Empty: none."""
     path: int = ONLY
     """Of a node that keeps two tunnels: the one that the bundle is for."""
+    by_cards: bool = True
+    """In a fleet, without `gateways`: each node's gateways in its order, as their cards say."""
     scans: bool = True
     """Compare the host keys with those that the gateway's addresses offer."""
 
@@ -156,8 +158,9 @@ def add_gateway(build: argparse.ArgumentParser) -> None:
         action="append",
         metavar="[ID=]HOST[:PORT]",
         help=(
-            "where the node reaches a gateway (default: gateway in reversi.toml); repeatable, in"
-            " the order in which it tries them; the ID ties host keys to it"
+            "where the node reaches a gateway (default: gateway in reversi.toml; in a fleet, all"
+            " gateways in the node's order, as their cards say); repeatable, in the order in which"
+            " it tries them; the ID ties host keys to it"
         ),
     )
     build.add_argument(

@@ -27,11 +27,6 @@ def paths_to_build(name: NodeName, signed: int | None, path: int, *, all_: bool)
     """Return the paths for which to build. `path`: the one that was typed, or ONLY; `all_`: build
     whatever the node needs. Raises InvalidValue.
     """
-    if signed is not None and signed > len(PATHS):
-        raise InvalidValue(
-            f"{name} is to keep {signed} tunnels, and a device can keep two: reversi-checker node"
-            f" sign {name} --paths 2"
-        )
     if path != ONLY:
         if signed == 1:
             raise InvalidValue(

@@ -27,6 +27,10 @@ class Target:
     name: str
     before: ProcessId | None
     """The process that held its port."""
+    gateway: str = ""
+    """The gateway of a fleet that held it, or held it last; empty: there is no fleet."""
+    probed_at: float = 0.0
+    """When that gateway had probed it last before the act, by its own clock."""
     acted_at: float | None = None
     """When the act was over (Unix seconds); None: not yet."""
     is_done: bool = False
@@ -38,14 +42,21 @@ class Target:
         if self.acted_at is None or moment.word(row) != Status.UP.value:
             return False
         is_other = self.before is None or row.seen.session != self.before
-        return is_other and (row.seen.probed_at or 0.0) >= self.acted_at
+        return is_other and self.is_probed(row, self.acted_at)
+
+    def is_probed(self, row: Row, acted_at: float) -> bool:
+        """Whether the row is of a probe after the act. In a fleet its times may be by the clock of
+        another gateway: then compare only times of one gateway.
+        """
+        probed_at = row.seen.probed_at or 0.0
+        if row.where is None:
+            return probed_at >= acted_at
+        return row.where.gateway != self.gateway or probed_at > self.probed_at
 
     def look(self, row: Row, moment: Moment) -> None:
         """Note when it came back first."""
         if self.back_s is None and self.acted_at is not None and self.is_back(row, moment):
-            since = row.seen.since or 0.0
-            at = since if since >= self.acted_at else row.seen.probed_at or moment.now
-            self.back_s = max(0.0, at - self.acted_at)
+            self.back_s = max(0.0, came_at(row, self.acted_at, moment.now) - self.acted_at)
 
     def state(self, row: Row | None, moment: Moment) -> tuple[str, float]:
         """One word, and for how long (0: that says nothing)."""
@@ -57,10 +68,18 @@ class Target:
             return "gone", 0.0
         if self.is_back(row, moment):
             return BACK, 0.0
-        if (row.seen.probed_at or 0.0) < self.acted_at and self.back_s is None:
+        if not self.is_probed(row, self.acted_at) and self.back_s is None:
             return "", 0.0
-        begun = max(self.acted_at, row.seen.since or 0.0)
-        return moment.word(row), max(0.0, moment.now - begun)
+        since = row.seen.since or 0.0 if row.where is None else 0.0
+        return moment.word(row), max(0.0, moment.now - max(self.acted_at, since))
+
+
+def came_at(row: Row, acted_at: float, now: float) -> float:
+    """When a row that is up again came back, by our clock: in a fleet, when we saw it first."""
+    if row.where is not None:
+        return now
+    since = row.seen.since or 0.0
+    return since if since >= acted_at else row.seen.probed_at or now
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +94,12 @@ class Followed:
     def add(self, rows: Iterable[Row]) -> None:
         self.over_at = None
         for row in rows:
-            self.targets[row.key] = Target(name=named(row), before=row.seen.session)
+            self.targets[row.key] = Target(
+                name=named(row),
+                before=row.seen.session,
+                gateway=row.where.gateway if row.where else "",
+                probed_at=row.seen.probed_at or 0.0,
+            )
 
     def acted(self, key: Key, now: float, *, done: bool) -> None:
         """The act on this target is over; another act's target is ignored."""

@@ -25,3 +25,12 @@ target = "mail.lan:25"
 
 def config(path: Path = Path("/nowhere/office.toml"), text: str = TEXT) -> Config:
     return parse_config(path, text)
+
+
+def with_ids(*ids: str) -> str:
+    """The text with gateways g1, g2 ... of these IDs; an empty one is left out."""
+    tables = [
+        f'{{address = "g{number}:22"{f", id = {chr(34)}{id_}{chr(34)}" if id_ else ""}}}'
+        for number, id_ in enumerate(ids, 1)
+    ]
+    return TEXT.replace('["127.0.0.1:2222", "[::1]:2222"]', f"[{', '.join(tables)}]")

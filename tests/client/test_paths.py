@@ -36,6 +36,29 @@ def test_a_gateway_of_the_other_path_takes_its_host_keys_along() -> None:
     assert two.own_host_keys == {}
 
 
+def test_all_addresses_of_a_gateway_are_on_one_path() -> None:
+    one, two = (
+        samples.config(text=f"path = {number}\n{samples.with_ids('gw1', 'gw1', 'gw2', 'gw3')}")
+        for number in (1, 2)
+    )
+
+    assert [gateway.host for gateway in one.gateways] == ["g1", "g2", "g4"]
+    assert [gateway.host for gateway in two.gateways] == ["g3"]
+    assert (one.home, two.home) == ("gw1", "gw2")
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (("gw1", "gw1"), "two tunnels need two gateways"),
+        (("gw1", "", "gw2"), "give each gateway its id, or none of them"),
+    ],
+)
+def test_paths_that_might_meet_at_one_gateway_are_refused(ids: tuple[str, ...], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        samples.config(text=f"path = 1\n{samples.with_ids(*ids)}")
+
+
 @pytest.mark.parametrize("value", ["0", "3", "true", '"1"'])
 def test_a_path_is_1_or_2(value: str) -> None:
     with pytest.raises(ConfigError, match="path must be 1 or 2"):

@@ -175,9 +175,32 @@ def test_of_two_entries_of_one_revision_the_one_that_disables_wins(
     assert not gw1.node("office").enabled
 
     gw1.do("node", "enable", "office")
-    gw1.do("node", "sign", "office", "--again")
     fleet.carry(gw1, gw2)
     assert shape(gw2.node("office")) == shape(gw1.node("office"))
+
+
+@pytest.mark.parametrize("words", [("node", "enable"), ("node", "sign")], ids=" ".join)
+def test_an_operator_settles_a_clash_though_the_node_is_as_it_was_signed_here(
+    fleet: Fleet, gw1: Member, gw2: Member, words: tuple[str, ...]
+) -> None:
+    gw1.add("office")
+    fleet.carry(gw1, gw2)
+    gw1.do("node", "disable", "office")
+    gw2.do("node", "set", "office", "--note", "all is well")
+    fleet.carry(gw1, gw2)
+    signed = gw2.entry("office").read_bytes()
+    if words == ("node", "sign"):
+        file = gw2.layout.nodes / "office.toml"
+        file.write_text(file.read_text().replace("enabled = false\n", ""))
+        assert "nothing to sign" in gw2.do("node", "sign", "--all"), "it settles nothing"
+
+    gw2.do(*words, "office")
+
+    assert parse_entry(gw2.entry("office").read_bytes()).head.rev == 3
+    assert signed != gw2.entry("office").read_bytes()
+    assert fleet.carry(gw2, gw1)[0] == 0
+    assert gw1.node("office").enabled
+    assert gw1.node("office").note == "all is well"
 
 
 def test_an_edit_by_hand_counts_elsewhere_only_once_it_is_signed(
@@ -274,6 +297,8 @@ def test_paths_and_gateways_of_a_node_are_signed_and_stay(
 
     head = parse_entry(gw2.entry("office").read_bytes()).head
     assert (head.rev, head.paths, head.gateways) == (3, 2, ("gw2", "gw1"))
+    code, _, err = gw1.say("node", "sign", "office", "--gateways", "gw2")
+    assert (code, "two tunnels of office need two gateways" in err) == (2, True)
 
 
 def test_an_export_can_be_signed_on_another_machine(

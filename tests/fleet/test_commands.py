@@ -96,8 +96,16 @@ def test_init_without_a_signer_says_what_comes_next(
         (("node", "sign"), "name the nodes to sign, or say --all"),
         (("node", "sign", "office", "--all"), "name the nodes to sign, or say --all"),
         (("node", "sign", "office"), "there is no node 'office'"),
-        (("node", "sign", "--all", "--paths", "9"), "--paths 9 is out of bounds"),
+        (
+            ("node", "sign", "--all", "--paths", "3"),
+            "--paths 3 is out of bounds; a node keeps 1 or 2 tunnels",
+        ),
+        (("node", "sign", "--all", "--gateways", "gw1,gw2,gw1"), "--gateways names gw1 twice"),
         (("node", "sign", "--all", "--gateways", "gw1,,"), "cannot be the ID of a gateway"),
+        (
+            ("node", "add", "x", "--forward", "127.0.0.1:22", "--gateway", "gw9=g:22"),
+            "there is no card of a gateway 'gw9'",
+        ),
         (
             ("node", "add", "x", "--forward", "127.0.0.1:22", "--keep-key"),
             "keeps no device's private key",

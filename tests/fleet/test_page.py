@@ -85,15 +85,14 @@ BY_HAND = [
 
 def give_a_second_tunnel(people: People) -> None:
     """Type what a node without a gap needs."""
-    make_key(Path("of-gw2"), comment="gw2")
-    Path("of-gw2.pub").rename("gw2.pub")
     for line in TYPED:
         if "barn --path" in line:
             people.type(line)
             people.type("reversi-checker fleet push")
     headers = [Path(name).read_text(encoding="ascii") for name in ("barn.sh", "barn_2.sh")]
-    assert ["gw1=gw1.example.org:22" in text for text in headers] == [True, False]
-    assert ["gw2=gw2.example.org:22" in text for text in headers] == [False, True]
+    addresses = "gw1=gw1.example.org:22", f"gw2=127.0.0.1:{people.port}"
+    found = [[address in text for address in addresses] for text in headers]
+    assert sorted(found) == [[False, True], [True, False]], "one gateway each, another one"
 
 
 def look_at_the_fleet(people: People) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from checker.alerts.outages import ONE_PATH, Seems
+from checker.alerts.reading import Look, look
+from checker.alerts.settings import Settings
 from checker.cli.main import run
 from checker.config.layout import Layout
 from checker.control.fleet_rows import own_paths
@@ -24,6 +27,7 @@ from tests.reversi_tui.console.states import tunnel, write
 
 Say = Callable[..., Words]
 ATTIC = (NodeName("attic"), Port(20010))
+HALF = "one of two paths is lost: path 2 is down"
 PID_HERE, PID_AT_GW2 = 4000, 4001
 """The processes that hold attic, as `held_elsewhere` has it."""
 
@@ -79,14 +83,30 @@ def test_a_lost_path_is_shown_and_the_node_is_not_down(layout: Layout, say: Say)
 
     lose_path_2(layout)
 
-    assert [say(*words)[1].count("path 2 is down") for words in shown] == [1, 1, 1]
+    assert [say(*words)[1].count("one of two paths is lost") for words in shown] == [1, 1, 1]
     code, out, _ = say("status", "attic", "--json")
     (row,) = json.loads(out)["tunnels"]
-    assert (code, row["status"], row["detail"].partition(";")[0]) == (0, "up", "path 2 is down")
+    assert (code, row["status"], row["detail"].partition(";")[0]) == (0, "up", HALF)
     code, out, _ = say("where", "attic", "--json")
     (row,) = json.loads(out)["forwards"]
     assert (code, row["gateway"], row["lacks"]) == (0, "gw1", "path 2 is down")
     assert "attic" in say("status", "--filter", "is:fault")[1]
+
+
+def test_an_alert_tells_a_lost_path_and_no_outage(layout: Layout) -> None:
+    assert paths_in(look(layout, Settings(), time.time(), 10.0)) == []
+
+    lose_path_2(layout)
+
+    found = look(layout, Settings(), time.time(), 10.0)
+    assert paths_in(found) == ["path 2 is down"]
+    fine = [one.seems for one in found.picture.sights if one.place == ATTIC]
+    assert fine == [Seems.FINE]
+
+
+def paths_in(found: Look) -> list[str]:
+    assert found.picture.trouble == ""
+    return [one.why for one in found.picture.sights if one.place == (ATTIC[0], ONE_PATH)]
 
 
 def test_the_console_notices_a_path_that_is_lost_and_comes_back(layout: Layout) -> None:

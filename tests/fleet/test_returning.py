@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from checker.fleet.cards import Card
+from checker.config.layout import Layout
+from checker.fleet.cards import Card, card_text
 from checker.linux.processes import is_alive
-from checker.model import EventKind, ProcessId
+from checker.model import EventKind, ProcessId, parse_public_key
 from checker.model.gateway_id import GatewayId
 from checker.state.mirrors import mirror_path
 from tests.fleet.fleet_mirrors import make_member, name_at, told
@@ -27,6 +29,7 @@ from tests.system.conftest import (
     usual,
 )
 from tests.system.harness import Gateway, gateway_at
+from tests.system.python_client import Process, running
 from tests.system.waiting import until
 
 __all__ = [
@@ -116,15 +119,81 @@ def test_a_guest_goes_home_and_others_stay(two: Two) -> None:
 
             back = two.come(guest)
             session = gw1.await_up(guest, after=first)
+            until(lambda: len(moved(gw1, guest)) == 2, "a second event")
+            assert "came straight back from gw2: it stays until gw2 was away again" in moved(
+                gw1, guest
+            )
+
             later = two.guest(4)
             assert two.come(later).ended() == 75, "who came later is looked at later"
 
         assert back.lives
         assert is_alive(session), "it came straight back, so it is left"
+        assert len(moved(gw1, guest)) == 2
         for device in (busy, old, ours):
             assert connected[device.node].lives
             assert is_alive(kept[device.node])
             assert not moved(gw1, device)
+
+
+def test_the_second_tunnel_of_a_node_goes_to_the_second_gateway(two: Two) -> None:
+    """Unless the first one is there; and the first one does not."""
+    gw1, gw2 = two.gw1, two.gw2
+    goes, meets, stays = (two.guest(number, "gw1") for number in range(3))
+    there = gw2.add(gw2.service().target, name=meets.node)
+    gw2.connect(there, "hold", "word.1")
+    gw2.await_up(there)
+    word = "fake-1.0/ssh-9+moves-gw2"
+    second, other, first = (
+        gw1.connect(device, "hold", instance, word)
+        for device, instance in ((goes, "word.2"), (meets, "word.2"), (stays, "word.1"))
+    )
+    for device in (goes, meets, stays):
+        gw1.await_up(device)
+
+    with told(gw2.layout, "gw2", gw1.layout):
+        assert second.ended() == 75
+        await_rounds(gw1)
+
+    assert other.lives
+    assert first.lives
+    assert {event.node for event in gw1.events(kind=EventKind.MOVE)} == {goes.node}
+
+
+def test_the_python_client_goes_to_the_home_that_its_file_names(two: Two) -> None:
+    gw1, gw2 = two.gw1, two.gw2
+    put_host_key(gw1.layout, two.cards[1], gw2)
+    order = [word for one, id_ in ((gw2, "gw2"), (gw1, "gw1")) for word in at(one, id_)]
+    name = name_at("gw2", two.cards, 7)
+    device = gw1.add(gw1.service().target, name=name, options=order)
+    key = device.key.with_suffix(".pub")
+    subprocess.run(f"ssh-keygen -y -f {device.key} > {key}", shell=True, check=True)
+    (port,) = device.ports
+    forward = f"{port}={device.targets[0]}"
+    gw2.ok("node", "add", name, "--forward", forward, "--public-key", str(key))
+    gw2.stop_sshd()
+    via = [f"up: 1 forward via 127.0.0.1:{one.ssh_port}" for one in (gw1, gw2)]
+
+    with running(Process(device.config)) as client:
+        client.says(via[0])
+        gw1.await_up(device)
+        gw2.start_sshd()
+        with told(gw2.layout, "gw2", gw1.layout):
+            client.says(via[1])
+
+        assert until(lambda: moved(gw1, device), "the event")[0].startswith("sent home to gw2")
+        assert len(client.lines(via[0])) == 1
+
+
+def at(gateway: Gateway, id_: str) -> tuple[str, str]:
+    return "--gateway", f"{id_}={gateway.host}:{gateway.ssh_port}"
+
+
+def put_host_key(layout: Layout, card: Card, of: Gateway) -> None:
+    """Put the host key of another gateway on its card here."""
+    key = parse_public_key(of.layout.host_key.with_suffix(".pub").read_text(encoding="ascii"))
+    text = card_text(replace(card, host_keys=(key,)))
+    (layout.fleet / "gateways" / f"{card.id}.toml").write_bytes(text)
 
 
 @pytest.mark.parametrize("drains", IDS)

@@ -13,6 +13,7 @@ import pytest
 
 from checker.cli.main import run
 from checker.config.layout import Layout
+from checker.control.client import Control
 from checker.control.fleet_events import FleetLog
 from checker.model import Event, EventKind, NodeName, Port, Watched
 from checker.model.gateway_id import GatewayId
@@ -257,6 +258,26 @@ def test_a_machine_that_only_watches_has_rows_and_no_daemon_to_miss(
         ["cellar", "gw3"],
     ]
     assert "up" in out
+
+
+@pytest.mark.parametrize("verb", ["kill", "reset", "probe"])
+@pytest.mark.parametrize("has_acted", [False, True])
+def test_a_machine_that_only_watches_leaves_its_own_ports_alone(
+    layout: Layout, say: Say, verb: str, *, has_acted: bool
+) -> None:
+    mirror_path(layout, GatewayId("gw2")).unlink()
+    for path in layout.state.parent.glob("state.db*"):
+        path.unlink()
+    if has_acted:
+        assert Control(layout=layout).report(()) == "", "it keeps the log of far acts"
+
+    code, out, _ = say(verb, "barn")
+
+    assert code == 1
+    assert out == (
+        "barn:20011: nothing was done: no gateway holds it, and this machine only watches; ask"
+        " again when one does\n"
+    )
 
 
 @pytest.mark.parametrize("is_fleet", [False, True])

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -24,6 +25,9 @@ MISSING = [program for program in (str(SSHD), "ssh-keygen") if not shutil.which(
 needs_programs = pytest.mark.skipif(
     bool(MISSING) and not os.environ.get("CI"), reason=f"missing: {', '.join(MISSING)}"
 )
+
+
+P = TypeVar("P", bound="Process")
 
 
 class Echo:
@@ -54,30 +58,11 @@ class Echo:
         self.thread.join(150)
 
 
-class Client:
-    """`reversi-client run` in a process of its own."""
+class Process:
+    """`reversi-client run` in a process of its own, with this file."""
 
-    def __init__(
-        self, home: Path, gateway: StubGateway, forwards: dict[int, int], /, **settings: object
-    ) -> None:
-        self.home, self.config, self.log = home, home / "office.toml", home / "client.log"
-        home.mkdir(exist_ok=True)
-        shutil.copy(gateway.home / "node", home / "office.key")
-        values: dict[str, object] = {
-            "node": "office",
-            "gateway": [f"127.0.0.1:{gateway.port}"],
-            "user": gateway.user,
-            "host_key": [gateway.host_key],
-            "key": "office.key",
-            "check_every_s": 0.3,
-            "answer_deadline_s": 1.5,
-            "connect_timeout_s": 5,
-            **settings,
-        }
-        lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-        for port, target in forwards.items():
-            lines += ["[[forward]]", f"port = {port}", f'target = "127.0.0.1:{target}"']
-        self.config.write_text("\n".join(lines) + "\n")
+    def __init__(self, config: Path) -> None:
+        self.config, self.log = config, config.parent / "client.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.inside: tuple[str, ...] = ()
 
@@ -126,8 +111,35 @@ class Client:
         return code
 
 
+class Client(Process):
+    """The same, with a file that is made for it."""
+
+    def __init__(
+        self, home: Path, gateway: StubGateway, forwards: dict[int, int], /, **settings: object
+    ) -> None:
+        self.home = home
+        super().__init__(home / "office.toml")
+        home.mkdir(exist_ok=True)
+        shutil.copy(gateway.home / "node", home / "office.key")
+        values: dict[str, object] = {
+            "node": "office",
+            "gateway": [f"127.0.0.1:{gateway.port}"],
+            "user": gateway.user,
+            "host_key": [gateway.host_key],
+            "key": "office.key",
+            "check_every_s": 0.3,
+            "answer_deadline_s": 1.5,
+            "connect_timeout_s": 5,
+            **settings,
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        for port, target in forwards.items():
+            lines += ["[[forward]]", f"port = {port}", f'target = "127.0.0.1:{target}"']
+        self.config.write_text("\n".join(lines) + "\n")
+
+
 @contextlib.contextmanager
-def running(client: Client, **environment: str) -> Iterator[Client]:
+def running(client: P, **environment: str) -> Iterator[P]:
     client.start(**environment)
     try:
         yield client

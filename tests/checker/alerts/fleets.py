@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checker.alerts.memory import Memory, memory_from, memory_text, turn
-from checker.alerts.outages import Picture, Place, Seems, Sight
+from checker.alerts.outages import ONE_PATH, Picture, Place, Seems, Sight
 from checker.alerts.settings import Settings
 from checker.alerts.telling import News, after_delivery, after_failure, may_tell, news
 from checker.alerts.words import Message, Scene, message
@@ -52,6 +52,11 @@ def down(
         is_muted=is_muted,
         is_registered=is_registered,
     )
+
+
+def half(name: str, *, is_muted: bool = False) -> Sight:
+    """One of two paths is lost."""
+    return down(name, ONE_PATH, "path 2 is down", is_muted=is_muted)
 
 
 def unclear(name: str, port: int = 20010) -> Sight:

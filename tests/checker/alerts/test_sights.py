@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems
+from checker.alerts.outages import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems
 from checker.alerts.sights import picture, why_untrusted
 from checker.model import (
     Forward,
@@ -155,3 +155,41 @@ def test_a_fault_is_told_by_the_gateway_that_had_the_tunnel_last(
     )
 
     assert found.sights[0].seems is wanted
+
+
+HALF = Whereabouts(gateway="gw1", lacks="path 2 is down")
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "wanted"),
+    [
+        pytest.param(HALF, Status.UP, Seems.FAULTY, id="the tunnel that is left is here"),
+        pytest.param(replace(HALF, gateway="gw2"), Status.UP, Seems.UNCLEAR, id="it is elsewhere"),
+        pytest.param(HALF, Status.REFUSED, Seems.FAULTY, id="its target does not listen"),
+        pytest.param(Whereabouts(gateway="gw1"), Status.UP, None, id="both are up"),
+        pytest.param(Whereabouts(gateway="gw1"), Status.DOWN, None, id="both are lost"),
+        pytest.param(None, Status.UP, None, id="no fleet"),
+    ],
+)
+def test_a_lost_path_is_told_by_the_gateway_that_has_the_other_tunnel(
+    where: Whereabouts | None, status: Status, wanted: Seems | None
+) -> None:
+    both = [replace(row("a", status, port), where=where) for port in (20010, 20011)]
+
+    found = picture(
+        both,
+        moment=Moment(now=NOW, every_s=20.0),
+        watched=parse_filter("port:20010"),
+        passed_s=10.0,
+        here="gw1",
+    )
+
+    paths = [one for one in found.sights if one.place[1] == ONE_PATH]
+    assert [one.seems for one in paths] == ([] if wanted is None else [wanted])
+    assert all((one.why, one.is_watched) == ("path 2 is down", True) for one in paths)
+
+
+def test_a_barred_node_with_a_lost_path_has_no_fault() -> None:
+    found = seen(replace(row("a", barred="disabled"), where=HALF))
+
+    assert found.sights == ()

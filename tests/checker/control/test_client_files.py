@@ -18,14 +18,16 @@ from checker.control.client_files import (
     KeyWish,
     addresses,
     client_config,
+    gateway_values,
     key_files,
 )
-from checker.model import CheckerError, KeyType, fingerprint, parse_public_key
+from checker.model import CheckerError, InvalidValue, KeyType, fingerprint, parse_public_key
 from checker.registry.lock import locked
 from checker.registry.pin_files import read_pins
 from checker.sshd.host_key_files import host_keys
 from checker.sshd.host_keys import as_pin
 from checker.sshd.keygen import make_key_pair
+from client.config import parse_config
 from tests.host_keys import put_host_keys
 from tests.programs import require
 from tests.strategies import node, public_key, rsa_key
@@ -107,6 +109,33 @@ def test_the_clients_configuration_has_everything_it_needs() -> None:
             {"port": 20011, "target": "127.0.0.1:22"},
         ],
     }
+
+
+def test_gateways_with_an_id_are_tables_that_the_client_reads() -> None:
+    pins = {"gw2": (public_key(8),)}
+    gateways = ["gw1=gw1:22", "gw2=gw2:22"]
+
+    written = client_config(
+        Config(tunnel_user="reversi"),
+        node(),
+        gateway_values(gateways, pins),
+        Path("/x/office.key"),
+        (public_key(9),),
+    )
+
+    table = tomllib.loads(written.decode())
+    assert table["gateway"] == [
+        {"address": "gw1:22", "id": "gw1"},
+        {"address": "gw2:22", "id": "gw2", "host_key": [public_key(8)]},
+    ]
+    config = parse_config(Path("/x/office.toml"), written.decode())
+    assert config.home == "gw1"
+    assert [config.pinned(one) for one in config.gateways] == [(public_key(9),), (public_key(8),)]
+
+
+def test_an_address_that_the_client_would_refuse_is_refused_here() -> None:
+    with pytest.raises(InvalidValue, match="gw:22 is named twice"):
+        gateway_values(["gw1=gw:22", "gw:22"], {})
 
 
 def handing_over(layout: Layout) -> KeyFiles:

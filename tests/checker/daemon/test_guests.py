@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ class Nowhere:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def homes(self, names: Collection[NodeName]) -> Mapping[NodeName, GatewayId]:
+    def orders(self, names: Collection[NodeName]) -> Mapping[NodeName, Sequence[GatewayId]]:
         self.asked.append(len(names))
         return {}
 

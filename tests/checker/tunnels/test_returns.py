@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from checker.model import NodeName
 from checker.model.gateway_id import GatewayId
-from checker.tunnels.returns import AGAIN_AFTER_S, FRESH_S, Guest, Homes, Returning, Returns
+from checker.tunnels.returns import (
+    AGAIN_AFTER_S,
+    FRESH_S,
+    Guest,
+    Homes,
+    Returning,
+    Returns,
+    home_of,
+)
 from checker.tunnels.sent_away import STRAIGHT_BACK_S
 from tests.strategies import SESSION
 
@@ -52,10 +60,35 @@ def test_a_guest_is_sent_home_once_its_home_has_been_well_for_long_enough() -> N
         pytest.param(replace(OFFICE, placed=""), id="the cards say none"),
         pytest.param(replace(OFFICE, home=HERE, placed=HERE), id="it is at home"),
         pytest.param(replace(OFFICE, began_at=NOW - 599), id="it came here lately"),
+        pytest.param(
+            replace(OFFICE, path=2, is_other_path_there=True), id="its other tunnel is there"
+        ),
     ],
 )
 def test_every_other_guest_is_left(guest: Guest) -> None:
     assert returns().due([guest], {**WELL, HERE: 0.0}, NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("order", "path", "home"),
+    [
+        ("gw1 gw2 gw3", 0, "gw1"),
+        ("gw1 gw2 gw3", 1, "gw1"),
+        ("gw1 gw2 gw3", 2, "gw2"),
+        ("gw1", 2, ""),
+        ("", 0, ""),
+    ],
+)
+def test_each_tunnel_of_a_node_has_its_own_home(order: str, path: int, home: str) -> None:
+    assert home_of([GatewayId(id_) for id_ in order.split()], path) == home
+
+
+def test_both_tunnels_of_a_node_are_sent_home_within_an_hour() -> None:
+    found = returns()
+    one, two = (replace(OFFICE, path=number) for number in (1, 2))
+
+    assert found.due([one], WELL, NOW) == (one,)
+    assert found.due([one, two], WELL, NOW + 60) == (two,)
 
 
 def test_a_home_that_has_not_been_well_for_long_enough_gets_nobody() -> None:
@@ -97,6 +130,12 @@ def test_a_node_that_comes_straight_back_is_left_until_its_home_was_away_again()
     back = replace(OFFICE, began_at=NOW + STRAIGHT_BACK_S)
     much_later = NOW + 10 * AGAIN_AFTER_S
 
+    assert found.awaited(NOW) == [OFFICE.key]
+    assert found.notice(OFFICE.key, OFFICE.began_at) == "", "the connection that was told to go"
+    assert found.notice(back.key, back.began_at) == HOME
+    assert found.notice(back.key, back.began_at) == "", "once"
+    assert found.awaited(NOW) == []
+
     assert found.due([back], WELL, much_later) == ()
     assert found.due([back], {HOME: much_later - 600}, much_later) == (back,)
 
@@ -105,6 +144,9 @@ def test_a_node_is_sent_home_at_most_once_an_hour() -> None:
     found = returns()
     found.due([OFFICE], WELL, NOW)
     again = replace(OFFICE, began_at=NOW + STRAIGHT_BACK_S + 1)
+
+    assert found.notice(again.key, again.began_at) == "", "that was not straight back"
+    assert found.awaited(NOW + 3 * STRAIGHT_BACK_S) == []
 
     assert found.due([again], WELL, NOW + AGAIN_AFTER_S - 1) == ()
     assert found.due([again], WELL, NOW + AGAIN_AFTER_S) == (again,)

@@ -382,6 +382,7 @@ def test_the_client_does_not_load_the_builder() -> None:
         "checker.arguments",
         "checker.journal",
         "checker.nearest",
+        "checker.wire",
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",

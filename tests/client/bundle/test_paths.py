@@ -57,7 +57,6 @@ def test_a_path_pins_only_its_own_gateways() -> None:
         (2, ONLY, True, (1, 2)),
         (2, ONLY, False, "--path 1 and with --path 2"),
         (1, 2, False, "node sign office --paths 2"),
-        (3, 1, False, "node sign office --paths 2"),
     ],
 )
 def test_what_is_built(

@@ -7,13 +7,17 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Port, ProcessId, Status
-from checker.rows.row import Key, Moment, Row
+from checker.rows.row import Key, Moment, Row, Whereabouts
 from reversi_tui.actions.followed import SHOWN_S, Followed, exact, lasting, median
 from reversi_tui.actions.plans import Deed
 from tests.reversi_tui.console.states import EVERY_S, NOW, forward, tunnel
 
 OTHER = ProcessId(pid=5000, start_ticks=900)
 HUNG = Row(forward=forward("barn", 20011), seen=tunnel("barn", 20011, Status.HUNG))
+
+
+EVER_FRESH = Moment(now=NOW, every_s=36000.0)
+"""Of which no row is stale."""
 
 
 def at(seconds: float) -> Moment:
@@ -66,6 +70,39 @@ def test_a_target_is_reset_then_down_then_up_after_some_seconds(
 
     assert made.text_of(row.key, row, at(now)) == text
     assert made.summary(lambda _: row, at(now)) == f"barn port 20011 reset: {summary}"
+
+
+GW2 = Whereabouts(gateway="gw2", is_elsewhere=True)
+
+
+@pytest.mark.parametrize("ahead_s", [0, -3600, 4], ids=["same clock", "slow", "fast"])
+def test_the_clock_of_another_gateway_does_not_matter(ahead_s: float) -> None:
+    """Its last probe before the act was 5 s earlier."""
+    made = Followed(deed=Deed.KILL)
+    old = replace(seen(Status.HUNG, HUNG.seen.session, -900 + ahead_s, -5 + ahead_s), where=GW2)
+    back = replace(seen(Status.UP, OTHER, 6 + ahead_s, 6 + ahead_s), where=GW2)
+    gone = replace(seen(Status.DOWN, None, 2 + ahead_s, 2 + ahead_s), where=GW2)
+    made.add((old,))
+    made.acted(old.key, NOW, done=True)
+
+    states = []
+    for row, now in ((old, 1), (gone, 3), (back, 8)):
+        moment = replace(EVER_FRESH, now=NOW + now)
+        made.look({row.key: row}.get, moment)
+        states.append(made.targets[old.key].state(row, moment)[0])
+
+    assert states == ["", "down", "back"]
+    assert made.targets[old.key].back_s == 8
+
+
+def test_a_tunnel_that_came_back_at_another_gateway_is_back() -> None:
+    made = Followed(deed=Deed.KILL)
+    old = replace(seen(Status.HUNG, None, -900, -5), where=GW2)
+    here = replace(seen(Status.UP, OTHER, 2, -50), where=Whereabouts(gateway="gw1"))
+    made.add((old,))
+    made.acted(old.key, NOW, done=True)
+
+    assert made.look(lambda _: here, at(3))
 
 
 def test_a_kill_that_was_not_done_says_so_and_the_reason_stays() -> None:
