@@ -7,7 +7,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,15 +35,10 @@ def paragraphs(page: str) -> Iterator[str]:
         yield re.sub(r"^\s*#+ ?", "", block, flags=re.MULTILINE)
 
 
-def strings(tree: ast.AST) -> Iterator[str]:
+def strings(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Docstrings and other strings that contain a space; each value filled in becomes `{}`."""
-    parts = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
-    for node in ast.walk(tree):
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             yield "".join(
                 str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
@@ -71,9 +66,9 @@ def comments(source: str) -> Iterator[str]:
     yield " ".join(block)
 
 
-def names_of_tests(tree: ast.AST) -> Iterator[str]:
+def names_of_tests(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """The names of tests, as words."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
             "test_"
         ):
@@ -86,10 +81,10 @@ def texts(path: Path) -> Iterator[str]:
     if path.suffix != ".py":
         yield from paragraphs(source)
         return
-    tree = ast.parse(source)
-    yield from strings(tree)
+    nodes = [*ast.walk(ast.parse(source))]
+    yield from strings(nodes)
     yield from comments(source)
-    yield from names_of_tests(tree)
+    yield from names_of_tests(nodes)
 
 
 def faults(paths: list[Path]) -> list[str]:

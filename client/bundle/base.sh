@@ -6,10 +6,10 @@ umask 077
 LC_ALL=C
 export LC_ALL
 linked='' napping='' address='' family='' tail='' skip=0 turned=0 lag=0 pace=1 begins='' over='' asking='' said='' error='' state='' verdict=none gateway='' barred='' drained='' others='' busy=0 eager=''
-carriage_return=$(printf '\r')
+carriage_return=$(printf '\r') uid=$(id -u)
 
 has() { command -v "$1" >/dev/null 2>&1; }
-is_root() { [ "$(id -u)" -eq 0 ]; }
+is_root() { [ "$uid" -eq 0 ]; }
 
 # Also a number that every shell can calculate with: no leading zero (octal), at most six digits.
 is_count() { case $1 in '' | *[!0-9]* | 0?* | ???????*) return 1 ;; esac; }
@@ -65,7 +65,7 @@ birth() { # PID
 home_of_user() {
     case ${HOME:-} in
     /?*) printf '%s\n' "$HOME" ;;
-    *) awk -F: -v uid="$(id -u)" '$3 == uid { print $6; exit }' /etc/passwd ;;
+    *) awk -F: -v uid="$uid" '$3 == uid { print $6; exit }' /etc/passwd ;;
     esac
 }
 
@@ -79,15 +79,14 @@ find_places() {
     if is_root; then
         set -- "$ROOT/var/run/reversi-$NODE" "$ROOT/run/reversi-$NODE" "$ROOT/tmp/reversi-$NODE"
     else
-        word=reversi-$(id -u)-$NODE
+        word=reversi-$uid-$NODE
         set -- "$ROOT/dev/shm/$word" "$dir/run-$NODE" "$ROOT/tmp/$word"
     fi
     for place in "$@"; do
         live=$place
-        mkdir -p "${live%/*}" 2>/dev/null
-        mkdir "$live" 2>/dev/null
+        [ -d "$live" ] || { mkdir -p "${live%/*}" && mkdir "$live"; } 2>/dev/null
         # Another user may have put a directory or a link into a directory that everybody can write.
-        [ -d "$live" ] && [ ! -h "$live" ] && [ -w "$live" ] && [ -z "$(find "$live" -prune ! -user "$(id -u)")" ] && return
+        [ -d "$live" ] && [ ! -h "$live" ] && [ -w "$live" ] && [ -z "$(find "$live" -prune ! -user "$uid")" ] && return
     done
     fail "no directory can be written, not even in /tmp"
 }

@@ -14,10 +14,29 @@ from checker.config.layout import home_layout
 from checker.model.gateway_id import GatewayId
 from checker.signatures import KEY_FILE
 from tests.fleet.homes import Fleet, Member, Signer, make_home, signer
-from tests.system.conftest import sbin
+from tests.system.conftest import (
+    mode_of,
+    nothing_left,
+    orphans_come_to_us,
+    own_gateway,
+    reachable,
+    sbin,
+    session_stack,
+    tunnel_account,
+    usual,
+)
 
-__all__ = ["sbin"]
-
+__all__ = [
+    "mode_of",
+    "nothing_left",
+    "orphans_come_to_us",
+    "own_gateway",
+    "reachable",
+    "sbin",
+    "session_stack",
+    "tunnel_account",
+    "usual",
+]
 IDS = ("gw1", "gw2")
 
 

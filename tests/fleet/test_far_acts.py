@@ -22,25 +22,9 @@ from tests.fleet.pairs import GW1, GW2, Pair, pair
 from tests.letters import letter, signed
 from tests.system.accounts import Mode
 from tests.system.clients import Device
-from tests.system.conftest import (
-    mode_of,
-    nothing_left,
-    orphans_come_to_us,
-    reachable,
-    session_stack,
-    tunnel_account,
-)
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-__all__ = [
-    "mode_of",
-    "nothing_left",
-    "orphans_come_to_us",
-    "reachable",
-    "session_stack",
-    "tunnel_account",
-]
 pytestmark = [
     pytest.mark.sshd,
     pytest.mark.skipif(

@@ -21,29 +21,9 @@ from checker.state.store import open_reader
 from tests.fleet.homes import Signer, signer
 from tests.letters import GW1, GW2, answer, letter, made_of_fleet, signed
 from tests.system.clients import Device
-from tests.system.conftest import (
-    mode_of,
-    nothing_left,
-    orphans_come_to_us,
-    own_gateway,
-    reachable,
-    session_stack,
-    tunnel_account,
-    usual,
-)
 from tests.system.harness import Gateway
 from tests.system.seen import is_gone
 
-__all__ = [
-    "mode_of",
-    "nothing_left",
-    "orphans_come_to_us",
-    "own_gateway",
-    "reachable",
-    "session_stack",
-    "tunnel_account",
-    "usual",
-]
 pytestmark = pytest.mark.sshd
 
 

@@ -19,28 +19,10 @@ from checker.state.mirrors import mirror_path
 from tests.fleet.fleet_mirrors import make_member, name_at, told
 from tests.system.accounts import Mode
 from tests.system.clients import Connection, Device
-from tests.system.conftest import (
-    mode_of,
-    nothing_left,
-    orphans_come_to_us,
-    reachable,
-    session_stack,
-    tunnel_account,
-    usual,
-)
 from tests.system.harness import Gateway, gateway_at
 from tests.system.python_client import Process, running
 from tests.system.waiting import until
 
-__all__ = [
-    "mode_of",
-    "nothing_left",
-    "orphans_come_to_us",
-    "reachable",
-    "session_stack",
-    "tunnel_account",
-    "usual",
-]
 pytestmark = pytest.mark.sshd
 IDS = ("gw1", "gw2")
 SOON = "return_after_s = 1\n"

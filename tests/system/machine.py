@@ -122,10 +122,11 @@ class Machine:
         return self.must("cat", path)
 
     def key_text(self) -> str:
-        """Every key line that sshd reads, in one file or in a file for each key."""
-        return self.must(
-            "sh", "-c", f"cat {KEY_FILE}; find {KEYS} -type f 2>/dev/null | sort | xargs -r cat"
-        )
+        """Every key line that sshd reads, in one file or in a file for each key; hidden files are
+        still being written.
+        """
+        files = f"find {KEYS} -type f ! -name '.*' 2>/dev/null"
+        return self.must("sh", "-c", f"cat {KEY_FILE}; {files} | sort | xargs -r cat")
 
     def has(self, path: str) -> bool:
         return self.run("test", "-e", path).returncode == 0

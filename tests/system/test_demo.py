@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,33 @@ pytestmark = pytest.mark.sshd
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE_S = 180.0
 STARTING = "starting a gateway and its nodes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One of the two demos."""
+
+    options: tuple[str, ...]
+    programs: tuple[str, ...]
+    """What it needs besides the programs that both need."""
+    fault: str
+    """What it says when it does to a node or a gateway what everything before leads up to."""
+    unseen: str
+    """What it says of a status that it did not see in time."""
+
+
+ALONE = Scene(
+    options=(),
+    programs=(),
+    fault="freezing freezer now",
+    unseen="freezer was not seen",
+)
+FLEET = Scene(
+    options=("--fleet",),
+    programs=("nats-server", "dbclient"),
+    fault="killing gw2 now",
+    unseen="annex was not seen",
+)
 
 
 class Demo:
@@ -102,38 +130,43 @@ def test_a_signal_leaves_nothing(folder: Path, number: signal.Signals, moment: s
     assert not demo.leftovers()
 
 
-def test_a_demo_that_runs_out_of_time_names_what_it_did_not_see(folder: Path) -> None:
-    demo = Demo(folder, "--headless", "0.1")
+@pytest.fixture(params=[ALONE, FLEET], ids=["one gateway", "fleet"])
+def scene(request: pytest.FixtureRequest, folder: Path) -> Scene:
+    """Each of the two demos."""
+    found: Scene = request.param
+    require(*found.programs)
+    return found
+
+
+def test_a_demo_that_runs_out_of_time_names_what_it_did_not_see(folder: Path, scene: Scene) -> None:
+    demo = Demo(folder, *scene.options, "--headless", "0.1")
     try:
         status = demo.follow()
     finally:
         demo.process.kill()
 
     assert status == 1
-    assert "freezer was not seen" in demo.log.read_text()
+    assert scene.unseen in demo.log.read_text()
     assert not demo.leftovers()
 
 
-def test_no_process_outlives_a_demo_that_was_killed(folder: Path) -> None:
-    demo = Demo(folder, "--headless", "120")
+def test_no_process_outlives_a_demo_that_was_killed(folder: Path, scene: Scene) -> None:
+    demo = Demo(folder, *scene.options, "--headless", "240")
     try:
-        demo.follow(until="freezing freezer now")
+        demo.follow(until=scene.fault)
     finally:
         demo.process.kill()
         demo.process.wait()
 
+    assert scene.fault in demo.log.read_text()
+    assert demo.seen
     _, alive = psutil.wait_procs(list(demo.seen), timeout=DEADLINE_S)
     assert not alive
 
 
-@pytest.fixture
-def fleet_folder(folder: Path, sbin: None) -> Path:
-    require("nats-server", "dbclient")
-    return folder
-
-
-def test_a_fleet_loses_a_gateway_and_its_nodes_appear_at_the_others(fleet_folder: Path) -> None:
-    demo = Demo(fleet_folder, "--fleet", "--headless", "240")
+def test_a_fleet_loses_a_gateway_and_its_nodes_appear_at_the_others(folder: Path) -> None:
+    require(*FLEET.programs)
+    demo = Demo(folder, "--fleet", "--headless", "240")
     try:
         status = demo.follow(within_s=400)
     finally:
@@ -145,30 +178,6 @@ def test_a_fleet_loses_a_gateway_and_its_nodes_appear_at_the_others(fleet_folder
     assert "gw2 unreachable" in told
     assert len(demo.seen) > 40
     assert not demo.leftovers()
-
-
-def test_a_fleet_that_runs_out_of_time_names_what_it_did_not_see(fleet_folder: Path) -> None:
-    demo = Demo(fleet_folder, "--fleet", "--headless", "0.1")
-    try:
-        status = demo.follow()
-    finally:
-        demo.process.kill()
-
-    assert status == 1
-    assert "annex" in demo.log.read_text()
-    assert not demo.leftovers()
-
-
-def test_no_process_outlives_a_fleet_that_was_killed(fleet_folder: Path) -> None:
-    demo = Demo(fleet_folder, "--fleet", "--headless", "240")
-    try:
-        demo.follow(until="killing gw2 now")
-    finally:
-        demo.process.kill()
-        demo.process.wait()
-
-    _, alive = psutil.wait_procs(list(demo.seen), timeout=DEADLINE_S)
-    assert not alive
 
 
 def test_without_a_terminal_the_demo_says_what_to_do(folder: Path) -> None:

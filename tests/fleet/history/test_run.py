@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,6 @@ def test_a_short_run_breaks_no_invariant(tmp_path: Path, sbin: None) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.fleet.history", *words],
         cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -30,6 +30,7 @@ from tests.system.harness import Gateway, gateway_at
 from tests.system.ports import free_port
 from tests.system.services import Service
 from tests.system.waiting import until
+from tests.system.warm import Warm
 
 COMMAND_WITHIN_S = 200.0
 
@@ -67,6 +68,8 @@ class Site:
     bus: Program
     agent: Program
     push_key: Path
+    warm: Warm
+    """Runs the editor's commands."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Whoever breaks something here holds it until that is mended."""
     steady: list[Device] = field(default_factory=list)
@@ -78,16 +81,12 @@ class Site:
 
     def do(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this gateway as its editor."""
-        return subprocess.run(
-            self.gateway.words(*words),
-            env={**os.environ, KEY_FILE: str(self.editor.key)},
-            cwd=self.gateway.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_WITHIN_S,
-        )
+        place = {
+            "env": {**os.environ, KEY_FILE: str(self.editor.key)},
+            "cwd": self.gateway.folder,
+        }
+        home = ("--home", str(self.gateway.home))
+        return self.warm.run([*home, *words], place, within_s=COMMAND_WITHIN_S)
 
     def must(self, *words: str) -> str:
         done = self.do(*words)
@@ -153,6 +152,7 @@ def world(folder: Path, *, can_split: bool) -> Iterator[World]:
             gateway = stack.enter_context(gateway_at(mode, inside=inside, host=host))
             make_member(gateway, id_, people, editor, push_key)
             sites[id_] = site_of(id_, gateway, editor, push_key, inside)
+            stack.callback(sites[id_].warm.close)
         found = World(sites=sites, network=network, folder=folder, stack=stack)
         join(found)
         for site in found.all:
@@ -203,6 +203,7 @@ def site_of(
         ),
         agent=Program([*agent, "fleet", "serve"], gateway.folder, gateway.folder / "agent.log"),
         push_key=push_key,
+        warm=Warm(*inside, sys.executable),
     )
 
 
