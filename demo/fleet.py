@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from checker.signatures import KEY_FILE
@@ -13,6 +14,8 @@ from demo.stage import POLL_S
 
 KILLED_AFTER_S = 60.0
 """Of the console: time to see which node is where."""
+OPENS_WITHIN_S = 30.0
+"""Even if not all nodes are up by then."""
 
 
 async def until_seen(stage: FleetStage, progress: FleetProgress) -> None:
@@ -31,9 +34,13 @@ async def until_seen(stage: FleetStage, progress: FleetProgress) -> None:
         watching.cancel()
 
 
+def progress_of_all() -> FleetProgress:
+    return FleetProgress([guest.role.name for guest in GUESTS])
+
+
 async def headless(stage: FleetStage, end_at: float) -> int:
     """Return 0 once everything was seen; at the deadline, print what was not, and return 1."""
-    progress = FleetProgress([guest.role.name for guest in GUESTS])
+    progress = progress_of_all()
     try:
         async with asyncio.timeout_at(end_at):
             await until_seen(stage, progress)
@@ -45,6 +52,18 @@ async def headless(stage: FleetStage, end_at: float) -> int:
         say(fault)
     await print_status(stage.shown.home)
     return 0 if progress.is_moved else 1
+
+
+async def until_spread(stage: FleetStage) -> None:
+    """Wait until the console would show all nodes up: until the gateways have heard each other,
+    each one takes what the others hold on this machine for foreign.
+    """
+    progress = progress_of_all()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(OPENS_WITHIN_S):
+            while not progress.is_spread:
+                progress.update(await asyncio.to_thread(stage.seen), time.time())
+                await asyncio.sleep(POLL_S)
 
 
 async def kill_later(stage: FleetStage) -> None:
@@ -59,5 +78,7 @@ async def play_fleet(seconds: float | None, end_at: float) -> int:
     async with fleet_staged() as stage:
         if seconds is not None:
             return await headless(stage, end_at)
+        say(f"the console opens soon; a minute later {VICTIM} dies; to leave, press q")
+        await until_spread(stage)
         key = {KEY_FILE: str(stage.operator)}
         return await run_console(stage.shown.home, stage.watch(), kill_later(stage), settings=key)

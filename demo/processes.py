@@ -76,8 +76,8 @@ async def end_all(processes: Sequence[Process]) -> None:
     """Terminate the processes, even if they are stopped, and wait for them."""
     running = [process for process in processes if process.returncode is None]
     for process in running:
+        send(process, signal.SIGCONT)  # first: a signal after its end would collect its exit status
         send(process, signal.SIGTERM)
-        send(process, signal.SIGCONT)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ENDED_WITHIN_S):
             for process in running:

@@ -133,6 +133,11 @@ def cmd_connect(args: argparse.Namespace, layout: Layout) -> ExitCode:
         narrate(f"{where.gateway} is unreachable from here, and held it last: trying it")
     gateway = where.gateway if where is not None and where.is_elsewhere else ""
     is_well = reach(layout, gateway, forward.port, login=args.login, ssh=args.ssh)
+    if gateway and not is_well:
+        narrate(
+            f"ssh to gateway {gateway} failed; if that refused your login, --login USER names"
+            " another account there, and --ssh 'ssh -i KEY' another key"
+        )
     return ExitCode.OK if is_well else ExitCode.UNREACHABLE
 
 

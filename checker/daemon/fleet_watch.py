@@ -76,4 +76,4 @@ class FleetWatch:
             await self.clones.look(fresh)
         if self.drainer.drain is not None:
             return False
-        return await self.guests.send(self.homes.well_since, now, group)
+        return await self.guests.send(self.homes, now, group)

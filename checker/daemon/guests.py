@@ -25,7 +25,7 @@ from checker.tunnels.beat_loops import beat_loop, tell_to_move
 from checker.tunnels.departures import Departure, Way, must_end
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.kill_reasons import SentHome, why_kill
-from checker.tunnels.returns import Guest, Returning, Returns, home_of
+from checker.tunnels.returns import Guest, Homes, Returning, Returns, home_of
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOKED_AT = 64
@@ -64,16 +64,15 @@ class Guests:
         self.spool = gateway.layout.spool
         self.rest_until: dict[ProcessId, float] = {}
 
-    async def send(
-        self, well_since: Mapping[GatewayId, float], now: float, group: asyncio.TaskGroup
-    ) -> bool:
+    async def send(self, others: Homes, now: float, group: asyncio.TaskGroup) -> bool:
         """Send a few guests home; return whether there were any. Raises OSError if it cannot be
         known what is open through them.
         """
         self.note_back(now)
-        well = {id_: at for id_, at in well_since.items() if now - at >= self.after_s}
+        well = {id_: at for id_, at in others.well_since.items() if now - at >= self.after_s}
         self.rest_until = {one: at for one, at in self.rest_until.items() if at > now}
-        candidates = self.candidates(well, now) if self.after_s and well else []
+        heard_at = {id_: others.heard_at[id_] for id_ in well}
+        candidates = self.candidates(heard_at) if self.after_s and well else []
         if not candidates:
             self.returns.count(now)
             return False
@@ -101,15 +100,17 @@ class Guests:
                     text = f"came straight back from {home}: it stays until {home} was away again"
                     self.ledger.log_event(EventKind.MOVE, text, node=node)
 
-    def candidates(self, well: Collection[str], now: float) -> list[Registration]:
-        """Return the longest guests by what they say themselves, a few of them."""
+    def candidates(self, heard_at: Mapping[GatewayId, float]) -> list[Registration]:
+        """Return the longest guests by what they say themselves, a few of them. `heard_at`: when
+        each gateway that is well was heard last: one that died when they came was not heard since.
+        """
         found = (
             one
             for one in self.ledger.registrations.values()
             if one.moves
-            and one.home in well
+            and one.home in heard_at
             and one.home != self.here
-            and now - began_at(one.session) >= self.after_s
+            and heard_at[GatewayId(one.home)] - began_at(one.session) >= self.after_s
             and one.session not in self.rest_until
         )
         return sorted(found, key=lambda one: (began_at(one.session), one.node))[:LOOKED_AT]

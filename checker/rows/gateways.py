@@ -17,6 +17,8 @@ from checker.rows.row import WORST_FIRST, Key, Whereabouts, age_text
 
 SILENT_S = 30.0
 """A gateway without a pulse for longer is unreachable."""
+QUIET_S = 10.0
+"""Of equal rows, that of a gateway without a pulse for longer comes last: several were missed."""
 EXACT_S = 120.0
 """An age is told in seconds up to this one."""
 LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
@@ -43,7 +45,11 @@ class GatewayView:
 
     def is_cut_off(self, now: float) -> bool:
         """Whether nothing was heard of it lately."""
-        return not self.is_here and (self.pulse_at is None or now - self.pulse_at > SILENT_S)
+        return self.misses_pulses(now, SILENT_S)
+
+    def misses_pulses(self, now: float, seconds: float) -> bool:
+        """Whether nothing was heard of it for this long."""
+        return not self.is_here and (self.pulse_at is None or now - self.pulse_at > seconds)
 
     def sentence(self, now: float) -> str:
         """That it is unreachable, and for how long; empty if it is not."""
@@ -77,6 +83,8 @@ class GatewayRow(NamedTuple):
     seen: Tunnel
     is_fresh: bool
     """Whether it was probed lately, and its gateway can be reached."""
+    is_quiet: bool
+    """Whether its gateway, reachable or not, missed several pulses."""
 
     @property
     def is_held(self) -> bool:
@@ -96,17 +104,18 @@ def is_held(seen: Tunnel) -> bool:
 def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
     is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
-    return GatewayRow(view, seen, not is_old and not view.is_cut_off(now))
+    is_fresh = not is_old and not view.is_cut_off(now)
+    return GatewayRow(view, seen, is_fresh, view.misses_pulses(now, QUIET_S))
 
 
 def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
     """The row whose word counts, of at least one: fresh before stale, held before not, up before
-    others. In whatever order they come, it is the same one.
+    others; a gateway that is not heard comes last. In whatever order they come, it is the same one.
     """
     held = [row for row in rows if row.is_held]
     if fresh := [row for row in held if row.is_fresh]:
         known = with_sessions(fresh)
-        return min(known, key=lambda row: (WORST_LAST[row.seen.status], *place(row)))
+        return min(known, key=lambda row: (WORST_LAST[row.seen.status], row.is_quiet, *place(row)))
     absent = [row for row in rows if not row.is_held]
     said = [row for row in absent if row.is_fresh] or absent
     stale = max(held, key=lambda row: (row.seen.probed_at or 0.0, *backwards(row)), default=None)

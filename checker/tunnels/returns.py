@@ -82,9 +82,12 @@ class Homes:
 
     def __init__(self) -> None:
         self.well_since: dict[GatewayId, float] = {}
+        self.heard_at: dict[GatewayId, float] = {}
+        """When the last pulse of each one came."""
 
     def see(self, id_: GatewayId, pulse_age_s: float, *, takes_nodes: bool, now: float) -> None:
         """Note its last pulse. `takes_nodes`: it is active, by its card and its own word."""
+        self.heard_at[id_] = now - pulse_age_s
         if takes_nodes and pulse_age_s <= FRESH_S:
             self.well_since.setdefault(id_, now)
         else:
@@ -94,6 +97,7 @@ class Homes:
         """Forget gateways that left the fleet."""
         kept = set(ids)
         self.well_since = {id_: at for id_, at in self.well_since.items() if id_ in kept}
+        self.heard_at = {id_: at for id_, at in self.heard_at.items() if id_ in kept}
 
 
 class Returns:

@@ -1,7 +1,8 @@
 """Which columns are shown, in which order, and how wide. Pure.
 
 Node, target and reason (the column `answer`) say which row it is and why it is as it is. They get
-their room first, and another column is shown only if they keep it.
+their room first, and another column is shown only if they keep it. In a fleet the gateway comes
+before a long reason: without it nobody sees where a node is.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ def by_importance(
             taken[column.id] = column
     if len(taken) > 2:
         room = width - port.least - status.least - 2 * GAP
-        taken |= essentials(room, by_id, faults_only=faults_only)
+        taken |= (in_fleet and with_gateway(room, by_id, faults_only=faults_only)) or essentials(
+            room, by_id, faults_only=faults_only
+        )
     whole = {"node": by_id["node"].most, "target": by_id["target"].most, "answer": REASON}
     usual = ranked(column for column in COLUMNS if not column.wide)
     others = [
@@ -113,7 +116,8 @@ def by_importance(
     if any(name in taken and taken[name].least < cells for name, cells in whole.items()):
         others = []
     for column in others:
-        if column.id not in ESSENTIAL and total([*taken.values(), by_id[column.id]]) <= width:
+        is_open = column.id not in ESSENTIAL and column.id not in taken
+        if is_open and total([*taken.values(), by_id[column.id]]) <= width:
             taken[column.id] = by_id[column.id]
     return [taken[name] for name in positions(faults_only=faults_only) if name in taken]
 
@@ -154,6 +158,16 @@ def essentials(room: int, by_id: dict[str, Column], *, faults_only: bool) -> dic
         if sum(widths.values()) + GAP * (len(widths) - 1) <= room:
             return {name: replace(by_id[name], least=cells) for name, cells in widths.items()}
     return {"node": by_id["node"]}
+
+
+def with_gateway(room: int, by_id: dict[str, Column], *, faults_only: bool) -> dict[str, Column]:
+    """The same, with the gateway's column; empty if that leaves too little for target and
+    reason.
+    """
+    gateway = by_id["gateway"]
+    found = essentials(room - gateway.least - GAP, by_id, faults_only=faults_only)
+    is_enough = found.keys() >= {"target", "answer"}
+    return {**found, "gateway": gateway} if is_enough else {}
 
 
 def positions(*, faults_only: bool) -> list[str]:

@@ -81,7 +81,7 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
     add_hours(text, row, moment, paper)
     if dossier is None or not has_read:
         return unread(text, dossier, paper)
-    add_days(text, dossier, moment, paper)
+    add_days(text, row, dossier, moment, paper)
     if not paper.is_short:
         add_events(text, dossier, paper, FEW_EVENTS)
     text.rstrip()
@@ -116,7 +116,9 @@ def history_tab(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper)
     add_hours(text, row, moment, paper)
     if dossier is None or dossier.trouble:
         return unread(text, dossier, paper)
-    add_days(text, dossier, moment, paper)
+    add_days(text, row, dossier, moment, paper)
+    if known_at(row):
+        return text
     add_heading(text, "days with losses", "the newest first", paper)
     lost = [
         f"{day}  {percent(share):>7}"
@@ -226,16 +228,22 @@ def add_heading(text: Text, heading: str, sentence: str, paper: Paper) -> None:
 
 def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
     elsewhere = known_at(row)
-    sentence = f"only {elsewhere} knows them" if elsewhere else hours_text(row.known.hours)
+    sentence = only_known(elsewhere) if elsewhere else hours_text(row.known.hours)
     add_heading(text, f"last {HOURS} hours", sentence, paper)
     for level, length in runs(row.known.hours):
         text.append(level.value * length, style=paper.palette.levels[level])
     text.append(f"\n{hour_labels(moment.now)}\n", style=paper.palette.dim)
 
 
-def add_days(text: Text, dossier: Dossier, moment: Moment, paper: Paper) -> None:
-    day = today(moment)
-    add_heading(text, f"last {DAYS} days", days_text(dossier.days, day), paper)
+def only_known(gateway: str) -> str:
+    """Why the row of another gateway has no uptime: sums are not mirrored."""
+    return f"only {gateway} knows them"
+
+
+def add_days(text: Text, row: Row, dossier: Dossier, moment: Moment, paper: Paper) -> None:
+    day, elsewhere = today(moment), known_at(row)
+    sentence = only_known(elsewhere) if elsewhere else days_text(dossier.days, day)
+    add_heading(text, f"last {DAYS} days", sentence, paper)
     height = 3 if paper.height >= LEAST_HEIGHT else 1
     text.append("\n".join(days_chart(dossier.days, day, paper.width, height=height))).append("\n")
 

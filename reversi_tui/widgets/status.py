@@ -108,7 +108,8 @@ class GatewayLine:
     def parts(self, *, in_full: bool) -> Iterator[Part]:
         health = self.health
         name = Text("reversi", style="bold")
-        yield Part(name.append(f" {self.host}", style="") if in_full else name, NAME, is_left=True)
+        place = f"{self.host} ({health.gateway})" if health.gateway else self.host
+        yield Part(name.append(f" {place}", style="") if in_full else name, NAME, is_left=True)
         if self.read_only:
             text = Text(GAP if in_full else " ").append(" READ-ONLY ", style="reverse bold")
             yield Part(text, MUST, is_left=True)

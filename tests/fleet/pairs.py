@@ -40,9 +40,20 @@ class Pair:
     anna: Signer
     stack: ExitStack
     agents: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
+    buses: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def gateway(self, id_: GatewayId) -> Gateway:
+        return self.gw1 if id_ == GW1 else self.gw2
+
+    def start_bus(self, id_: GatewayId) -> None:
+        gateway = self.gateway(id_)
+        folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
+        words = ["nats-server", "-c", "nats.conf"]
+        bus = program(words, folder, log)
+        self.buses[id_] = self.stack.enter_context(bus)
 
     def start_agent(self, id_: GatewayId) -> None:
-        gateway = self.gw1 if id_ == GW1 else self.gw2
+        gateway = self.gateway(id_)
         words = [sys.executable, "-m", "checker", "--home", str(gateway.home), "fleet", "serve"]
         agent = program(words, gateway.folder, gateway.folder / "fleet.log")
         self.agents[id_] = self.stack.enter_context(agent)
@@ -78,7 +89,7 @@ class Pair:
         return gateway.events(device, EventKind.ACT)
 
 
-def made_of_fleet(layout: Layout, id_: str, anna: Signer) -> None:
+def made_of_fleet(layout: Layout, id_: str, anna: Signer, more: str) -> None:
     """Make a gateway one of a fleet in which anna may sign, with a card on the bus."""
     home = str(layout.home)
     layout.nodes.mkdir(parents=True, exist_ok=True)
@@ -86,24 +97,23 @@ def made_of_fleet(layout: Layout, id_: str, anna: Signer) -> None:
     (layout.fleet / "allowed_signers").write_text(anna.line, encoding="utf-8")
     assert run(["--home", home, "fleet", "init", id_]) == 0
     with layout.config.open("a", encoding="utf-8") as file:
-        file.write(f"bus_port = {free_port()}\n")
+        file.write(f"bus_port = {free_port()}\n{more}")
     bus = ["fleet", "card", "--bus", f"127.0.0.1:{free_port()}", "--key", str(anna.key)]
     assert run(["--home", home, *bus]) == 0
 
 
 @contextmanager
-def pair(first: Mode, second: Mode, anna: Signer) -> Iterator[Pair]:
-    """Make both, and start all of both but gw1's sshd."""
+def pair(first: Mode, second: Mode, anna: Signer, *, more: str = "") -> Iterator[Pair]:
+    """Make both, and start all of both but gw1's sshd. `more`: settings of the fleet."""
     with gateway_at(first) as gw1, gateway_at(second) as gw2, ExitStack() as stack:
         both = {GW1: gw1, GW2: gw2}
         for id_, gateway in both.items():
-            made_of_fleet(gateway.layout, id_, anna)
+            made_of_fleet(gateway.layout, id_, anna, more)
         cards = [str(one.layout.fleet / "gateways" / f"{id_}.toml") for id_, one in both.items()]
         found = Pair(gw1=gw1, gw2=gw2, anna=anna, stack=stack)
         for id_, gateway in both.items():
             assert run(["--home", str(gateway.home), "fleet", "join", *cards]) == 0
-            folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
-            stack.enter_context(program(["nats-server", "-c", "nats.conf"], folder, log))
+            found.start_bus(id_)
             found.start_agent(id_)
         gw2.start_sshd()
         for gateway in both.values():

@@ -116,6 +116,15 @@ def test_a_node_that_no_gateway_holds_is_not_reached(gw1: Member) -> None:
     assert issubclass(Nowhere, CheckerError)
 
 
+def test_a_gateway_that_lets_nobody_through_is_named_with_what_to_do(gw1: Member) -> None:
+    holds(gw1, Port(20011), is_here=False)
+
+    said = connect(gw1, "barn:20011", "--ssh", "false")
+
+    assert said.returncode == 3
+    assert "ssh to gateway gw2 failed; if that refused your login, --login USER" in said.stderr
+
+
 def test_what_does_not_answer_is_a_sentence(gw1: Member) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # so that nobody else listens there

@@ -12,6 +12,7 @@ from checker.cli.main import run
 from checker.config.layout import home_layout
 from tests.fleet.homes import Signer, make_home, signer
 from tests.system.booted import Booted
+from tests.system.fleet_post import only_operators_act_through_the_socket
 from tests.system.waiting import until
 
 BUS, AGENT = "reversi-bus.service", "reversi-fleet.service"
@@ -46,9 +47,11 @@ def give_libraries(gateway: Booted, folder: Path) -> None:
 
 
 def other_card(folder: Path, anna: Signer) -> str:
-    """Return the signed card of a gateway gw2 that is on the bus, too."""
+    """Make the home of a gateway gw2 that is on the bus, too, and return its signed card."""
     with redirect_stdout(StringIO()):
         home = make_home(folder, "gw2", anna)
+        with (home / "reversi.toml").open("a", encoding="utf-8") as file:
+            file.write("bus_port = 14224\n")
         words = ["fleet", "card", "--bus", "127.0.0.1:16224", "--key", str(anna.key)]
         assert run(["--home", str(home), *words]) == 0
     card = home_layout(home).fleet / "gateways" / "gw2.toml"
@@ -93,6 +96,8 @@ def both_services_follow_the_fleet(gateway: Booted, folder: Path) -> None:
     until(lambda: gateway.journal(AGENT).count("on the bus as gw1") > 1, "the agent is back")
     assert gateway.main_pid(AGENT) == agent
     assert "16224" in gateway.read("/etc/reversi/fleet/bus/nats.conf")
+
+    only_operators_act_through_the_socket(gateway, folder / "gw2", folder / "people" / "anna")
 
     gateway.must("systemctl", "stop", AGENT, BUS)
 

@@ -290,7 +290,7 @@ class Gateway(Seen):
             self.sshd,
             *(connection.process for connection in self.connections),
         ):
-            if started is not None:
+            if started is not None and started.poll() is None:  # else its PID may be another's
                 self.seen |= with_descendants(started.pid)
         for process in psutil.process_iter(["cmdline"]):
             if str(self.home) in " ".join(process.info["cmdline"] or ()):

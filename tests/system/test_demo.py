@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from tests.programs import require
+from tests.reversi_tui.console.tmux import LEFT, is_running, tmux
+from tests.system.waiting import until
 
 pytestmark = pytest.mark.sshd
 CHECKOUT = Path(__file__).parents[2]
@@ -178,6 +180,37 @@ def test_a_fleet_loses_a_gateway_and_its_nodes_appear_at_the_others(folder: Path
     assert "gw2 unreachable" in told
     assert len(demo.seen) > 40
     assert not demo.leftovers()
+
+
+def rows_of(shown: list[str]) -> list[list[str]]:
+    """The words of each row that is up."""
+    words = [line.split() for line in shown]
+    return [row for row in words if "up" in row and any(":" in word for word in row)]
+
+
+def test_the_console_shows_each_node_at_its_gateway_and_leaving_removes_all(
+    folder: Path,
+) -> None:
+    require("tmux", *FLEET.programs)
+    home = folder / "home"
+    home.mkdir()
+    inside = f"cd {CHECKOUT} && exec {sys.executable} -m demo --fleet"
+    places = {"TMPDIR": str(home), "HOME": str(home), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    with tmux(folder, ["sh", "-c", inside], environ=places) as terminal:
+        lines = terminal.until(lambda shown: len(rows_of(shown)) == 12, "all nodes up")
+        started = psutil.Process(terminal.server).children(recursive=True)
+        terminal.press("q")
+        until(lambda: f"{LEFT} 0" in terminal.text(), "the demo's end")
+        shell = int(terminal.tell("display", "-p", "#{pane_pid}"))
+        alive = [
+            one for one in started if one.is_running() and is_running(one.pid) and one.pid != shell
+        ]
+
+    assert " (gw1) " in lines[0]
+    held = [sum(id_ in row for row in rows_of(lines)) for id_ in ("gw1", "gw2", "gw3")]
+    assert held == [4, 4, 4]
+    assert not alive
+    assert not [*home.iterdir()]
 
 
 def test_without_a_terminal_the_demo_says_what_to_do(folder: Path) -> None:

@@ -39,6 +39,7 @@ def seen(status: Status, *, probed: float = 5.0, since: float = 3600.0) -> Tunne
 UP, DOWN, HUNG = seen(Status.UP), seen(Status.DOWN), seen(Status.HUNG)
 NEVER = seen(Status.UNKNOWN)
 GW2, GW3 = heard("gw2"), heard("gw3")
+QUIET = heard("gw2", 12.0)
 SILENT = heard("gw2", 41.0)
 SELDOM = replace(GW2, every_s=40.0)
 """Its rows come more seldom than it probes."""
@@ -54,6 +55,8 @@ Said = list[tuple[GatewayView, Tunnel]]
         pytest.param([(HERE, HUNG), (GW2, UP)], "gw2", ("gw1",), id="up before hung"),
         pytest.param([(HERE, UP), (GW2, UP)], "gw1", ("gw2",), id="both up: this one"),
         pytest.param([(GW3, UP), (GW2, UP)], "gw2", ("gw3",), id="both up elsewhere: by name"),
+        pytest.param([(QUIET, UP), (GW3, UP)], "gw3", ("gw2",), id="both up: the one just heard"),
+        pytest.param([(QUIET, UP), (GW3, HUNG)], "gw2", ("gw3",), id="not heard, but up"),
         pytest.param(
             [(HERE, UP), (GW2, seen(Status.UP, probed=90))], "gw1", (), id="fresh before stale"
         ),

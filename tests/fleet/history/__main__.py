@@ -91,7 +91,7 @@ def check(given: argparse.Namespace, seed: int, folder: Path) -> int:
         run = Run(made, history)
         run.go(chosen(given, seed))
         took_s = run.heal()
-        print(f"healed after {took_s:.1f} s")
+        print(f"healed after {took_s:.1f} s; {run.haunted.said()} messages of a stolen member")
     found = violations(history)
     print(counts(history), flush=True)
     for name, sentences in found.items():

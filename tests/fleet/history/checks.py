@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tests.fleet.history.records import (
     Act,
     ActEvent,
+    Believed,
     Delivered,
     Edit,
     Healed,
@@ -206,6 +207,14 @@ def sessions_stay(history: History) -> list[str]:
     ]
 
 
+def nothing_forged_is_believed(history: History) -> list[str]:
+    """No mirror has what a stolen member said in the name of that gateway."""
+    found = (
+        f"{one.gateway} at {one.at:.1f}: {one.what} of {one.of}" for one in history.of(Believed)
+    )
+    return list(found)
+
+
 CHECKS: dict[str, Check] = {
     "acknowledged edits survive": acknowledged_edits_survive,
     "no key or port has two owners": no_key_or_port_has_two_owners,
@@ -214,6 +223,7 @@ CHECKS: dict[str, Check] = {
     "registries are identical": registries_are_identical,
     "acts happen once": acts_happen_once,
     "sessions stay": sessions_stay,
+    "nothing forged is believed": nothing_forged_is_believed,
 }
 
 

@@ -143,13 +143,35 @@ class Forgery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Believed:
+    """A gateway has in the mirror of another one what a stolen member made up."""
+
+    gateway: str
+    of: str
+    what: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """From this moment on nothing is broken."""
 
     at: float
 
 
-Record = Edit | Delivered | Look | Login | Sessions | Act | ActEvent | Fault | Forgery | Healed
+Record = (
+    Edit
+    | Delivered
+    | Look
+    | Login
+    | Sessions
+    | Act
+    | ActEvent
+    | Fault
+    | Forgery
+    | Believed
+    | Healed
+)
 
 
 class History:

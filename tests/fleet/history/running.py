@@ -13,6 +13,7 @@ from tests.fleet.history.acting import Acting
 from tests.fleet.history.checks import SAME_WITHIN_S
 from tests.fleet.history.editing import Editor
 from tests.fleet.history.forging import Rogue
+from tests.fleet.history.haunted import Haunted
 from tests.fleet.history.plan import Step
 from tests.fleet.history.records import Edit, Healed, History, Result
 from tests.fleet.history.world import World
@@ -61,6 +62,7 @@ class Run:
         self.editors = [Editor(site=site, history=history, folder=folder) for site in world.all]
         self.acting = Acting(world=world, history=history)
         self.rogue = Rogue(world=world, history=history, acting=self.acting)
+        self.haunted = Haunted(world=world)
 
     def go(self, steps: Iterable[Step]) -> None:
         """Do these steps, and end the workers."""
@@ -76,6 +78,7 @@ class Run:
         }
         workers = [*editors, *breakers, *others.values()]
         self.note_what_stays()
+        self.haunted.start()
         for number, step in enumerate(steps):
             if any(worker.failure for worker in workers):
                 break
@@ -114,6 +117,7 @@ class Run:
         for site in self.world.all:
             seeing.look(site, self.history)
         seeing.sessions(self.world, self.history)
+        self.haunted.look(self.history)
         site = self.world.site(step.place)
         for key, file in self.keys()[-TRIED:]:
             seeing.try_key(site, key, file, self.history)
@@ -142,6 +146,8 @@ class Run:
         self.history.add(Healed(at=began))
         until(self.are_told, "each gateway has everything")
         took_s = time.monotonic() - began
+        until(self.haunted.are_told, "the mirrors have what the gateways see")
+        self.haunted.look(self.history)
         time.sleep(max(0.0, began + SAME_WITHIN_S - time.monotonic()))
         for site in self.world.all:
             seeing.look(site, self.history)

@@ -12,6 +12,7 @@ from tests.fleet.history.checks import CHECKS, violations
 from tests.fleet.history.records import (
     Act,
     ActEvent,
+    Believed,
     Delivered,
     Edit,
     Healed,
@@ -232,6 +233,12 @@ def test_the_old_key_of_a_node_is_barred_too() -> None:
     assert "disabled keys open nothing" in found
 
 
+def test_what_a_stolen_member_made_up_is_in_no_mirror() -> None:
+    lie = Believed(gateway="gw2", of="gw1", what="row rogue", at=20.0)
+
+    assert broken(lie) == ["nothing forged is believed"]
+
+
 def test_a_history_is_written_as_it_happens(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = History(path)
@@ -245,4 +252,4 @@ def test_a_history_is_written_as_it_happens(tmp_path: Path) -> None:
 
 
 def test_there_is_a_check_for_each_invariant_of_the_design() -> None:
-    assert len(CHECKS) == 7
+    assert len(CHECKS) == 8

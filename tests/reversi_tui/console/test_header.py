@@ -86,6 +86,12 @@ def test_no_waiting_login_and_a_fresh_sweep_are_not_mentioned() -> None:
     assert len(line) == 100
 
 
+def test_a_gateway_of_a_fleet_is_named_by_its_id_too() -> None:
+    health = Health(daemon=Daemon.RUNNING, sweep=sweep(), gateway="west")
+
+    assert gateway_line(health).fitted(80).plain.startswith("reversi gw1 (west) ")
+
+
 def test_a_gateway_that_drains_says_so_even_where_it_is_narrow() -> None:
     health = Health(daemon=Daemon.RUNNING, sweep=sweep(), draining=True)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS, offered
 from reversi_tui.rows.cutting import cut_address, cut_middle, in_cell
-from reversi_tui.rows.layout import REASON, Needs, Place, fitted, without_room
+from reversi_tui.rows.layout import REASON, SHORT_REASON, Needs, Place, fitted, without_room
 
 USUAL = Needs(node=13, target=15)
 """As `basel-door-01` and `127.0.0.1:27001` take."""
@@ -30,9 +30,17 @@ def ids(places: tuple[Place, ...]) -> list[str]:
 
 
 @settings(max_examples=50)
-@given(width=WIDTHS, needs=NEEDS, wide=st.booleans(), faults_only=st.booleans())
-def test_columns_fit_the_width(width: int, needs: Needs, *, wide: bool, faults_only: bool) -> None:
-    places = fitted(width, needs=needs, wide=wide, faults_only=faults_only)
+@given(
+    width=WIDTHS,
+    needs=NEEDS,
+    wide=st.booleans(),
+    faults_only=st.booleans(),
+    in_fleet=st.booleans(),
+)
+def test_columns_fit_the_width(
+    width: int, needs: Needs, *, wide: bool, faults_only: bool, in_fleet: bool
+) -> None:
+    places = fitted(width, needs=needs, wide=wide, faults_only=faults_only, in_fleet=in_fleet)
 
     taken = sum(place.width + 1 for place in places) - 1
     assert taken <= width or ids(places) == ["node"]
@@ -116,6 +124,9 @@ def test_the_gateway_has_a_column_only_in_a_fleet() -> None:
     assert "gateway" not in ids(fitted(400, needs=USUAL, wide=True))
     assert "gateway" not in ids(fitted(50, needs=USUAL, in_fleet=True))
     assert "gateway" in ids(fitted(120, needs=USUAL, in_fleet=True))
+    at_80 = widths(fitted(78, needs=USUAL, in_fleet=True))
+    assert at_80.keys() == {"node", "port", "target", "status", "gateway", "answer"}
+    assert at_80["answer"] >= SHORT_REASON
     assert ids(fitted(400, needs=USUAL, wide=True, in_fleet=True)) == [
         column.id for column in COLUMNS
     ]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Event, EventKind, NodeName, Port, Status, Usage, Watched
-from checker.rows.row import Known, Moment, Row
+from checker.rows.row import Known, Moment, Row, Whereabouts
 from reversi_tui.rows.dossier import Dossier, Paper
 from reversi_tui.rows.palette import palette
 from reversi_tui.rows.sheet_tabs import TABS, Tab, tab_text, tabs_line
@@ -144,6 +144,18 @@ def test_history_names_the_days_with_losses() -> None:
 
     assert shown.endswith(f"{days[2]}   90.0 %\n{days[1]}   40.0 %")
     assert f"{days[0]}  " not in shown.split("days with losses")[1]
+
+
+def test_no_uptime_is_claimed_for_a_row_that_another_gateway_holds() -> None:
+    elsewhere = Whereabouts(gateway="gw3", is_elsewhere=True)
+    row = replace(ROW, known=Known(), where=elsewhere)
+    for tab in (Tab.STATE, Tab.HISTORY):
+        shown = text(tab, row, replace(DOSSIER, days=()))
+
+        assert "last 24 hours: only gw3 knows them\n" in shown
+        assert "last 30 days: only gw3 knows them\n" in shown
+        assert "watched" not in shown
+        assert "losses" not in shown
 
 
 def test_the_registry_tab_is_the_nodes_file_made_safe() -> None:
