@@ -40,18 +40,33 @@ class Pair:
     anna: Signer
     stack: ExitStack
     agents: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
+    buses: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def at(self, id_: GatewayId) -> Gateway:
+        return self.gw1 if id_ == GW1 else self.gw2
+
+    def start_bus(self, id_: GatewayId) -> None:
+        gateway = self.at(id_)
+        folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
+        server = program(["nats-server", "-c", "nats.conf"], folder, log)
+        self.buses[id_] = self.stack.enter_context(server)
 
     def start_agent(self, id_: GatewayId) -> None:
-        gateway = self.gw1 if id_ == GW1 else self.gw2
+        gateway = self.at(id_)
         words = [sys.executable, "-m", "checker", "--home", str(gateway.home), "fleet", "serve"]
         agent = program(words, gateway.folder, gateway.folder / "fleet.log")
         self.agents[id_] = self.stack.enter_context(agent)
 
+    def device(self, name: str) -> Device:
+        """Register a node at both."""
+        device = self.gw2.add(self.gw2.service().target, name=name)
+        file = f"{name}.toml"
+        shutil.copy(self.gw2.layout.nodes / file, self.gw1.layout.nodes / file)
+        return device
+
     def connected(self) -> tuple[Device, ProcessId]:
         """Connect a device to gw2, and wait until gw1 sees which process holds its port."""
-        device = self.gw2.add(self.gw2.service().target, name=f"far{len(self.gw2.connections)}")
-        name = f"{device.node}.toml"
-        shutil.copy(self.gw2.layout.nodes / name, self.gw1.layout.nodes / name)
+        device = self.device(f"far{len(self.gw2.connections)}")
         self.gw2.connect(device)
         session = self.gw2.await_up(device)
         until(lambda: self.mirrored(device) == session, "gw1 sees it", within_s=WITHIN_S)
@@ -102,8 +117,7 @@ def pair(first: Mode, second: Mode, anna: Signer) -> Iterator[Pair]:
         found = Pair(gw1=gw1, gw2=gw2, anna=anna, stack=stack)
         for id_, gateway in both.items():
             assert run(["--home", str(gateway.home), "fleet", "join", *cards]) == 0
-            folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
-            stack.enter_context(program(["nats-server", "-c", "nats.conf"], folder, log))
+            found.start_bus(id_)
             found.start_agent(id_)
         gw2.start_sshd()
         for gateway in both.values():
