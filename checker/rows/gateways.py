@@ -118,8 +118,8 @@ def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
         return min(known, key=lambda row: (WORST_LAST[row.seen.status], row.is_quiet, *place(row)))
     absent = [row for row in rows if not row.is_held]
     said = [row for row in absent if row.is_fresh] or absent
-    stale = max(held, key=lambda row: (row.seen.probed_at or 0.0, *backwards(row)), default=None)
-    if stale is not None and (not said or (stale.seen.probed_at or 0.0) >= max(map(lost_at, said))):
+    stale = max(held, key=lambda row: (held_at(row), *backwards(row)), default=None)
+    if stale is not None and (not said or held_at(stale) >= max(map(lost_at, said))):
         return stale
     return max(said, key=lambda row: (row.is_fresh, lost_at(row), *backwards(row)))
 
@@ -142,6 +142,16 @@ def place(row: GatewayRow) -> tuple[bool, str]:
 def backwards(row: GatewayRow) -> tuple[bool, tuple[int, ...]]:
     """The same, for the largest."""
     return row.view.is_here, tuple(-ord(letter) for letter in row.view.id)
+
+
+def held_at(row: GatewayRow) -> float:
+    """When the forward was surely here last: at the last pulse, if the row was not late then.
+    Gateways report at once what changes, but seldom that a row was only probed again.
+    """
+    probed_at, pulse_at = row.seen.probed_at or 0.0, row.view.pulse_at or 0.0
+    if is_late(probed_at, row.seen.due_s, row.view.every_s, pulse_at):
+        return probed_at
+    return max(probed_at, pulse_at)
 
 
 def lost_at(row: GatewayRow) -> float:

@@ -42,27 +42,31 @@ class Pair:
     agents: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
     buses: dict[GatewayId, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def gateway(self, id_: GatewayId) -> Gateway:
+    def at(self, id_: GatewayId) -> Gateway:
         return self.gw1 if id_ == GW1 else self.gw2
 
     def start_bus(self, id_: GatewayId) -> None:
-        gateway = self.gateway(id_)
+        gateway = self.at(id_)
         folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
-        words = ["nats-server", "-c", "nats.conf"]
-        bus = program(words, folder, log)
-        self.buses[id_] = self.stack.enter_context(bus)
+        server = program(["nats-server", "-c", "nats.conf"], folder, log)
+        self.buses[id_] = self.stack.enter_context(server)
 
     def start_agent(self, id_: GatewayId) -> None:
-        gateway = self.gateway(id_)
+        gateway = self.at(id_)
         words = [sys.executable, "-m", "checker", "--home", str(gateway.home), "fleet", "serve"]
         agent = program(words, gateway.folder, gateway.folder / "fleet.log")
         self.agents[id_] = self.stack.enter_context(agent)
 
+    def device(self, name: str) -> Device:
+        """Register a node at both."""
+        device = self.gw2.add(self.gw2.service().target, name=name)
+        file = f"{name}.toml"
+        shutil.copy(self.gw2.layout.nodes / file, self.gw1.layout.nodes / file)
+        return device
+
     def connected(self) -> tuple[Device, ProcessId]:
         """Connect a device to gw2, and wait until gw1 sees which process holds its port."""
-        device = self.gw2.add(self.gw2.service().target, name=f"far{len(self.gw2.connections)}")
-        name = f"{device.node}.toml"
-        shutil.copy(self.gw2.layout.nodes / name, self.gw1.layout.nodes / name)
+        device = self.device(f"far{len(self.gw2.connections)}")
         self.gw2.connect(device)
         session = self.gw2.await_up(device)
         until(lambda: self.mirrored(device) == session, "gw1 sees it", within_s=WITHIN_S)

@@ -60,6 +60,11 @@ def holder_of_barn(station: Station) -> str:
     return seen.where[NodeName("barn"), Port(20000)].gateway if seen else ""
 
 
+def both_of(rows: dict[str, str]) -> dict[str, str]:
+    """Leave out what other tests have written."""
+    return {name: status for name, status in rows.items() if name in ("barn", "office")}
+
+
 def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
     fleet: list[Station],
 ) -> None:
@@ -74,7 +79,7 @@ def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
     gw1.store.write(Batch(registrations=[held], events=[event]))
     for one in (gw2, gw3):
         until(
-            lambda one=one: one.rows_of(gw1) == {"barn": "up", "office": "up"},  # type: ignore[misc]
+            lambda one=one: both_of(one.rows_of(gw1)) == {"barn": "up", "office": "up"},  # type: ignore[misc]
             f"both rows at {one.id}",
             within_s=WITHIN_S,
         )
@@ -84,7 +89,7 @@ def test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others(
 
     for one in (gw2, gw3):
         until(
-            lambda one=one: one.rows_of(gw1) == {"barn": "hung"},  # type: ignore[misc]
+            lambda one=one: both_of(one.rows_of(gw1)) == {"barn": "hung"},  # type: ignore[misc]
             f"the changed row at {one.id}",
             within_s=WITHIN_S,
         )

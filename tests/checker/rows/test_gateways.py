@@ -69,6 +69,18 @@ Said = list[tuple[GatewayView, Tunnel]]
             id="it was here since",
         ),
         pytest.param(
+            [(HERE, seen(Status.DOWN, since=45)), (SILENT, seen(Status.UP, probed=50))],
+            "gw2",
+            (),
+            id="held until the last pulse, after it was here",
+        ),
+        pytest.param(
+            [(HERE, seen(Status.DOWN, since=100)), (SILENT, seen(Status.UP, probed=120))],
+            "gw1",
+            (),
+            id="the row was late at the last pulse, and it was here since",
+        ),
+        pytest.param(
             [(HERE, DOWN), (GW2, seen(Status.DOWN, since=60))], "gw2", (), id="lost there last"
         ),
         pytest.param(
