@@ -69,6 +69,10 @@ class Registered:
         self.bar()
         return True
 
+    def may_have_changed(self) -> bool:
+        """Whether files came or went since the last poll."""
+        return changed_at(self.layout.nodes) != self.folder_changed_at
+
     def fresh(self) -> Registry | None:
         """The registry if it changed, else None. If its folder cannot be read, the rows stay."""
         try:

@@ -6,14 +6,12 @@ If the file is missing, damaged or replaced, the last rows stay, and the report 
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from checker.control.background import Background
-from checker.control.client import ports_on_ipv6
-from checker.model import Event, Machine, Tunnel, by_place
+from checker.model import Event, Tunnel, by_place
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
@@ -26,18 +24,21 @@ from reversi_tui.reader.deeds import DeedReader
 from reversi_tui.reader.fleet import Fleet
 from reversi_tui.reader.identity import file_identity, sentence_for, whole
 from reversi_tui.reader.lost import Lost
+from reversi_tui.reader.machine import MachineReader
 from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.news import is_health_news, is_news
 from reversi_tui.reader.past import read_past
 from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
+from reversi_tui.reader.turns import Turns
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 from reversi_tui.terminal.threads import giving_way
 
 PING_EVERY_S = 5.0
-LISTENERS_EVERY_S = 15.0
 RETRY_EVERY_S = 1.0
+STEP_EVERY_S = 1.0
+"""Between looks at what changes without a write to the state file or to the registry's folder."""
 QUIET_EVERY_S = 2.0
 """How long a report may wait that has no news."""
 
@@ -51,8 +52,8 @@ class Source:
         self.layout, self.now = dependencies.layout, dependencies.now
         self.every_s = dependencies.every_s
         self.ping, self.free_bytes = dependencies.ping, dependencies.free_bytes
-        self.read_machine, self.read_usage = dependencies.machine, dependencies.usage
-        self.machine: Machine | None = None
+        self.read_usage = dependencies.usage
+        self.machine = MachineReader(dependencies.machine)
         self.health = Health()
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
@@ -68,8 +69,8 @@ class Source:
         self.applying = ApplicantReader(self.layout)
         self.deeds = DeedReader()
         self.disk_free_bytes: int | None = None
-        self.on_ipv6: frozenset[int] = frozenset()
-        self.next_ping = self.next_open = self.next_listing = self.next_quiet = 0.0
+        self.next_ping = self.next_open = 0.0
+        self.next_quiet = self.next_step = 0.0
         self.quiet: set[Key] = set()
         """Rows that were probed again, and not reported yet."""
         self.made = Made()
@@ -77,9 +78,7 @@ class Source:
         self.first = True
         self.trouble = ""
         self.sweep: Sweep | None = None
-        self.stopped = self.asked = False
-        self.bell = threading.Condition()
-        self.in_flight = False
+        self.turns = Turns()
 
     def step(self) -> Report | None:
         """Poll once. The first time, poll only the state file, so that rows are shown before a
@@ -95,7 +94,7 @@ class Source:
             changed = set(keys)
         if not self.first:
             self.poll_daemon()
-            self.poll_listeners()
+            self.machine.poll(self.keys)
             changed |= self.poll_background()
             changed |= self.poll_applicants()
             changed |= self.poll_mutes()
@@ -144,8 +143,8 @@ class Source:
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
             disk_free_bytes=self.disk_free_bytes,
-            machine=self.machine,
-            on_ipv6=self.on_ipv6,
+            machine=self.machine.machine,
+            on_ipv6=self.machine.on_ipv6,
             gateway=self.fleet.own,
             silent=self.fleet.silent(self.now()),
             draining=read_drain(self.layout.drain).drain is not None,
@@ -330,20 +329,10 @@ class Source:
             self.pinged = self.ping()
             free = self.free_bytes(self.layout.state.parent)
             self.disk_free_bytes = steadied(self.disk_free_bytes, free)
-            machine = self.read_machine()
-            if machine is None or self.machine is None or not machine.is_near(self.machine):
-                self.machine = machine
             self.next_ping = time.monotonic() + PING_EVERY_S
         sweep = self.sweep
         sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
         self.daemon = Daemon.UNREACHABLE if self.pinged is Daemon.ABSENT and sweeps else self.pinged
-
-    def poll_listeners(self) -> None:
-        """Find the rows' ports that sshd listens on at ::1 only, as with `AddressFamily inet6`."""
-        if time.monotonic() >= self.next_listing:
-            found = ports_on_ipv6()  # none, as a rule: then the ports of all rows are not needed
-            self.on_ipv6 = found and found & {port for _, port in self.keys()}
-            self.next_listing = time.monotonic() + LISTENERS_EVERY_S
 
     def close(self) -> None:
         if self.state:
@@ -363,37 +352,40 @@ class Source:
         return read_past(self.layout, self.layout.state, key, (seen, usage), self.now())
 
     def run(self, post: Callable[[Report], object]) -> None:
-        """Report changes until stopped, one report at a time: a slow terminal gets fewer and larger
-        ones.
-        """
-        while not self.stopped:
-            report = self.step()
+        """Report changes until stopped."""
+        turns = self.turns
+        while not turns.stopped:
+            report = self.step() if self.may_have_news() else None
             if report:
-                self.in_flight = True
+                turns.in_flight = True
                 post(report)
-            with self.bell:
-                self.bell.wait_for(lambda: self.stopped or not self.in_flight)
-                if report is None or self.health.registry_read:
-                    self.bell.wait_for(lambda: self.stopped or self.asked, POLL_EVERY_S)
-                self.asked = False
+            turns.wait(POLL_EVERY_S if report is None or self.health.registry_read else 0.0)
         self.close()
         self.fleet.close()
 
+    def may_have_news(self) -> bool:
+        """Whether to poll all there is: somebody wrote, or it is time. Between two polls this
+        costs next to nothing.
+        """
+        clock, state, registered = time.monotonic(), self.state, self.registered
+        is_due = registered.forwards is None or self.fleet.gateways is not None
+        if state is None or is_due or clock >= self.next_step:
+            self.next_step = clock + STEP_EVERY_S
+            return True
+        try:
+            return state.changed_token() != self.token or registered.may_have_changed()
+        except StateError:
+            return True
+
     def taken(self) -> None:
-        """Allow the next report: the last one was taken in."""
-        with self.bell:
-            self.in_flight = False
-            self.bell.notify_all()
+        """Allow the next report."""
+        self.turns.taken()
 
     def wake(self) -> None:
         """Poll now."""
-        with self.bell:
-            self.asked = True
-            self.next_ping = self.registered.next_poll = self.applying.next_poll = 0.0
-            self.next_quiet = 0.0
-            self.bell.notify_all()
+        self.next_ping = self.registered.next_poll = self.applying.next_poll = 0.0
+        self.next_quiet = self.next_step = 0.0
+        self.turns.wake()
 
     def stop(self) -> None:
-        with self.bell:
-            self.stopped = True
-            self.bell.notify_all()
+        self.turns.stop()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import codecs
 import os
-from functools import partial
+import threading
+import time
+from selectors import EVENT_READ, PollSelector
+from typing import Any
 
+from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 
 from reversi_tui.terminal.clipboard import BEL, ESC, UNABLE
@@ -18,14 +23,32 @@ invisible-island.net/xterm/ctlseqs, XTWINOPS.
 """
 
 
-def tolerant(name: str) -> partial[codecs.IncrementalDecoder]:
-    """A decoder that replaces invalid bytes, such as keys of a terminal with another character
-    set. Source: https://github.com/Textualize/textual/issues/6456.
-    """
-    return partial(codecs.getincrementaldecoder(name), errors="replace")
+LOOK_EVERY_S = 0.1
+"""Between looks for the end of a sequence: escape may be a key, or the beginning of another one."""
+BEGUN_S = constants.ESCAPE_DELAY + 1.0
+"""How long after the last byte a sequence may be incomplete."""
+MOST_READ = 4096
 
 
-linux_driver.getincrementaldecoder = tolerant  # type: ignore[attr-defined, assignment] # the strict one ends the input thread
+class Bell(threading.Event):
+    """An event that a selector can wait for, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        """For the selector; readable once the event is set."""
+        return self.handle
+
+    def set(self) -> None:
+        super().set()
+        os.eventfd_write(self.handle, 1)
+
+    def clear(self) -> None:
+        if self.is_set():
+            os.eventfd_read(self.handle)
+        super().clear()
 
 
 class Driver(linux_driver.LinuxDriver):
@@ -36,6 +59,37 @@ class Driver(linux_driver.LinuxDriver):
     It overrides private parts of Textual 8.2; tests/reversi_tui/test_textual.py fails if they
     change. Source: textual/drivers/linux_driver.py, LinuxDriver._run_input_thread.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.exit_event: Bell = Bell()
+
+    def close(self) -> None:
+        super().close()
+        os.close(self.exit_event.handle)
+
+    def run_input_thread(self) -> None:
+        """Take in keys until the input ends. Textual's own looks ten times a second whether it
+        must end; this one sleeps while nobody types. It also replaces invalid bytes, such as keys
+        of a terminal with another character set. Source:
+        https://github.com/Textualize/textual/issues/6456.
+        """
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        last_at = time.monotonic()
+        with PollSelector() as waiting:
+            waiting.register(self.fileno, EVENT_READ)
+            waiting.register(self.exit_event, EVENT_READ)
+            while not self.exit_event.is_set():
+                is_begun = time.monotonic() - last_at < BEGUN_S
+                ready = waiting.select(LOOK_EVERY_S if is_begun else None)
+                if any(key.fd == self.fileno for key, _ in ready):
+                    last_at = time.monotonic()
+                    typed = decode(os.read(self.fileno, MOST_READ))
+                    for message in parser.feed(typed) if typed else ():  # "" would be its end
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
 
     def _run_input_thread(self) -> None:
         while not self.exit_event.is_set():

@@ -27,6 +27,8 @@ from reversi_tui.widgets.scrolled import Scrolled
     ("ours", "theirs", "name"),
     [
         pytest.param(driver.Driver, linux_driver.LinuxDriver, "_run_input_thread", id="input"),
+        pytest.param(driver.Driver, linux_driver.LinuxDriver, "run_input_thread", id="keys"),
+        pytest.param(driver.Driver, linux_driver.LinuxDriver, "close", id="the end"),
         pytest.param(Console, App, "_handle_exception", id="an uncaught exception"),
         pytest.param(Console, App, "_print_error_renderables", id="its traceback"),
         pytest.param(Scrolled, ScrollView, "_scroll_update", id="the scroll bar"),
@@ -65,12 +67,19 @@ def test_the_driver_starts_the_method_that_we_override() -> None:
     assert "target=self._run_input_thread" in start
 
 
-def test_textual_still_decodes_strictly() -> None:
-    """Else delete `tolerant`. Source: https://github.com/Textualize/textual/issues/6456."""
+def test_textual_still_wakes_ten_times_a_second_and_decodes_strictly() -> None:
+    """Else delete our `run_input_thread`: https://github.com/Textualize/textual/issues/6456."""
     source = inspect.getsource(linux_driver.LinuxDriver.run_input_thread)
 
+    assert "selector.select(0.1)" in source
     assert 'getincrementaldecoder("utf-8")().decode' in source
-    assert linux_driver.getincrementaldecoder is driver.tolerant  # type: ignore[attr-defined]
+
+
+def test_the_driver_ends_the_input_as_we_expect() -> None:
+    end = inspect.getsource(linux_driver.LinuxDriver.disable_input)
+
+    for step in ("exit_event.set()", "_key_thread.join()", "exit_event.clear()"):
+        assert step in end
 
 
 def test_textual_still_fails_at_the_number_of_no_character() -> None:

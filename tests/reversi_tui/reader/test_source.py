@@ -271,3 +271,29 @@ def test_a_forward_that_never_was_up_is_told_from_a_lost_one(tmp_path: Path) -> 
     report = step(reading)
     assert report.changed[0].known.was_up
     reading.close()
+
+
+def test_between_two_writes_it_only_asks_whether_somebody_wrote(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    reading = source(layout)
+
+    assert reading.may_have_news()
+    while reading.may_have_news():
+        reading.step()
+    reading.next_step = float("inf")
+    assert not reading.may_have_news()
+
+    write(layout, Batch(tunnels=(tunnel("barn", 20011),)))
+    assert reading.may_have_news()
+    reading.step()
+    assert not reading.may_have_news()
+
+    register(layout, (forward("newcomer", 20099),))
+    assert reading.may_have_news()
+    while reading.step():
+        pass
+    assert not reading.may_have_news()
+
+    reading.wake()
+    assert reading.may_have_news()
+    reading.close()
