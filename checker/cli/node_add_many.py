@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.cli.answers import node_json, say_json
 from checker.cli.dialog import narrate, show_note
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
-from checker.control.adding_many import Added, Adding, TableWish, add_table
 from checker.model import CheckerError, InvalidValue, KeyType
 from checker.output import progress_bar, say
-from checker.registry.imported import Remark
+
+if TYPE_CHECKING:
+    from checker.control.adding_many import Added, Adding
+    from checker.registry.imported import Remark
 
 OF_ONE_NODE = (
     ("name", "NODE", "name"),
@@ -79,6 +81,8 @@ def refuse_mixed(args: argparse.Namespace) -> None:
 
 
 def cmd_add_many(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    from checker.control.adding_many import TableWish, add_table  # `node add NODE` need not wait
+
     wish = TableWish(
         path=args.table,
         folder=args.output_dir or Path(),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.cli.answers import say_json
 from checker.cli.dialog import narrate, show_note, warn
@@ -16,11 +16,13 @@ from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.control.client_files import read_public_key
-from checker.control.import_plan import FileRemark, Import, Imported
-from checker.control.importing import STDIN, import_files
 from checker.model import InvalidValue, parse_name, printable
 from checker.output import say
-from checker.registry.imported import Wish, targets_in
+
+if TYPE_CHECKING:
+    # to load all that reads files of other products takes longer than most verbs of `node`
+    from checker.control.import_plan import FileRemark, Import, Imported
+    from checker.registry.imported import Wish
 
 NO_KEY = (
     "the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml"
@@ -82,6 +84,8 @@ def add_import(actions: Verbs) -> None:
 
 
 def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    from checker.control.importing import import_files
+
     config = load_config(layout.config)
     wish = wish_of(args)
     found = import_files(
@@ -98,6 +102,9 @@ def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def wish_of(args: argparse.Namespace) -> Wish:
     """What the options say. Raises InvalidValue, ConfigError."""
+    from checker.control.importing import STDIN
+    from checker.registry.imported import Wish, targets_in
+
     if not args.path and not args.commands:
         raise InvalidValue("give a file to import, or --command LINE; see: node import --help")
     if STDIN in args.path and args.public_key == STDIN:
@@ -138,6 +145,8 @@ def import_json(found: Import) -> dict[str, Any]:
 
 def all_notes(found: Import) -> list[FileRemark]:
     """The notes about nodes, then those about files."""
+    from checker.control.import_plan import FileRemark
+
     own = [
         FileRemark(path=one.path, remark=remark)
         for one in found.taken

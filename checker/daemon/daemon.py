@@ -133,7 +133,7 @@ class Daemon:
     async def begin(self) -> None:
         """Do what comes before the first probe."""
         registry = self.gateway.registry
-        self.gateway.use(registry)  # forgets the tunnels of nodes that were removed meanwhile
+        self.gateway.forget_gone()  # the tunnels of nodes that were removed meanwhile
         self.sweeper.use(registry)
         await self.server.drainer.load()
         self.ledger.log_event(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
@@ -192,6 +192,7 @@ class Daemon:
         self.server.forget_idle()
         self.gateway.forget_refused()
         self.gateway.note_registry()
+        self.gateway.forget_gone()
         await self.gateway.forget_ended()
         await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from checker.model import Forward, NodeName, Port
-from checker.registry.nodes import Registry
+from checker.registry.nodes import Registry, differing
 
 
 class Schedule:
@@ -29,17 +29,33 @@ class Schedule:
     def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
         """Probe the forwards of the registry and these unregistered ones from now on.
 
-        New ones are probed within an interval; if there are few forwards, sooner.
+        New ones are probed within an interval; if there are few forwards, sooner. Only what changed
+        costs time.
         """
+        gone, came = self.changed(registry, tuple(unregistered))
         self.registry, self.unregistered = registry, tuple(unregistered)
-        wanted = {forward.port: forward for forward in (*self.unregistered, *registry.forwards)}
-        for port in [port for port in self.at if port not in wanted]:
-            del self.at[port]
-        spread_s = min(self.every_s, 0.05 * len(wanted))
-        for port, forward in wanted.items():
+        for port in gone:
+            del self.forwards[port]
+            self.at.pop(port, None)
+        self.forwards |= came
+        spread_s = min(self.every_s, 0.05 * len(self.forwards))
+        for port, forward in came.items():
             if port not in self.at:
                 self.put(port, now + spread_s * phase(forward))
-        self.forwards = wanted
+
+    def changed(
+        self, registry: Registry, unregistered: tuple[Forward, ...]
+    ) -> tuple[set[Port], dict[Port, Forward]]:
+        """Return the ports that go, and the forwards that may be new; if two may ask for one port:
+        all forwards.
+        """
+        if any((unregistered, self.unregistered, registry.broken, self.registry.broken)):
+            wanted = {forward.port: forward for forward in (*unregistered, *registry.forwards)}
+            return self.forwards.keys() - wanted.keys(), wanted
+        names = differing(self.registry, registry)
+        came = {forward.port: forward for forward in forwards_of(registry, names)}
+        gone = {forward.port for forward in forwards_of(self.registry, names)}
+        return gone - came.keys(), came
 
     def put(self, port: Port, at: float) -> None:
         """Probe this port at that time instead of the one that it had."""
@@ -101,6 +117,13 @@ class Schedule:
         """Seconds that the most overdue forward has waited; 0 if none is due."""
         waiting = [at for port, at in self.at.items() if port not in self.running]
         return max(0.0, now - min(waiting, default=now))
+
+
+def forwards_of(registry: Registry, names: Iterable[NodeName]) -> Iterator[Forward]:
+    """Yield the forwards of these nodes, as far as they are there."""
+    for name in names:
+        node = registry.nodes.get(name)
+        yield from () if node is None else node.forwards
 
 
 def phase(forward: Forward) -> float:

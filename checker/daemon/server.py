@@ -157,7 +157,8 @@ class Server:
             if not await self.operators.include(uid):
                 return {"error": self.operators.refusal(uid, printable(str(verb)))}
             if verb == "reload":
-                return await self.reload(request)
+                with self.sweeper.giving_way():
+                    return await self.reload(request)
             if verb == "mute":
                 return await self.mute(request)
             if verb == "reject":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
@@ -19,8 +20,10 @@ LIST_FRESH_S = 2.0
 """The list of listeners may be as old as this where nobody listened before; what listens since is
 probed at once when it is read.
 """
-AT_A_TIME = 100
+AT_A_TIME = 25
 """Forwards that are judged by the list before other work has its turn."""
+GIVES_WAY_S = 1.0
+"""The longest that judging by the list waits for an operator's answer."""
 SOON_S = 0.3
 """After a node connected, or lost its connection, until it is probed."""
 
@@ -34,6 +37,10 @@ class Sweeper:
         self.policy = gateway.config.policy
         self.schedule = Schedule(self.policy.probe_every_s)
         self.wake = asyncio.Event()
+        self.awaited = 0
+        """Operators who wait for an answer now."""
+        self.answered = asyncio.Event()
+        """Set while there are none."""
         self.paces: dict[NodeName, float] = {}
         gateway.ledger.sightings.on_news = self.use_unregistered
         gateway.watcher.holders.table.on_new = self.probe_new
@@ -74,14 +81,36 @@ class Sweeper:
             self.gateway.ledger.complain(f"cannot list what listens: {error}")
         for start in range(0, len(down), AT_A_TIME):
             part = down[start : start + AT_A_TIME]
+            await self.give_way()
             for forward in part:
                 if self.gateway.still_down(forward, newer_than=since) is None:
                     self.begin(group, forward)
                 else:
                     self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
-            await asyncio.sleep(0)
             await self.verdicts.write(*(forward.node for forward in part))
         self.wake.set()
+
+    async def give_way(self) -> None:
+        """Let other work have its turn; while an operator waits, all that his answer needs."""
+        await asyncio.sleep(0)
+        if self.awaited:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GIVES_WAY_S):
+                    await self.answered.wait()
+
+    @contextlib.contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """Judge no forward by the list during the block, which answers an operator: thousands may
+        be due.
+        """
+        self.awaited += 1
+        self.answered.clear()
+        try:
+            yield
+        finally:
+            self.awaited -= 1
+            if not self.awaited:
+                self.answered.set()
 
     async def probe(self, forward: Forward) -> None:
         """Probe and judge one forward."""
@@ -130,7 +159,7 @@ class Sweeper:
     def use(self, registry: Registry) -> None:
         """Probe the forwards of this registry from now on; soon, if their node has another pace."""
         self.schedule.use(registry, time.monotonic(), self.gateway.ledger.sightings.forwards)
-        before, self.paces = self.paces, paces_in(registry)
+        before, self.paces = self.paces, registry.paces
         self.probe_soon([name for name, _ in before.items() ^ self.paces.items()])
 
     def use_unregistered(self) -> None:
@@ -141,12 +170,3 @@ class Sweeper:
     def keeps_time(self) -> bool:
         """Whether no forward has been due for more than an interval."""
         return self.schedule.overdue_s(time.monotonic()) <= self.policy.probe_every_s
-
-
-def paces_in(registry: Registry) -> dict[NodeName, float]:
-    """Return the seconds between two probes of the nodes that have a number of their own."""
-    return {
-        node.name: node.probe_beating_every_s
-        for node in registry.nodes.values()
-        if node.probe_beating_every_s is not None
-    }

@@ -246,6 +246,8 @@ def note_freed(layout: Layout, exchange: Exchange, before: Mapping[Port, NodeNam
     with the change.
     """
     registry = exchange.registry
+    if not (before or registry.freed or registry.freed_trouble):
+        return
     in_use = {*exchange.after.ports(), *ports_in_files(layout, exchange.broken)}
     freed = freed_after(registry.freed, before, in_use, time.time())
     if registry.freed_trouble or freed == registry.freed:

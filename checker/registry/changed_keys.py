@@ -159,7 +159,7 @@ def enrolling_in(content: bytes) -> Iterator[str]:
 
 def wanted_count(after: IndexedNodes, kept: Collection[NodeName], there: Places) -> int:
     """Return how many lines nodes should have; broken ones have what they had."""
-    whole = after.with_others(dict.fromkeys(kept))
+    whole = after.with_others(dict.fromkeys(kept)) if kept else after
     return whole.count_of_keys() + sum(
         there.lines.count(SPLIT + name.encode() + b"\n") for name in kept
     )

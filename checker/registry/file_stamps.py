@@ -67,12 +67,13 @@ def marks(folder: Path) -> tuple[dict[str, bytes], bool]:
     try:
         for name in sorted(os.listdir(handle)):  # noqa: PTH208 - as fast as possible
             if name.endswith((".toml", SUFFIX)) and name[0] != ".":
-                stat = stat_of(name, handle)
-                if stat is None:
+                try:  # without a call of ours for each: there are thousands
+                    stat = os.stat(name, dir_fd=handle)
+                except OSError:
                     found[name] = NONE
                     public = False
                     continue
-                found[name] = mark(stat)
+                found[name] = b"%d %d %d" % (stat.st_ino, stat.st_ctime_ns, stat.st_size)
                 public &= stat.st_mode & 0o004 != 0
     finally:
         os.close(handle)

@@ -11,7 +11,7 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Va
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from checker.model import Node, NodeName, Port
+from checker.model import ExpectKind, Node, NodeName, Port
 from checker.registry.contests import Right
 from checker.registry.node_rows import node_from_row, node_list
 
@@ -22,6 +22,10 @@ COLUMNS = 7
 PUBLISHES, UNKNOWN, DISABLED = b"p", b"u", b"d"
 """Flags: the node is published; its file has keys that this version does not know; it has no key
 lines.
+"""
+SHARED, TWO_KEYS, OWN_PACE, PINNED = b"s", b"k", b"o", b"h"
+"""Flags: the node uses the shared key; a new key waits; it is probed at a pace of its own while it
+beats; it has a target that is known by its host key.
 """
 
 
@@ -44,14 +48,19 @@ class Basis:
 class IndexedNodes(Mapping[NodeName, Node]):
     """All nodes by name, in the order of their files."""
 
-    __slots__ = ("basis", "by_flag", "entries", "owned", "taken")
+    __slots__ = ("basis", "by_flag", "count", "entries", "identity", "origin", "owned", "taken")
 
     def __init__(self, entries: dict[NodeName, Node | Row], basis: Basis | None = None) -> None:
         self.entries = entries
         self.basis = basis or Basis()
-        self.owned: Mapping[Right, NodeName] | None = None
+        self.owned: dict[Right, NodeName] | None = None
+        self.count = 0
+        """Of rights that `owned` was made of."""
         self.by_flag: dict[bytes, list[NodeName]] = {}
         self.taken: frozenset[Port] | None = None
+        self.identity = object()
+        self.origin: tuple[object, frozenset[NodeName]] | None = None
+        """The identity of the nodes that these were made of, and which of them may differ."""
 
     def __getitem__(self, name: NodeName) -> Node:
         found = self.entries[name]
@@ -82,11 +91,48 @@ class IndexedNodes(Mapping[NodeName, Node]):
         return cast("dict[NodeName, Node]", self.entries)
 
     def with_others(self, others: Mapping[NodeName, Node | None]) -> IndexedNodes:
-        """Return these nodes with `others` in their places; None removes one."""
+        """Return these nodes with `others` in their places, new ones last; None removes one. What
+        was found out about these nodes is not looked for again.
+        """
         entries = self.entries | {name: node for name, node in others.items() if node is not None}
         for name in [name for name, node in others.items() if node is None]:
             entries.pop(name, None)
-        return IndexedNodes(entries, self.basis)
+        after = IndexedNodes(entries, self.basis)
+        after.by_flag = {
+            flag: names
+            for flag, names in self.by_flag.copy().items()  # another thread may add to it
+            if not any(node is not None and HAS_FLAG[flag](node) for node in others.values())
+            and others.keys().isdisjoint(names)
+        }
+        self.pass_on_owners(after, others)
+        if self.taken is not None and others.keys().isdisjoint(self.entries):
+            new = [node for node in others.values() if node is not None]
+            after.taken = self.taken.union(port for node in new for port in node.ports)
+        after.origin = self.identity, frozenset(others)
+        return after
+
+    def differing(self, before: IndexedNodes) -> set[NodeName]:
+        """Return the nodes that came, went, or are not as they were."""
+        old, new = before.entries, self.entries
+        if self.origin is not None and self.origin[0] is before.identity:
+            return {name for name in self.origin[1] if old.get(name) is not new.get(name)}
+        changed = {name for name, entry in new.items() if old.get(name) is not entry}
+        return changed.union(name for name in old if name not in new)
+
+    def pass_on_owners(self, after: IndexedNodes, others: Mapping[NodeName, Node | None]) -> None:
+        """Tell these nodes' owners to the nodes after a change, unless two ask for one right."""
+        if self.owned is None or len(self.owned) < self.count:
+            return
+        owned, count = self.owned.copy(), self.count
+        for right in [right for name in others if name in self for right in self.rights(name)]:
+            del owned[right]
+            count -= 1
+        for name, node in others.items():
+            for right in rights_in_node(node) if node is not None else ():
+                owned[right] = name
+                count += 1
+        if len(owned) == count:
+            after.owned, after.count = owned, count
 
     def flagged(self, flag: bytes) -> list[Node]:
         """Return the nodes that have this flag."""
@@ -102,7 +148,9 @@ class IndexedNodes(Mapping[NodeName, Node]):
         """Return whose each key and each port is."""
         if self.owned is None:
             names = reversed(self.entries)  # of two, the first has it
-            self.owned = {right: name for name in names for right in self.rights(name)}
+            pairs = [(right, name) for name in names for right in self.rights(name)]
+            self.count = len(pairs)  # first: another thread looks at it if there are owners
+            self.owned = dict(pairs)
         return self.owned
 
     def having(self, rights: Iterable[Right]) -> set[NodeName]:
@@ -145,10 +193,15 @@ class IndexedNodes(Mapping[NodeName, Node]):
 
     def count_of_keys(self) -> int:
         """Return how many keys may log in: each has a line."""
-        return sum(map(count_of_keys, self.entries.values()))
+        rows = [entry for entry in self.entries.values() if isinstance(entry, list)]
+        keys = b",".join([row[KEYS] for row in rows if row[KEYS] and DISABLED not in row[FLAGS]])
+        own = sum(len(node.public_keys) for node in self.parsed() if node.enabled)
+        return own + (keys.count(b",") + 1 if keys else 0)
 
     def is_contested(self) -> bool:
         """Return whether two nodes may have one key or port."""
+        if self.owned is not None:
+            return len(self.owned) < self.count
         rights: list[Any] = [*self.column(PORTS), *self.column(KEYS)]
         for node in self.parsed():
             rights += [str(right).encode() for right in rights_in_node(node)]
@@ -164,18 +217,14 @@ def rights_in_node(node: Node) -> tuple[Right, ...]:
     return (*node.public_keys, *node.ports)
 
 
-def count_of_keys(entry: Node | Row) -> int:
-    """Return how many keys of a node may log in."""
-    if isinstance(entry, Node):
-        return len(entry.public_keys) if entry.enabled else 0
-    has_none = DISABLED in entry[FLAGS] or not entry[KEYS]
-    return 0 if has_none else entry[KEYS].count(b",") + 1
-
-
 HAS_FLAG: Mapping[bytes, Callable[[Node], bool]] = {
     PUBLISHES: lambda node: any(forward.published for forward in node.forwards),
     UNKNOWN: lambda node: bool(node.unknown_keys),
     DISABLED: lambda node: not node.enabled,
+    SHARED: lambda node: node.is_shared,
+    TWO_KEYS: lambda node: node.next_key is not None,
+    OWN_PACE: lambda node: node.probe_beating_every_s is not None,
+    PINNED: lambda node: any(one.expect.kind is ExpectKind.HOSTKEY for one in node.forwards),
 }
 
 

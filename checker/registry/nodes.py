@@ -18,7 +18,13 @@ from checker.model import (
     PortRanges,
 )
 from checker.nearest import did_you_mean
-from checker.registry.indexed_nodes import PUBLISHES, UNKNOWN, Basis, IndexedNodes
+from checker.registry.indexed_nodes import (
+    OWN_PACE,
+    PUBLISHES,
+    UNKNOWN,
+    Basis,
+    IndexedNodes,
+)
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.node_rows import node_list
 
@@ -172,6 +178,15 @@ class Registry:
     def published(self) -> list[Node]:
         """The nodes of which HAProxy publishes anything."""
         return self.flagged(PUBLISHES)
+
+    @property
+    def paces(self) -> dict[NodeName, float]:
+        """The seconds between two probes of the nodes that have a number of their own."""
+        return {
+            node.name: node.probe_beating_every_s
+            for node in self.flagged(OWN_PACE)
+            if node.probe_beating_every_s is not None
+        }
 
     def owner(self, port: int) -> Node | None:
         """Return the node that may listen on the port."""
@@ -342,34 +357,36 @@ def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]
     have: those that its file marks as added.
     """
     found = set()
-    several = (node for node in after.nodes.values() if len(node.forwards) > 1)
-    for node in several:
+    there = (after.nodes[name] for name in differing(before, after) if name in after.nodes)
+    for node in there:
         old = before.nodes.get(node.name)
-        for forward in node.forwards:
+        for forward in node.forwards if len(node.forwards) > 1 else ():
             is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
             if is_new:
                 found.add((node.name, forward.port))
     return found
 
 
-def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
-    """Return the nodes whose key did not change, is new, or cannot be read."""
-    other = (
+def gone(before: Registry, after: Registry) -> list[NodeName]:
+    """Return the nodes that have no file any more."""
+    names = differing(before, after) - after.broken
+    return [name for name in names if name not in after.nodes]
+
+
+def rekeyed(before: Registry, after: Registry) -> list[NodeName]:
+    """Return the nodes whose key was replaced, and whose file can be read."""
+    return [
         name
-        for name in differing(before, after)
+        for name in differing(before, after) - after.broken
         if name in before.nodes
         and name in after.nodes
         and before.nodes[name].public_key != after.nodes[name].public_key
-    )
-    return frozenset(after.indexed.entries).difference(other) | after.broken
+    ]
 
 
 def differing(before: Registry, after: Registry) -> frozenset[NodeName]:
     """Return the nodes that came, went, or are not as they were."""
-    old, new = before.indexed.entries, after.indexed.entries
-    changed = [name for name, entry in new.items() if old.get(name) is not entry]
-    gone = [name for name in old if name not in new]
-    return frozenset((*changed, *gone, *(before.broken ^ after.broken)))
+    return frozenset(after.indexed.differing(before.indexed) | (before.broken ^ after.broken))
 
 
 def is_same(before: Registry, after: Registry) -> bool:

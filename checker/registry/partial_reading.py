@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ def read_part(
             changed[name], reread[name] = read.node, read.signs
             if read.node is not None and read.signs:
                 cache[name] = (read.signs, read.node)
+    before.indexed.owners()  # found once, and passed on to those who follow
     nodes = ordered(before.indexed, changed)
     if reasons or there is None or identity(folder) != there or nodes.is_contested():
         return None
@@ -59,7 +61,14 @@ def signs_of(folder: Path, name: NodeName) -> bytes:
 def ordered(before: IndexedNodes, changed: dict[NodeName, Node | None]) -> IndexedNodes:
     """Return the nodes after the change, in the order of their files."""
     after = before.with_others(changed)
-    if all(name in before or node is None for name, node in changed.items()):
-        return after
-    entries = sorted(after.entries.items(), key=lambda entry: f"{entry[0]}.toml")
-    return IndexedNodes(dict(entries), after.basis)
+    new = [name for name, node in changed.items() if node is not None and name not in before]
+    if new:
+        names = [*after.entries][: -len(new)]
+        for name in new:
+            names.insert(bisect_left(names, file_of(name), key=file_of), name)
+        after.entries = {name: after.entries[name] for name in names}
+    return after
+
+
+def file_of(name: NodeName) -> str:
+    return f"{name}.toml"

@@ -74,14 +74,12 @@ def node_files(folder: Path) -> tuple[Files, bool]:
         raise ConfigError(
             folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
         ) from error
-    waiting = {
-        name.removesuffix(SUFFIX): mark for name, mark in found.items() if name.endswith(SUFFIX)
-    }
-    return {
-        NodeName(name[:-5]): mark + b" " + waiting[name[:-5]] if name[:-5] in waiting else mark
-        for name, mark in found.items()
-        if name.endswith(".toml")
-    }, is_public
+    files = {NodeName(name[:-5]): mark for name, mark in found.items() if name[-5:] == ".toml"}
+    for name in found if len(found) > len(files) else ():
+        owner = NodeName(name.removesuffix(SUFFIX))
+        if name.endswith(SUFFIX) and owner in files:
+            files[owner] += b" " + found[name]
+    return files, is_public
 
 
 def changed_ns_of(signs: bytes) -> int:
@@ -124,13 +122,14 @@ def read_once(
 ) -> tuple[IndexedNodes, dict[NodeName, str]]:
     """Do the same for who keeps no cache: a node in the index is parsed when it is asked for."""
     indexed, dead = load_index(folder)
-    rows = {name: row for name, row in indexed.items() if files.get(name) == row[SIGNS]}
+    rows: dict[NodeName, Row] = {}
     entries: dict[NodeName, Node | Row] = {}
     reread: dict[NodeName, bytes] = {}
     reasons: dict[NodeName, str] = {}
     for name, signs in files.items():
-        if name in rows:
-            entries[name] = rows[name]
+        row = indexed.get(name)
+        if row is not None and row[SIGNS] == signs:
+            entries[name] = rows[name] = row
             continue
         read = read_file(folder, name, signs, reasons)
         reread[name] = read.signs

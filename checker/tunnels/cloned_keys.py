@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -119,7 +120,7 @@ class Clones:
         self.clones.pop(node, None)
         self.arrivals.pop(node, None)
 
-    def keep_only(self, kept: frozenset[NodeName]) -> None:
-        """Forget all other nodes: they were removed, or their keys were replaced."""
+    def keep_only(self, kept: Collection[NodeName]) -> None:
+        """Forget all other nodes, which were removed."""
         self.clones = {node: clone for node, clone in self.clones.items() if node in kept}
         self.arrivals = {node: lately for node, lately in self.arrivals.items() if node in kept}

@@ -15,11 +15,20 @@ from checker.model import (
     Forward,
     Node,
     NodeName,
+    Place,
     Status,
     Tunnel,
 )
 from checker.output import today
-from checker.registry.nodes import Registry, added_ports, renames, with_the_same_key
+from checker.registry.indexed_nodes import PINNED, TWO_KEYS
+from checker.registry.nodes import (
+    Registry,
+    added_ports,
+    differing,
+    gone,
+    rekeyed,
+    renames,
+)
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
 from checker.tunnels.comparer import Comparer
@@ -69,33 +78,71 @@ class Gateway:
         self.refused = Limits(REFUSALS)
         self.awaited = added_ports(Registry(), registry)
         """Ports that were added to nodes, and on which their devices have not listened yet."""
+        self.left: set[Place] = set()
+        """Where forwards were that a version of a node, taken meanwhile, may not have any more."""
         self.note_registry()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
-        """Use this registry from now on; return the old and new names of renamed nodes."""
-        renamed = renames(self.registry, registry)
+        """Use this registry from now on; return the old and new names of renamed nodes. Only what
+        changed costs time.
+        """
+        before = self.registry
+        renamed = renames(before, registry)
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
             self.watcher.shut_outs.rename(old, new)
-        told = {broken.reason for broken in self.registry.broken_files}
+        told = {broken.reason for broken in before.broken_files}
         for broken in registry.broken_files:
             if broken.reason not in told:
                 self.ledger.log_event(EventKind.GATEWAY, broken.sentence, node=broken.name)
-        if registry.unknown_keys not in ("", self.registry.unknown_keys):
+        if registry.unknown_keys not in ("", before.unknown_keys):
             self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
-        self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
-        self.watcher.shut_outs.keep_only(frozenset(registry.nodes) | registry.broken)
-        self.awaited |= added_ports(self.registry, registry)
+        away = gone(before, registry)
+        for name in (*away, *rekeyed(before, registry)):
+            self.watcher.clones.forget(name)
+        self.watcher.shut_outs.remove(away)
+        self.awaited |= added_ports(before, registry)
+        names = differing(before, registry)
+        self.left |= {place for name in names for place in places_of(before, name)}
+        self.left |= {
+            (new, port) for name, port in self.left for old, new in renamed if name == old
+        }
+        knows_all = not (before.broken or self.ledger.sightings.by_port)
         self.registry = registry
         self.note_registry()
-        if not registry.broken:
-            self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
-            self.watcher.patience.keep_only(self.ledger.tunnels.keys())
+        if registry.broken:
+            return renamed
+        if knows_all:
+            self.forget_left()
+        else:
+            self.forget_gone()
         return renamed
+
+    def forget_left(self) -> None:
+        """Forget the tunnels of forwards that their nodes do not have any more."""
+        there = {place for name, _ in self.left for place in places_of(self.registry, name)}
+        for place in self.left - there:
+            if place in self.ledger.tunnels or place in self.ledger.shown:
+                self.ledger.forget(place)
+        self.left.clear()
+        self.watcher.patience.keep_only(self.ledger.tunnels.keys())
+
+    def forget_gone(self) -> None:
+        """Forget all nodes and forwards that are not in the registry, unless a file is broken:
+        among many nodes this takes a while.
+        """
+        if self.registry.broken:
+            return
+        self.watcher.clones.keep_only(self.registry.nodes)
+        self.watcher.shut_outs.keep_only(self.registry.nodes)
+        self.ledger.keep_only([*self.registry.forwards, *self.ledger.sightings.forwards])
+        self.left.clear()
+        self.watcher.patience.keep_only(self.ledger.tunnels.keys())
 
     def take(self, node: Node) -> None:
         """Use this version of a node from now on."""
+        self.left.update(places_of(self.registry, node.name))
         self.registry = self.registry.with_node(node)
         self.note_registry()
 
@@ -110,14 +157,10 @@ class Gateway:
             one for one in kept if not is_over(one, self.ledger.tunnel(one.forward), now)
         )
         self.watcher.shared = shared_ports(registry, sightings.by_port)
-        self.comparer.use(registry.forwards)
-        self.watcher.beating_every_s = {
-            node.name: node.probe_beating_every_s
-            for node in registry.nodes.values()
-            if node.probe_beating_every_s is not None
-        }
+        self.comparer.use(one for node in registry.flagged(PINNED) for one in node.forwards)
+        self.watcher.beating_every_s = registry.paces
         self.watcher.waiting = {
-            node.name: note for node in self.registry.nodes.values() if (note := old_key_note(node))
+            node.name: old_key_note(node) for node in registry.flagged(TWO_KEYS)
         }
 
     async def forget_ended(self) -> None:
@@ -234,3 +277,9 @@ class Gateway:
             tunnel.session is None
             and (forward.leaves_at > 0 or (forward.node, forward.port) in self.awaited)
         )
+
+
+def places_of(registry: Registry, name: NodeName) -> tuple[Place, ...]:
+    """Return where the node's tunnels are; nothing if there is no such node."""
+    node = registry.nodes.get(name)
+    return () if node is None else tuple((name, forward.port) for forward in node.forwards)

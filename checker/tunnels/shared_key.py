@@ -18,6 +18,7 @@ from checker.model import (
     name_for,
     printable,
 )
+from checker.registry.indexed_nodes import SHARED
 from checker.registry.nodes import Registry
 from checker.wire import OldCheck, is_port
 
@@ -45,11 +46,11 @@ class SharedPorts:
 
 def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPorts:
     """Return who may hold each port."""
-    nodes = registry.nodes.values()
-    without = frozenset(port for node in nodes if node.is_shared for port in node.ports)
+    without = frozenset(port for node in registry.flagged(SHARED) for port in node.ports)
     unregistered = frozenset(unregistered)
     if not (without or unregistered):
         return SharedPorts()
+    nodes = registry.nodes.values()
     owned = frozenset(port for node in nodes if not node.is_shared for port in node.ports)
     return SharedPorts(held=(without | unregistered) - owned, owned=owned)
 
@@ -157,12 +158,11 @@ def still_unregistered(
     """Return the devices whose name and port are not in the registry, and whose port the shared key
     still opens.
     """
-    ports = {port for forward in registry.forwards for port in forward.ports}
     return tuple(
         one
         for one in known
         if shared_key.enabled
         and one.port in shared_key.ports
-        and one.port not in ports
+        and registry.owner(one.port) is None
         and NodeName(one.node) not in registry.nodes
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checker.model import NodeName
@@ -130,7 +130,14 @@ class ShutOuts:
             self.leave(old, address)
             self.seen(new, address)
 
-    def keep_only(self, kept: frozenset[NodeName]) -> None:
+    def remove(self, nodes: Iterable[NodeName]) -> None:
+        """Forget these nodes."""
+        for node in nodes:
+            self.notes.pop(node, None)
+            if node in self.address_of:
+                self.leave(node, self.address_of.pop(node))
+
+    def keep_only(self, kept: Collection[NodeName]) -> None:
         """Forget all other nodes, which were removed."""
         self.notes = {node: note for node, note in self.notes.items() if node in kept}
         for node in [node for node in self.address_of if node not in kept]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -230,3 +231,31 @@ def test_no_port_is_probed_twice_at_a_time_and_none_is_forgotten(
     due = life.schedule.ripe(life.now + 3 * EVERY_S)
 
     assert {forward.port for forward in due} == set(life.schedule.forwards)
+
+
+GROUPS = st.dictionaries(
+    st.sampled_from(["barn", "dock", "mill"]),
+    st.lists(st.integers(20010, 20013), unique=True, max_size=2).map(tuple),
+)
+
+
+@given(st.lists(st.tuples(GROUPS, st.booleans(), st.booleans()), max_size=6))
+def test_after_changes_the_same_forwards_are_due_as_if_all_were_new(
+    several: list[tuple[dict[str, tuple[int, ...]], bool, bool]],
+) -> None:
+    schedule = planned(Registry())
+    for now, (groups, is_broken, has_others) in enumerate(several):
+        found = registry(*groups.items())
+        if not is_broken and len({one.port for one in found.forwards}) < len(found.forwards):
+            continue
+        before = dict(schedule.at)
+        broken = frozenset({NodeName("bad")}) if is_broken else frozenset()
+        others = registry(("club", (20013, 20014))).forwards if has_others else ()
+        found = replace(found, broken=broken)
+        schedule.use(found, float(now), others)
+
+        whole = Schedule(EVERY_S)
+        whole.use(found, 0.0, others)
+        assert schedule.forwards == whole.forwards
+        assert schedule.at.keys() == whole.at.keys()
+        assert all(schedule.at.get(port, at) == at for port, at in before.items())

@@ -13,6 +13,7 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
+from checker.daemon import sweep
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import (
@@ -225,3 +226,34 @@ async def test_what_listens_since_the_last_list_is_probed_at_once(sweeper: Sweep
         await table.all(newer_than=time.monotonic())
 
     assert probed_next(sweeper) == [ports[0]]
+
+
+async def test_it_judges_nothing_by_the_list_while_an_operator_waits(
+    sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "GIVES_WAY_S", 1000.0)
+    gateway, port = sweeper.gateway, free_port()
+    registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=(port,))}))
+    gateway.use(registry)
+    sweeper.use(registry)
+    down = sweeper.schedule.ripe(time.monotonic() + 3600)
+    await gateway.watcher.holders.table.all(newer_than=time.monotonic())
+
+    async with asyncio.TaskGroup() as group:
+        with sweeper.giving_way(), sweeper.giving_way():
+            looking = group.create_task(sweeper.look(group, down))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert (OFFICE, port) not in gateway.ledger.tunnels
+        await looking
+        assert (OFFICE, port) in gateway.ledger.tunnels
+
+
+async def test_an_operator_who_waits_for_long_does_not_stop_it(
+    sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "GIVES_WAY_S", 0.01)
+
+    with sweeper.giving_way():
+        async with asyncio.timeout(150):
+            await sweeper.give_way()

@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 import pytest
 
-from checker.model import EventKind, NodeName, Status, parse_expect
+from checker.model import EventKind, Node, NodeName, Place, Port, Status, parse_expect
 from checker.registry.edits import with_forward
 from checker.registry.nodes import Registry
-from checker.tunnels.gateway import REFUSALS
+from checker.tunnels.cloned_keys import Arrival
+from checker.tunnels.gateway import REFUSALS, Gateway
 from checker.tunnels.judge import Kill, Nothing
 from tests.checker.tunnels.gateways import gateway_of, held
 from tests.strategies import node
@@ -124,6 +125,92 @@ def test_what_is_known_of_a_node_goes_on_under_its_new_name(tmp_path: Path) -> N
 
     assert renamed == ((office.name, NodeName("club")),)
     assert gateway.ledger.tunnel(club.forwards[0]).kills == 3
+
+
+def registry_of(*nodes: Node) -> Registry:
+    return Registry(nodes=MappingProxyType({one.name: one for one in nodes}))
+
+
+def known_of(gateway: Gateway) -> set[Place]:
+    """Put a row for each forward, and return where rows are."""
+    for forward in gateway.registry.forwards:
+        gateway.ledger.put(replace(gateway.ledger.tunnel(forward), status=Status.DOWN))
+    return set(gateway.ledger.tunnels)
+
+
+@pytest.mark.parametrize(
+    ("after", "left"),
+    [
+        pytest.param([], [], id="removed"),
+        pytest.param([node(ports=(20010,))], [("office", 20010)], id="a port less"),
+        pytest.param([node(ports=(20012,))], [], id="moved"),
+        pytest.param([node("club", ports=(20011, 20012))], [("club", 20011)], id="renamed"),
+    ],
+)
+def test_tunnels_of_forwards_that_went_are_forgotten(
+    after: list[Node], left: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    gateway = gateway_of(tmp_path, node(ports=(20010, 20011)))
+    known_of(gateway)
+
+    gateway.use(registry_of(*after))
+
+    assert set(gateway.ledger.tunnels) == set(left)
+
+
+def test_a_port_that_a_node_left_is_forgotten_with_the_next_reading(tmp_path: Path) -> None:
+    office = node(ports=(20010, 20011))
+    gateway = gateway_of(tmp_path, office)
+    known_of(gateway)
+    after = replace(office, forwards=office.forwards[:1])
+
+    gateway.take(after)
+    gateway.use(registry_of(replace(after)))
+
+    assert set(gateway.ledger.tunnels) == {(office.name, Port(20010))}
+
+
+def test_nothing_is_forgotten_while_a_file_is_broken_but_all_of_it_afterwards(
+    tmp_path: Path,
+) -> None:
+    office, barn = node(), node("barn", 2, (20020,))
+    gateway = gateway_of(tmp_path, office)
+    gateway.use(registry_of(office, barn))
+    known = known_of(gateway)
+
+    gateway.use(replace(registry_of(office), broken=frozenset({barn.name})))
+    assert set(gateway.ledger.tunnels) == known
+
+    gateway.use(registry_of(office))
+    assert {name for name, _ in gateway.ledger.tunnels} == {office.name}
+
+
+def test_what_went_while_no_daemon_ran_is_forgotten_once_no_file_is_broken(tmp_path: Path) -> None:
+    office = node()
+    gateway = gateway_of(tmp_path, office)
+    gateway.registry = replace(gateway.registry, broken=frozenset({NodeName("barn")}))
+    known_of(gateway)
+    mill = node("mill", 3, (20030,))
+    gateway.ledger.put(gateway.ledger.tunnel(mill.forwards[0]))
+    gateway.forget_gone()
+    assert len(gateway.ledger.tunnels) == 2
+
+    gateway.use(registry_of(office))
+    assert {name for name, _ in gateway.ledger.tunnels} == {office.name}
+
+
+def test_clones_of_a_node_are_forgotten_with_its_key_and_not_before(tmp_path: Path) -> None:
+    office = node()
+    gateway = gateway_of(tmp_path, office)
+    clones = gateway.watcher.clones
+    one, other = Arrival(instance="one"), Arrival(instance="other")
+    clones.refuse(office.name, one, other, 0.0)
+
+    gateway.use(registry_of(replace(office, note="moved to the attic")))
+    assert clones.note(office.name, 0.0)
+
+    gateway.use(registry_of(replace(office, public_key=node("x", 9).public_key)))
+    assert not clones.note(office.name, 0.0)
 
 
 def test_refusals_of_one_name_are_logged_up_to_a_rate(tmp_path: Path) -> None:

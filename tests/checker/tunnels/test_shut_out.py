@@ -65,6 +65,10 @@ def test_a_node_is_known_by_the_address_that_it_came_from_last() -> None:
     assert known.nodes_at == {"192.0.2.7": {BARN}}
     assert known.address_of == {BARN: "192.0.2.7"}
 
+    known.shut(BARN, "x", 0.0)
+    known.remove([BARN, OFFICE])
+    assert (known.nodes_at, known.address_of, known.note(BARN, 0.0)) == ({}, {}, "")
+
 
 def test_what_is_too_old_is_dropped() -> None:
     known = ShutOuts()
