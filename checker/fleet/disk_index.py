@@ -21,7 +21,7 @@ from checker.registry.entry_files import (
     SIGNATURE,
     entries_folder,
     left_out_folder,
-    read_signature,
+    read_pair,
 )
 
 SUFFIX = ".toml"
@@ -122,7 +122,7 @@ class DiskIndex:
         folder = next(one.path for one in self.folders if one.kind == key.kind)
         path = folder / f"{key.name}{SUFFIX}"
         try:
-            found = Sealed(text=beginning(path, MOST_BYTES), signature=read_signature(path))
+            text, signature = read_pair(path, MOST_BYTES)
         except (ConfigError, OSError):
             return None
-        return found if digest(found.text) == held.digest else None
+        return Sealed(text=text, signature=signature) if digest(text) == held.digest else None

@@ -13,7 +13,7 @@ from checker.control.bucket import open_as_editor
 from checker.control.bus_line import BusAbsent
 from checker.fleet.bucket_news import news_path
 from checker.registry.bucket_values import BEGIN, NODE, Key
-from checker.registry.entry_files import entry_path, read_signature
+from checker.registry.entry_files import entry_path, read_pair
 from checker.registry.reading import read_registry
 from tests.fleet.bucket_steps import (
     FORWARD,
@@ -249,4 +249,4 @@ def test_text_and_signature_lie_in_the_bucket_as_on_the_disk(fleet: list[Station
     value = in_bucket(gw1)["whole"]
     path = entry_path(gw1.layout, "whole")  # type: ignore[arg-type]
 
-    assert (value.text, value.signature) == (path.read_bytes(), read_signature(path))
+    assert (value.text, value.signature) == read_pair(path, 1 << 20)
