@@ -19,6 +19,7 @@ from bench.setting import Gateway, Member, until
 from bench.sweep import tunnels
 from checker.config.settings import load_config
 from checker.daemon.startup import raise_file_limit
+from checker.linux.memory import keep_for_good
 from checker.model import Port, Status
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -142,6 +143,7 @@ async def held(server: Gateway, members: Sequence[Member], plan: Plan) -> Held:
     await sshd.start()
     server.port = sshd.port
     registry = await asyncio.to_thread(read_registry, server.layout.nodes)
+    keep_for_good()  # as the daemon does
     config = load_config(server.layout.config)
     await asyncio.sleep(plan.settled_s)
     watched = [await watch(server, 0, plan.watch_s)]

@@ -26,7 +26,7 @@ from checker.daemon.startup import (
     raise_file_limit,
 )
 from checker.daemon.tunnel_user import open_to_tunnel_user, refuse_shell, refuse_unreachable
-from checker.linux.memory import keep_little
+from checker.linux.memory import keep_for_good, keep_little
 from checker.model import CheckerError
 from checker.sshd.keygen import make_host_key
 from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
@@ -74,6 +74,7 @@ async def make_daemon(layout: Layout, config: Config) -> Daemon:
         await asyncio.to_thread(begin_without_room, daemon.ledger)
     if aside is not None:
         daemon.ledger.tell_damaged(aside)
+    keep_for_good()
     return daemon
 
 

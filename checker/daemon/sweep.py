@@ -41,6 +41,8 @@ class Sweeper:
         """Operators who wait for an answer now."""
         self.answered = asyncio.Event()
         """Set while there are none."""
+        self.gives_way_at = 0.0
+        """When judging by the list may wait for an answer again; monotonic."""
         self.paces: dict[NodeName, float] = {}
         gateway.ledger.sightings.on_news = self.use_unregistered
         gateway.watcher.holders.table.on_new = self.probe_new
@@ -91,12 +93,17 @@ class Sweeper:
         self.wake.set()
 
     async def give_way(self) -> None:
-        """Let other work have its turn; while an operator waits, all that his answer needs."""
+        """Let other work have its turn; while an operator waits, all that his answer needs. For as
+        long as it waited, it waits no more: answers without a pause must not hold up the sweep.
+        """
         await asyncio.sleep(0)
-        if self.awaited:
+        began = time.monotonic()
+        if self.awaited and began >= self.gives_way_at:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GIVES_WAY_S):
                     await self.answered.wait()
+            now = time.monotonic()
+            self.gives_way_at = now + (now - began)
 
     @contextlib.contextmanager
     def giving_way(self) -> Iterator[None]:

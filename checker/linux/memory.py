@@ -1,9 +1,10 @@
-"""Give memory that the process no longer uses back to the system."""
+"""Give memory that the process no longer uses back to the system; look for garbage where it is."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 
 ARENA_MAX, MMAP_THRESHOLD = -8, -3
 """M_ARENA_MAX and M_MMAP_THRESHOLD. Source: malloc.h of glibc."""
@@ -31,3 +32,11 @@ def keep_little() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(MMAP_THRESHOLD, LARGE)
         mallopt(ARENA_MAX, 1)
+
+
+def keep_for_good() -> None:
+    """Have Python's collector look no more at what is in memory now: 30,000 nodes, which take it
+    40 to 80 ms each time and hold no garbage. What nobody refers to any more is freed all the same.
+    """
+    gc.collect()
+    gc.freeze()

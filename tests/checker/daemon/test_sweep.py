@@ -257,3 +257,17 @@ async def test_an_operator_who_waits_for_long_does_not_stop_it(
     with sweeper.giving_way():
         async with asyncio.timeout(150):
             await sweeper.give_way()
+
+
+async def test_operators_without_a_pause_stop_it_for_half_of_the_time_at_most(
+    sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "GIVES_WAY_S", 0.01)
+    with sweeper.giving_way():
+        await sweeper.give_way()
+        assert sweeper.gives_way_at > 0.0
+
+        monkeypatch.setattr(sweep, "GIVES_WAY_S", 1000.0)
+        sweeper.gives_way_at = time.monotonic() + 1000
+        async with asyncio.timeout(150):
+            await sweeper.give_way()

@@ -1,14 +1,17 @@
-"""Giving free memory back to the system."""
+"""Giving free memory back to the system, and looking for garbage only where some may be."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 
 import pytest
 
-from checker.linux.memory import give_back
+from checker.linux.memory import give_back, keep_for_good
 
 SECOND_BLOCK = """
 import ctypes, sys
@@ -46,3 +49,25 @@ def test_large_blocks_stay_out_of_the_heap() -> None:
 def outside_the_heap(how: str) -> int:
     argv = [sys.executable, "-c", SECOND_BLOCK, how]
     return int(subprocess.run(argv, check=True, capture_output=True).stdout)
+
+
+class Thing:
+    """Something that the collector tracks."""
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_what_is_kept_for_good_is_not_looked_at_but_freed_with_its_last_reference() -> None:
+    thing = Thing()
+
+    keep_for_good()
+
+    assert not any(one is thing for one in gc.get_objects())
+    gone = weakref.ref(thing)
+    del thing
+    assert gone() is None
