@@ -6,7 +6,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.console_keys import answered
@@ -54,8 +54,12 @@ def write_past(layout: Layout, count: int, nodes: list[NodeName]) -> None:
         store.close()
 
 
-def plain_s(state: Path, word: str) -> float:
+def plain_s(states: Sequence[Path], word: str) -> float:
     """How long it takes to read the whole log and to search it in Python, in seconds."""
+    return sum(plainly_searched_s(state, word) for state in states)
+
+
+def plainly_searched_s(state: Path, word: str) -> float:
     store = open_reader(state)
     try:
         began = time.monotonic()
@@ -90,24 +94,31 @@ async def letters(terminal: Terminal) -> tuple[Paint, ...]:
 
 async def event_figures(terminal: Terminal, state: Path, plan: ConsolePlan) -> list[Figure]:
     """Measure a console that shows its table, over a state file with that many events."""
+    return await log_figures(terminal, [state], f"event log, {plan.events:,} events", plan.starts)
+
+
+async def log_figures(
+    terminal: Terminal, states: Sequence[Path], what: str, starts: int
+) -> list[Figure]:
+    """Measure the event log over these files; it opens so many times."""
     await terminal.settled()
-    first = await opened(terminal, plan.starts)
+    first = await opened(terminal, starts)
     typed = await letters(terminal)
-    beside_s = statistics.median([await asyncio.to_thread(plain_s, state, word) for word in WORDS])
+    beside_s = statistics.median([await asyncio.to_thread(plain_s, states, word) for word in WORDS])
     beside = f"reading and searching it all in Python: {beside_s * 1000:.0f} ms"
     first_s = statistics.median(one.painted_ms for one in first) / 1000
     typed_ms = high([one.painted_ms for one in typed])
     middle_ms = statistics.median(one.painted_ms for one in typed)
     return [
         Figure(
-            what=f"event log, {plan.events:,} events: first rows",
+            what=f"{what}: first rows",
             measured=f"median {first_s:.2f} s of {len(first)}",
             beside=f"{beside}; {times(beside_s, first_s)}",
             target=f"<= {FIRST_ROWS_S:g} s",
             met=first_s <= FIRST_ROWS_S,
         ),
         Figure(
-            what=f"event log, {plan.events:,} events: a letter of a filter",
+            what=f"{what}: a letter of a filter",
             measured=f"p50 {middle_ms:.0f} ms, p95 {typed_ms:.0f} ms of {len(typed)}",
             beside=f"{beside}; {times(beside_s * 1000, typed_ms)}",
             target=f"p95 <= {LETTER_MS:g} ms",

@@ -6,9 +6,11 @@ import asyncio
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from bench.console import first_rows, gateway_of, starts, writer
-from bench.console_home import tunnel_of
+from bench.console_events import events_of, log_figures
+from bench.console_home import names, tunnel_of
 from bench.console_keys import all_keys
 from bench.console_pty import terminal
 from bench.figures import Figure
@@ -25,6 +27,8 @@ from demo.fleet_scene import IDS
 
 LONG_S = 36_000.0
 """No row of a mirror turns stale while the console is measured."""
+LOG_ROWS = 100
+"""Rows of the table below the event log."""
 
 
 def rows_at(place: int, rows: int, now: float) -> list[Tunnel]:
@@ -74,4 +78,29 @@ async def shown_figures(plan: Plan) -> list[Figure]:
                 await first_rows(opened, setting)
                 await opened.settled()
                 keys = await all_keys(opened, plan.presses, plan.letters)
-    return list(console_figures(plan.rows, took_s, keys))
+    return [*console_figures(plan.rows, took_s, keys), *await fleet_log_figures(plan)]
+
+
+async def fleet_log_figures(plan: Plan) -> list[Figure]:
+    """Measure the event log of three gateways. Raises DemoFailed."""
+    async with gateway_of(LOG_ROWS) as setting:
+        layout = home_layout(setting.home)
+        await asyncio.to_thread(make_fleet_of, layout, LOG_ROWS, time.time())
+        await asyncio.to_thread(write_pasts, layout, plan.events)
+        async with terminal(setting.commands[0], setting.fresh()) as opened:
+            await first_rows(opened, setting)
+            what = f"event log of three gateways, {plan.events:,} events"
+            return await log_figures(opened, files_of(layout), what, plan.starts)
+
+
+def files_of(layout: Layout) -> list[Path]:
+    """Return the state file, and the mirrors."""
+    return [layout.state, *(mirror_path(layout, id_) for id_ in IDS[1:])]
+
+
+def write_pasts(layout: Layout, events: int) -> None:
+    """Write a third of the events into each gateway's file."""
+    for place, path in enumerate(files_of(layout)):
+        past = events_of(events // len(IDS), names(LOG_ROWS), time.time() - place)
+        with closing(open_store(path)) as store:
+            store.write(Batch(events=tuple(past)))

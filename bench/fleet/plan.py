@@ -25,6 +25,8 @@ class Plan:
     presses: int
     letters: int
     """Typed into filters of the console."""
+    events: int
+    """In the event log, a third of them at each gateway."""
 
 
 FULL_PLAN = Plan(
@@ -38,6 +40,7 @@ FULL_PLAN = Plan(
     starts=3,
     presses=20,
     letters=12,
+    events=100_000,
 )
 QUICK_PLAN = Plan(
     rows=150,
@@ -50,4 +53,5 @@ QUICK_PLAN = Plan(
     starts=1,
     presses=2,
     letters=2,
+    events=1500,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -16,7 +16,7 @@ from checker.cli.answers import say_json
 from checker.cli.common import existing_registry
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
-from checker.cli.log_options import add_log_options, wanted_of
+from checker.cli.log_options import Holds, add_log_options, wanted_of
 from checker.cli.selection import add_filter
 from checker.cli.verbs import Verbs, add_here, add_json, add_verb
 from checker.config.layout import Layout, has_mirrors, refuse_missing
@@ -26,6 +26,7 @@ from checker.nearest import did_you_mean
 from checker.output import event_line, say
 from checker.registry.last_good import read_known
 from checker.rows.event_filter import Around, RowsOf, event_mistake, shows
+from checker.rows.event_lines import Line
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import MistakenFilter
 from checker.state.errors import StateMissing
@@ -34,8 +35,6 @@ from checker.state.rows import event_row
 from checker.state.store import StateFile, open_reader
 
 FOLLOW_EVERY_S = 0.3
-Line = tuple[Event, str]
-"""An event, and in a fleet the ID of its gateway; else an empty text."""
 
 
 class Log(Protocol):
@@ -61,7 +60,7 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker log --since 2026-11-01 --until 2026-11-08 --grep 'not registered'",
         "reversi-checker log --filter 'kind:kill actor:ada at:yesterday'",
         ending="Times are local, as printed. All options can be combined.\nIn a filter, kind:,"
-        " actor:, at:, text:, node: and port: are the event's own; status:, tag: and\nall"
+        " actor:, at:, text:, node:, port: and gateway: are the event's own; status:, tag: and\nall"
         " others say what its forwards are now. The console's event log takes the same text.",
     )
     add_log_options(log)
@@ -133,14 +132,14 @@ def unnamed(events: Iterable[Event]) -> Iterator[Line]:
     return ((event, "") for event in events)
 
 
-def of_filter(layout: Layout, text: str, *, only_here: bool) -> Callable[[Event], bool]:
+def of_filter(layout: Layout, text: str, *, only_here: bool) -> Holds:
     """Whether the filter shows an event. Raises MistakenFilter, NoGateway, StateError."""
     found, moment = rows_now(layout, existing_registry(layout), text, only_here=only_here)
     sentence = event_mistake(text, found, moment)
     if sentence:
         raise MistakenFilter(sentence)
     wanted, around = parse_filter(text), Around(rows=RowsOf(found), moment=moment)
-    return lambda event: shows(wanted, event, around)
+    return lambda event, gateway: shows(wanted, event, replace(around, gateway=gateway))
 
 
 def warn_of_unknown(layout: Layout, name: NodeName) -> None:

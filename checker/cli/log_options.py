@@ -13,7 +13,8 @@ from checker.state.event_query import Wanted
 USUAL_LIMIT = 100
 KINDS = tuple(kind.value for kind in EventKind)
 TIMES = "2026-11-26, 2026-11-26T08:00, or 2h (ago)"
-Holds = Callable[[Event], bool]
+Holds = Callable[[Event, str], bool]
+"""Whether an event of that gateway is wanted; the ID is empty without a fleet."""
 
 
 def add_log_options(log: argparse.ArgumentParser) -> None:
@@ -102,10 +103,10 @@ def text_test(pattern: str | None) -> Holds | None:
         found = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise InvalidValue(f"--grep {pattern!r} is not a regular expression: {error}") from error
-    return lambda event: found.search(event.text) is not None
+    return lambda event, _: found.search(event.text) is not None
 
 
 def both(first: Holds | None, second: Holds | None) -> Holds | None:
     if first is None or second is None:
         return first or second
-    return lambda event: first(event) and second(event)
+    return lambda event, gateway: first(event, gateway) and second(event, gateway)

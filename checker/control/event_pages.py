@@ -14,7 +14,8 @@ from itertools import islice
 
 from checker.model import Event, EventKind
 from checker.rows.claims import AnyOf, Claim, Comparison, Not, Word
-from checker.rows.event_filter import Around, day_span, is_own, term_holds
+from checker.rows.event_filter import GATEWAY, Around, day_span, is_own, term_holds
+from checker.rows.event_lines import BEGIN, Line, LinePage, Mark, mark_of
 from checker.rows.fields import Field
 from checker.rows.terms import Filter, Term
 from checker.state.rows import event_from
@@ -94,10 +95,13 @@ def any_of(clauses: Sequence[Clause | None]) -> Clause | None:
     )
 
 
-def word_clause(claim: Word, field: str, kind: str, now: float) -> Clause | None:
+def word_clause(claim: Word, field: str, kind: str, around: Around) -> Clause | None:
     if field == "at":
-        span = day_span(claim.text, now)
+        span = day_span(claim.text, around.moment.now)
         return (ON_DAY, span) if span else None
+    if field == GATEWAY:
+        value = around.gateway.lower()
+        return ("?", (claim.text == value if claim.whole else claim.text in value,))
     if field == "kind":
         return kind, (json.dumps(kinds_like(claim)),)
     return LIKE[field], (pattern(claim.text, whole=claim.whole),)
@@ -123,15 +127,16 @@ def bound_clause(sign: str, field: Field, bound: float, now: float) -> Clause:
     return (AGE[sign], (now, bound)) if field.id == "at" else (PORT[sign], (bound,))
 
 
-def clause_of(claim: Claim, kind: str, now: float) -> Clause | None:
+def clause_of(claim: Claim, kind: str, around: Around) -> Clause | None:
     """The claim in SQL; None if SQL cannot decide it."""
+    now = around.moment.now
     match claim:
         case AnyOf():
-            return any_of([clause_of(each, kind, now) for each in claim.claims])
+            return any_of([clause_of(each, kind, around) for each in claim.claims])
         case Not():
-            return inverted(clause_of(claim.claim, kind, now))
+            return inverted(clause_of(claim.claim, kind, around))
         case Word() if claim.text.isascii() and all(map(is_own, claim.fields)):
-            return any_of([word_clause(claim, name, kind, now) for name in searched(claim)])
+            return any_of([word_clause(claim, name, kind, around) for name in searched(claim)])
         case Comparison() if all(is_own(field) for field, _ in claim.bounds):
             return any_of(
                 [bound_clause(claim.sign, field, bound, now) for field, bound in claim.bounds]
@@ -149,7 +154,7 @@ def wanted_of(text: Filter, around: Around, *, with_act: bool = True) -> Wanted:
     kind = KIND if with_act else KIND_BEFORE
     clauses, rest = list[Clause](), list[Term]()
     for term in text.terms:
-        clause = clause_of(term.claim, kind, around.moment.now)
+        clause = clause_of(term.claim, kind, around)
         if clause is None:
             rest.append(term)
         else:
@@ -188,6 +193,7 @@ class EventPages:
         is_over: Callable[[], bool] = no_stop,
     ) -> None:
         self.state, self.is_over = state, is_over
+        self.gateway = around.gateway
         with state.using() as db:
             self.wanted = wanted_of(text, around, with_act=has_act(db))
 
@@ -197,14 +203,26 @@ class EventPages:
             first, last = db.execute(BOUNDS).fetchone()
         return int(first), int(last)
 
+    def earlier(self, mark: Mark, count: int = PAGE) -> LinePage:
+        """The newest lines before this place of the log."""
+        return self.page_of_lines(self.before(mark[2], count))
+
+    def later(self, mark: Mark, count: int = PAGE, *, until: int | None = None) -> LinePage:
+        """The oldest lines after this place of the log, none with an id greater than `until`."""
+        return self.page_of_lines(self.after(mark[2], count, until=until))
+
+    def page_of_lines(self, page: Page) -> LinePage:
+        lines = tuple((event, self.gateway) for event in page.events)
+        return LinePage(lines=lines, is_last=page.is_last)
+
     def newest(self, count: int = PAGE) -> Page:
         """The newest events."""
         return self.before(self.bounds()[1] + 1, count)
 
     def before(self, event: int, count: int = PAGE) -> Page:
         """The newest events that are older than this id."""
-        first, _ = self.bounds()
-        return self.page(first, event - 1, count, newest=True)
+        first, last = self.bounds()
+        return self.page(first, min(last, event - 1), count, newest=True)
 
     def after(self, event: int, count: int = PAGE, *, until: int | None = None) -> Page:
         """The oldest events that are newer than this id, and not newer than `until`."""
@@ -237,12 +255,12 @@ class EventPages:
         finally:
             cursor.close()
 
-    def all_of_them(self) -> Iterator[Event]:
-        """Every event that is shown, oldest first; a page at a time is in memory."""
-        after, until = 0, self.bounds()[1]
+    def all_of_them(self) -> Iterator[Line]:
+        """Every line that is shown, oldest first; a page at a time is in memory."""
+        mark, until = BEGIN, self.bounds()[1]
         while True:
-            page = self.after(after, until=until)
-            yield from page.events
+            page = self.later(mark, until=until)
+            yield from page.lines
             if page.is_last:
                 return
-            after = page.events[-1].id
+            mark = mark_of(page.lines[-1])

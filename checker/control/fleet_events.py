@@ -11,27 +11,18 @@ from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.control.fleet_rows import others, own_id
-from checker.model import Event
 from checker.model.gateway_id import GatewayId
+from checker.rows.event_lines import Line, in_order, mark_of
 from checker.state.errors import StateError, StateMissing
 from checker.state.event_query import Wanted
 from checker.state.mirrors import mirror_path
 from checker.state.store import StateFile, open_reader
-
-Line = tuple[Event, str]
-"""An event, and the ID of its gateway."""
 
 
 def fleet_log(layout: Layout, look_every_s: float) -> FleetLog | None:
     """Return the log of all gateways; None: this one is in no fleet. Raises ConfigError."""
     own = own_id(layout)
     return None if own is None else FleetLog(layout=layout, own=own, look_every_s=look_every_s)
-
-
-def when(line: Line) -> tuple[float, str, int]:
-    """Events are sorted by their gateway's clock."""
-    event, gateway = line
-    return event.at, gateway, event.id
 
 
 @dataclass(slots=True)
@@ -60,7 +51,7 @@ class Tail:
                 raise
             return
         with contextlib.closing(state):
-            yield from self.lines_of(state, wanted)
+            yield from self.lines_of(state, replace(wanted, gateway=self.gateway))
 
     def lines_of(self, state: StateFile, wanted: Wanted) -> Iterator[Line]:
         """Raises StateError."""
@@ -98,7 +89,7 @@ class FleetLog:
     def past(self, wanted: Wanted) -> Iterator[Line]:
         """The wanted events, oldest first. Raises StateError."""
         self.tails.clear()
-        found = heapq.merge(*(tail.lines(wanted) for tail in self.look()), key=when)
+        found = heapq.merge(*(tail.lines(wanted) for tail in self.look()), key=mark_of)
         yield from found if wanted.limit is None else list(found)[-wanted.limit :]
 
     def followed(self, lines: Iterable[Line], wanted: Wanted) -> Iterator[Line]:
@@ -106,7 +97,7 @@ class FleetLog:
         yield from lines
         ahead = replace(wanted, limit=None)
         while True:
-            found = sorted((line for tail in self.look() for line in tail.lines(ahead)), key=when)
+            found = in_order(line for tail in self.look() for line in tail.lines(ahead))
             yield from found
             if not found:
                 time.sleep(self.look_every_s)

@@ -57,6 +57,16 @@ def others(layout: Layout, own: GatewayId) -> tuple[GatewayId, ...]:
     return tuple(id_ for id_ in mirrored(layout) if id_ != own)
 
 
+def state_files(layout: Layout) -> dict[GatewayId, Path]:
+    """Return this gateway's state file, then the mirrors, by gateway; none without a fleet. Raises
+    ConfigError.
+    """
+    own = own_id(layout)
+    if own is None:
+        return {}
+    return {own: layout.state, **{id_: mirror_path(layout, id_) for id_ in others(layout, own)}}
+
+
 def mirror_paths(layout: Layout) -> tuple[Path, ...]:
     """Return the mirrors of the other gateways; none without a fleet. Raises ConfigError."""
     own = own_id(layout)

@@ -1,7 +1,7 @@
 """The filter over events of the log: what a text says about an event, and about its rows. Pure.
 
-The grammar is that of the rows. `kind`, `actor`, `text`, `at`, `node` and `port` are the event's
-own; every other column, and `is:`, is what the event's rows are now.
+The grammar is that of the rows. `kind`, `actor`, `text`, `at`, `node`, `port` and `gateway` are the
+event's own; every other column, and `is:`, is what the event's rows are now.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ OWN: dict[str, Callable[[Event], str]] = {
     "actor": lambda event: event.actor,
     "text": lambda event: event.text,
 }
-"""The event's own values, by field; `at` is apart."""
-AT = "at"
+"""The event's own values, by field; `at` and `gateway` are apart."""
+AT, GATEWAY = "at", "gateway"
 MOST_TEXT = 2000
 """Characters of an event's text that a line shows."""
 DAYS = {"today": 0, "yesterday": 1}
@@ -60,11 +60,17 @@ class Around:
 
     rows: RowsOf
     moment: Moment
+    gateway: str = ""
+    """The ID of the gateway that the events are from; empty: it is in no fleet."""
+
+    def value(self, field: Field, event: Event) -> str:
+        """What the event has there, as text."""
+        return self.gateway if field.id == GATEWAY else OWN[field.id](event)
 
 
 def is_own(field: Field) -> bool:
     """Whether the event itself has it."""
-    return field.id in OWN or field.id == AT
+    return field.id in OWN or field.id in (AT, GATEWAY)
 
 
 def asks_rows(claim: Claim) -> bool:
@@ -116,7 +122,7 @@ def has_word(claim: Word, event: Event, around: Around) -> bool:
         if field.id == AT:
             found = is_at(claim.text, event.at, around.moment.now)
         else:
-            value = OWN[field.id](event).lower()
+            value = around.value(field, event).lower()
             found = claim.text == value if claim.whole else claim.text in value
         if found:
             return True
@@ -131,7 +137,7 @@ def has_shape(claim: Shape, event: Event, around: Around) -> bool:
     values = (
         time.strftime(TEXT_OF_TIME, time.localtime(event.at))
         if field.id == AT
-        else OWN[field.id](event)
+        else around.value(field, event)
         for field in fields
         if is_own(field)
     )
@@ -208,7 +214,7 @@ def extends(claim: Claim, longer: Claim) -> bool:
         isinstance(claim, Word)
         and isinstance(longer, Word)
         and claim.fields == longer.fields
-        and all(field.id in OWN for field in claim.fields)
+        and all(is_own(field) and field.id != AT for field in claim.fields)
         and not (claim.whole or longer.whole)
         and claim.text in longer.text
     )

@@ -46,15 +46,17 @@ class Wanted:
     kinds: frozenset[EventKind] = frozenset()
     actors: frozenset[str] = frozenset()
     nodes: frozenset[NodeName] = frozenset()
-    holds: Callable[[Event], bool] | None = None
-    """What else must be true of an event."""
+    gateway: str = ""
+    """The ID of the gateway that the events are from; empty: it is in no fleet."""
+    holds: Callable[[Event, str], bool] | None = None
+    """What else must be true of an event of that gateway."""
 
     def takes(self, event: Event) -> bool:
         """Whether the event is one, as far as SQL does not decide it."""
         return (
             (not self.kinds or event.kind in self.kinds)
             and (not self.nodes or event.node in self.nodes)
-            and (self.holds is None or self.holds(event))
+            and (self.holds is None or self.holds(event, self.gateway))
         )
 
 

@@ -5,22 +5,32 @@ A search through all of it never delays the rows, and a newer question stops an 
 
 from __future__ import annotations
 
+import heapq
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.control.event_pages import FIRST_PAGE, EventPages, Page, Superseded
-from checker.model import Event
+from checker.control.event_pages import FIRST_PAGE, PAGE, EventPages, Superseded
 from checker.output import event_line
 from checker.rows.event_filter import Around, RowsOf, narrows, shows
+from checker.rows.event_lines import (
+    BEGIN,
+    END,
+    Line,
+    LinePage,
+    Mark,
+    in_order,
+    mark_of,
+    newest_of,
+    oldest_of,
+)
 from checker.rows.filter import parse_filter
 from checker.rows.row import Moment, Row
 from checker.state.errors import StateError
-from checker.state.store import StateFile, open_reader
-from reversi_tui.reader.identity import file_identity
+from reversi_tui.reader.event_sources import EventSource, EventSources
 from reversi_tui.rows.event_window import Way
 
 LOOK_EVERY_S = 0.3
@@ -38,8 +48,8 @@ class Question:
     rows: Sequence[Row]
     """The present rows, if the filter asks for what they are."""
     moment: Moment
-    anchor: tuple[int, int] = (0, 0)
-    """The first and the last id that are known already."""
+    anchor: tuple[Mark, Mark] = (BEGIN, BEGIN)
+    """The places of the first and the last line that are known already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +57,10 @@ class Answer:
     """A page, or what is wrong."""
 
     question: Question
-    page: Page | None = None
+    page: LinePage | None = None
     trouble: str = ""
+    without: tuple[str, ...] = ()
+    """The gateways whose events cannot be read now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,30 +68,27 @@ class News:
     """New events that the filter shows, or that the log can or cannot be read now."""
 
     number: int
-    events: tuple[Event, ...] = ()
+    lines: tuple[Line, ...] = ()
     trouble: str = ""
-    is_another_file: bool = False
-    """The ids begin again: ask for all events."""
+    is_another_log: bool = False
+    """Another file took the place of one, or the log has other gateways: ask for all events."""
 
 
 class EventReader:
     """Only its thread calls `run`; any thread may call `ask` and `stop`."""
 
-    def __init__(self, layout: Layout, post: Callable[[Answer | News], object]) -> None:
-        self.path, self.post = layout.state, post
-        self.state: StateFile | None = None
-        self.identity: tuple[int, int, bool] | None = None
+    def __init__(
+        self, layout: Layout, post: Callable[[Answer | News], object], *, only_here: bool = False
+    ) -> None:
+        self.sources, self.post = EventSources(layout, only_here=only_here), post
         self.bell = threading.Condition()
         self.asked: Question | None = None
         self.current: Question | None = None
         """The last one answered: new events are judged by it."""
         self.around = Around(rows=RowsOf(), moment=Moment(now=0.0, every_s=1.0))
         """What the current question's filter may need beside an event."""
-        self.found: tuple[Event, ...] | None = None
-        """All events that the last filter shows; None: there are more than were read."""
-        self.seen_id = 0
-        """The newest id that was looked at."""
-        self.token = -1
+        self.found: tuple[Line, ...] | None = None
+        """All lines that the last filter shows; None: there are more than were read."""
         self.trouble = ""
         self.stopped = False
 
@@ -110,111 +119,124 @@ class EventReader:
                 continue
             except StateError as error:
                 self.failed(question, str(error))
-        self.close()
+        self.sources.close()
 
     def step(self, question: Question | None) -> None:
         """Raises StateError, Superseded."""
-        is_another = self.reopen()
-        assert self.state is not None
-        if is_another and self.current is not None:
-            number, self.current, self.found = self.current.number, None, None
-            self.trouble = ""
-            self.post(News(number=number, is_another_file=True))
+        if self.sources.reopen() and self.current is not None:
+            self.begin_again(self.current)
         if question is not None:
-            self.answer(self.state, question)
+            self.answer(question)
         elif self.current is not None:
-            self.look(self.state, self.current)
+            self.look(self.current)
 
-    def reopen(self) -> bool:
-        """Open the file if it is not open; whether it is another one than before."""
-        identity = file_identity(self.path)
-        if self.state is not None and identity == self.identity:
-            return False
-        self.close()
-        self.state = open_reader(self.path)
-        before, self.identity, self.token = self.identity, identity, -1
-        return before is not None and before[:2] != identity[:2]
+    def begin_again(self, question: Question) -> None:
+        self.current, self.found, self.trouble = None, None, ""
+        self.post(News(number=question.number, is_another_log=True))
 
-    def answer(self, state: StateFile, question: Question) -> None:
+    def pages(self, question: Question, around: Around) -> list[tuple[EventSource, EventPages]]:
+        """Each source with what the question's filter finds in it."""
+        wanted = parse_filter(question.text)
+        return [(one, one.pages(wanted, around, self.is_over)) for one in self.sources.open]
+
+    def answer(self, question: Question) -> None:
         around = Around(rows=RowsOf(question.rows), moment=question.moment)
-        pages = EventPages(state, parse_filter(question.text), around, self.is_over)
+        pages = self.pages(question, around)
         first, last = question.anchor
         match question.way:
             case Way.NEWEST:
                 page = self.newest(pages, question, around)
             case Way.OLDEST:
-                page = pages.after(0, FIRST_PAGE, until=self.seen_id or None)
+                page = later(pages, BEGIN, FIRST_PAGE)
             case Way.OLDER:
-                page = pages.before(first)
+                page = newest_of([each.earlier(first) for _, each in pages], PAGE)
             case Way.NEWER:
-                page = pages.after(last, until=self.seen_id or None)
+                page = later(pages, last, PAGE)
         self.current, self.around, self.trouble = question, around, ""
-        self.post(Answer(question=question, page=page))
+        self.post(Answer(question=question, page=page, without=self.sources.without))
 
-    def newest(self, pages: EventPages, question: Question, around: Around) -> Page:
-        """The newest events. One more letter searches only what is found already, and what came
+    def newest(
+        self, pages: list[tuple[EventSource, EventPages]], question: Question, around: Around
+    ) -> LinePage:
+        """The newest lines. One more letter searches only what is found already, and what came
         since.
         """
         wanted, before = parse_filter(question.text), self.current
-        _, newest = pages.bounds()
         if before and self.found is not None and narrows(parse_filter(before.text), wanted):
-            old = [event for event in self.found if shows(wanted, event, around)]
-            new = pages.after(self.seen_id, until=newest)
-            page = Page(events=(*old, *new.events), is_last=True)
-            self.seen_id = newest if new.is_last else new.events[-1].id
+            at = {one.gateway: replace(around, gateway=one.gateway) for one, _ in pages}
+            old = [
+                line for line in self.found if line[1] in at and shows(wanted, line[0], at[line[1]])
+            ]
+            new = [line for one, each in pages for line in came(one, each, each.bounds()[1])]
+            page = LinePage(lines=tuple(in_order((*old, *new))), is_last=True)
         else:
-            page = pages.before(newest + 1, FIRST_PAGE)
-            self.seen_id = newest
-        self.found = page.events if page.is_last else None
+            for one, each in pages:
+                one.seen_id = each.bounds()[1]
+            page = newest_of([each.earlier(END, FIRST_PAGE) for _, each in pages], FIRST_PAGE)
+        self.found = page.lines if page.is_last else None
         return page
 
-    def look(self, state: StateFile, question: Question) -> None:
+    def look(self, question: Question) -> None:
         """Report the events that were written since the last look."""
-        token = state.changed_token()
-        if token == self.token and not self.trouble:
-            return
-        pages = EventPages(state, parse_filter(question.text), self.around, self.is_over)
-        _, newest = pages.bounds()
-        while self.seen_id < newest:
-            page = pages.after(self.seen_id, until=newest)
-            self.seen_id = newest if page.is_last else page.events[-1].id
-            if page.events:
-                self.found = None  # those are not in it
-                self.post(News(number=question.number, events=page.events))
-        self.token = token
+        for one in self.sources.open:
+            assert one.state is not None
+            token = one.state.changed_token()
+            if token == one.token and not self.trouble:
+                continue
+            pages = one.pages(parse_filter(question.text), self.around, self.is_over)
+            newest = pages.bounds()[1]
+            if newest < one.seen_id:  # a mirror that was emptied
+                self.begin_again(question)
+                return
+            while one.seen_id < newest:
+                if lines := came(one, pages, newest):
+                    self.found = None  # those are not in it
+                    self.post(News(number=question.number, lines=tuple(in_order(lines))))
+            one.token = token
         if self.trouble:
             self.trouble = ""
             self.post(News(number=question.number))
 
     def failed(self, question: Question | None, sentence: str) -> None:
         """Say why the log cannot be read, once; what is shown stays."""
-        self.close()
+        self.sources.close()
         if question is not None:
             self.post(Answer(question=question, trouble=sentence))
         elif sentence != self.trouble and self.current is not None:
             self.post(News(number=self.current.number, trouble=sentence))
         self.trouble = sentence
 
-    def close(self) -> None:
-        if self.state is not None:
-            self.state.close()
-        self.state = None
+
+def later(pages: Sequence[tuple[EventSource, EventPages]], mark: Mark, count: int) -> LinePage:
+    """The oldest lines after this place, as far as they were looked at: others are reported."""
+    found = [each.later(mark, count, until=one.seen_id or None) for one, each in pages]
+    return oldest_of(found, count)
 
 
-def write_events(state: Path, question: Question, folder: Path, stamp: str) -> str:
+def came(one: EventSource, pages: EventPages, newest: int) -> list[Line]:
+    """The next page of what was written up to the id `newest`."""
+    page = pages.after(one.seen_id, until=newest)
+    one.seen_id = newest if page.is_last else page.events[-1].id
+    return [(event, one.gateway) for event in page.events]
+
+
+def write_events(
+    layout: Layout, question: Question, folder: Path, stamp: str, *, only_here: bool = False
+) -> str:
     """Write all events that the filter shows to a new file in the folder, and return a sentence
     about it. Without such an event, or if it raises StateError or OSError, there is no file.
     """
     around = Around(rows=RowsOf(question.rows), moment=question.moment)
-    store = open_reader(state)
+    sources, wanted = EventSources(layout, only_here=only_here), parse_filter(question.text)
     try:
-        pages = EventPages(store, parse_filter(question.text), around)
+        sources.reopen()
+        each = [source.pages(wanted, around).all_of_them() for source in sources.open]
         path, handle = new_file(folder, f"reversi-events-{stamp}")
         count = 0
         try:
             with os.fdopen(handle, "w", encoding="ascii") as out:
-                for event in pages.all_of_them():
-                    out.write(f"{event_line(event)}\n")
+                for line in heapq.merge(*each, key=mark_of):
+                    out.write(f"{event_line(*line)}\n")
                     count += 1
             if not count:
                 path.unlink()
@@ -223,7 +245,7 @@ def write_events(state: Path, question: Question, folder: Path, stamp: str) -> s
             path.unlink(missing_ok=True)
             raise
     finally:
-        store.close()
+        sources.close()
     return f"wrote {count:,} event{'' if count == 1 else 's'} to {path}"
 
 

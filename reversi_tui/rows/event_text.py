@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from checker.model import Event, EventKind, Status
 from checker.output import event_line
 from checker.rows.cells import safe
+from checker.rows.event_lines import Line
 from reversi_tui.rows.cutting import cut_address, cut_middle, in_cell
 
 MACHINES = '!actor:=daemon|"node "|"enrolment "|"shared key"'
@@ -23,6 +24,7 @@ MINE = "5"
 MEDIUM, WIDE = 100, 160
 """Widths from which a line says more."""
 KIND = 11
+MOST_GATEWAY = 12
 MOST_TEXT = 2000
 STATUS_OF = {
     EventKind.KILL: Status.HUNG,
@@ -45,14 +47,18 @@ class Columns:
     node: int
     actor: int
     """0: the line does not name the actor."""
+    gateway: int
+    """0: there is no fleet."""
 
 
-def columns(width: int) -> Columns:
+def columns(width: int, gateway: int) -> Columns:
+    """`gateway`: cells that the longest ID of a gateway takes; 0 without a fleet."""
+    gateway = gateway and min(max(gateway, len("gateway")), MOST_GATEWAY)
     if width < MEDIUM:
-        return Columns("%m-%d %H:%M:%S", 14, 16, 0)
+        return Columns("%m-%d %H:%M:%S", 14, 16, 0, gateway)
     if width < WIDE:
-        return Columns("%m-%d %H:%M:%S", 14, 26, 12)
-    return Columns("%Y-%m-%d %H:%M:%S", 19, 38, 20)
+        return Columns("%m-%d %H:%M:%S", 14, 26, 12, gateway)
+    return Columns("%Y-%m-%d %H:%M:%S", 19, 38, 20, gateway)
 
 
 def where(event: Event) -> str:
@@ -61,10 +67,15 @@ def where(event: Event) -> str:
     return f"{safe(event.node)}:{event.port}" if event.port else safe(event.node)
 
 
-def cells(event: Event, width: int) -> tuple[str, str, str]:
-    """What stands before the kind, the kind, and what follows, in exactly so many cells."""
-    like = columns(width)
+def cells(line: Line, width: int, longest: int = 0) -> tuple[str, str, str]:
+    """What stands before the kind, the kind, and what follows, in exactly so many cells. `longest`
+    is the longest ID of a gateway in the log.
+    """
+    event, gateway = line
+    like = columns(width, longest)
     at = in_cell(time.strftime(like.time, time.localtime(event.at)), like.at)
+    if like.gateway:
+        at = f"{at} {in_cell(safe(gateway), like.gateway, cut_middle)}"
     node = in_cell(where(event), like.node, cut_address if event.port else cut_middle)
     actor = f"{in_cell(safe(event.actor), like.actor, cut_middle)} " if like.actor else ""
     rest = f" {node} {actor}{safe(event.text, MOST_TEXT)}"
@@ -73,15 +84,16 @@ def cells(event: Event, width: int) -> tuple[str, str, str]:
     return before, kind, in_cell(rest, room)
 
 
-def heading(width: int) -> str:
-    like = columns(width)
-    titles = [("time", like.at), ("kind", KIND), ("node", like.node), ("actor", like.actor)]
+def heading(width: int, longest: int = 0) -> str:
+    like = columns(width, longest)
+    titles = [("time", like.at), ("gateway", like.gateway), ("kind", KIND)]
+    titles += [("node", like.node), ("actor", like.actor)]
     return " ".join([*(in_cell(title, room) for title, room in titles if room), "text"])
 
 
-def whole(event: Event) -> str:
+def whole(line: Line) -> str:
     """All of the event, for the lines below the list."""
-    return " ".join(event_line(event).split())
+    return " ".join(event_line(*line).split())
 
 
 def preset_of(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from checker.model import Event, EventKind
+from checker.model import EventKind
 from checker.rows.cells import safe
-from checker.rows.event_filter import DAYS
+from checker.rows.event_filter import DAYS, GATEWAY
+from checker.rows.event_lines import Line
 from checker.rows.fields import FIELDS
 from checker.rows.grammar import IS
 from checker.rows.row import Moment, Row
@@ -82,16 +83,18 @@ class EventVocabulary(Vocabulary):
         self,
         rows: Callable[[], Collection[Row]],
         moment: Callable[[], Moment],
-        events: Callable[[], Sequence[Event]],
+        lines: Callable[[], Sequence[Line]],
     ) -> None:
-        """`events` are those in memory."""
+        """`lines` are those in memory."""
         super().__init__(rows, moment)
-        self.events = events
+        self.lines = lines
 
     def all_values(self, field: str) -> Iterable[str]:
         if field == "actor":
-            return (safe(event.actor) for event in self.events())
+            return (safe(event.actor) for event, _ in self.lines())
         found = super().all_values(field)
+        if field == GATEWAY:
+            return (*found, *(gateway for _, gateway in self.lines()))
         if field != "node":
             return found
-        return (*found, *(safe(event.node) for event in self.events()))
+        return (*found, *(safe(event.node) for event, _ in self.lines()))

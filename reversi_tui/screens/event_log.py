@@ -18,6 +18,7 @@ from checker.config.layout import Layout
 from checker.model import CheckerError, Event, printable
 from checker.output import sentence_of
 from checker.rows.event_filter import event_mistake, needs_rows
+from checker.rows.event_lines import Line as LogLine
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.footer import line
@@ -43,6 +44,8 @@ class Surroundings:
     """What the log's screen needs of the main one."""
 
     layout: Layout
+    only_here: bool
+    """In a fleet: without the events of the other gateways."""
     looks: Looks
     moment: Callable[[], Moment]
     rows: Callable[[], Sequence[Row]]
@@ -66,7 +69,7 @@ def bound(keys: str, call: str, title: str, tip: str) -> Binding:
     return Binding(keys, call, title, id=f"events.{title.lower()}", tooltip=tip, show=False)
 
 
-class EventLog(Screen[Event | None]):
+class EventLog(Screen[LogLine | None]):
     """Returns the event whose row the operator wants to see. Memory holds a few pages of the log;
     a thread of its own reads the others as the cursor comes near.
     """
@@ -95,18 +98,22 @@ class EventLog(Screen[Event | None]):
         super().__init__()
         self.around, self.text = around, text
         self.window = Window()
-        self.reader = EventReader(around.layout, lambda found: self.post_message(Read(found)))
+        self.reader = EventReader(
+            around.layout,
+            lambda found: self.post_message(Read(found)),
+            only_here=around.only_here,
+        )
         self.number = 0
         self.waiting: Way | None = None
         """The page that is being read."""
         self.is_read = False
         """Whether a first page is there; that of an earlier filter stays until the next one."""
         self.trouble = ""
+        self.without: tuple[str, ...] = ()
+        """The gateways whose events are not shown, as they cannot be read."""
         self.list = EventList(self.window, around.looks)
         self.bar = FilterBar(around.history)
-        self.bar.vocabulary = EventVocabulary(
-            around.rows, around.moment, lambda: self.window.events
-        )
+        self.bar.vocabulary = EventVocabulary(around.rows, around.moment, lambda: self.window.lines)
         self.bar.placeholder = "text   !text   kind:kill   actor:ada   at:<1d   ↑ earlier ones"
 
     def compose(self) -> ComposeResult:
@@ -163,10 +170,10 @@ class EventLog(Screen[Event | None]):
         self.trouble = found.trouble
         if isinstance(found, Answer):
             self.take(found)
-        elif found.is_another_file:
+        elif found.is_another_log:
             self.use(self.text)
-        elif found.events and self.is_read:
-            self.list.renew(lambda: self.window.arrived(found.events))
+        elif found.lines and self.is_read:
+            self.list.renew(lambda: self.window.arrived(found.lines))
         self.renew()
         self.read_on()
 
@@ -174,8 +181,8 @@ class EventLog(Screen[Event | None]):
         self.waiting = None
         page, way = answer.page, answer.question.way
         if page is not None:
-            self.is_read = True
-            self.list.renew(lambda: self.window.take(way, page.events, is_last=page.is_last))
+            self.is_read, self.without = True, answer.without
+            self.list.renew(lambda: self.window.take(way, page.lines, is_last=page.is_last))
 
     def read_on(self) -> None:
         """Read the page that the cursor comes near to, unless one is being read."""
@@ -196,7 +203,9 @@ class EventLog(Screen[Event | None]):
         width, looks = self.size.width, self.around.looks
         drawn = {
             "#events-title": self.title_text(),
-            "#events-heading": Text(heading(width), style=looks.palette.heading),
+            "#events-heading": Text(
+                heading(width, self.window.longest), style=looks.palette.heading
+            ),
             "#events-whole": self.whole_text(),
             "#events-keys": self.keys_line(width),
         }
@@ -214,9 +223,11 @@ class EventLog(Screen[Event | None]):
     def title_text(self) -> Text:
         name = preset_of(self.text)
         text = Text("Event log: ", style="bold").append(name or printable(self.text, 200))
-        count, window = len(self.window.events), self.window
+        count, window = len(self.window.lines), self.window
         if self.is_read and not (window.has_older or window.has_newer):
             text.append(f"  {count:,} event{'' if count == 1 else 's'}")
+        if self.without:
+            text.append(f"  without {', '.join(self.without)}", style="bold")
         text.append("  ")
         if self.window.unseen:
             return text.append(f"{self.window.unseen:,} new ↓", style="bold")
@@ -227,9 +238,9 @@ class EventLog(Screen[Event | None]):
 
     def whole_text(self) -> Text:
         """All of the event under the cursor, or why there is none."""
-        event = self.window.selected if self.is_read else None
-        if event is not None:
-            return Text(whole(event))
+        line = self.window.selected if self.is_read else None
+        if line is not None:
+            return Text(whole(line))
         if not self.is_read:
             return Text("" if self.trouble else "reading ...")
         return Text("no events are like that; 1 shows all" if self.text else "no events yet")
@@ -262,9 +273,9 @@ class EventLog(Screen[Event | None]):
         self.around.show_mine()
 
     def action_go(self) -> None:
-        event = self.window.selected
-        if event is None:
+        if self.window.selected is None:
             return
+        event, _ = self.window.selected
         if self.around.row_of(event) is None:
             self.say(
                 f"{printable(event.node)} has no row any more"
@@ -272,7 +283,7 @@ class EventLog(Screen[Event | None]):
                 else "this event is the gateway's: it has no row"
             )
             return
-        _ = self.dismiss(event)
+        _ = self.dismiss(self.window.selected)
 
     def action_edge(self, name: str) -> None:
         """Go to an end of the log, which may have to be read."""
@@ -281,13 +292,16 @@ class EventLog(Screen[Event | None]):
         if is_far:
             self.ask(way)
         else:
-            self.list.select(0 if way is Way.OLDEST else len(window.events) - 1)
+            self.list.select(0 if way is Way.OLDEST else len(window.lines) - 1)
 
     async def action_write(self) -> None:
         """Write all events that the filter shows, not only those in memory."""
         question = self.question(Way.OLDEST)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(question.moment.now))
-        write = partial(write_events, self.around.layout.state, question, folder(), stamp)
+        around = self.around
+        write = partial(
+            write_events, around.layout, question, folder(), stamp, only_here=around.only_here
+        )
         self.say("writing ...")
         try:
             self.say(await detached(write, name="write events"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checker.model import Event
+from checker.rows.event_lines import Line
 from checker.rows.row import Key
 from reversi_tui.screens.desk import Call, Desk
 from reversi_tui.screens.event_log import EventLog, Surroundings
@@ -39,6 +40,7 @@ class EventLogs:
         desk = self.desk
         around = Surroundings(
             layout=desk.dependencies.layout,
+            only_here=desk.dependencies.only_here,
             looks=desk.looks,
             moment=desk.moment,
             rows=lambda: tuple(desk.view.rows.values()),
@@ -57,8 +59,15 @@ class EventLogs:
             return (event.node, event.port)
         return next(iter(sorted(view.by_node.get(event.node, ()))), None)
 
-    def chosen(self, event: Event | None) -> None:
-        """Select the event's row; if the view hides it, show all rows."""
-        key = None if event is None else self.row_of(event)
-        if key is not None:
-            go_to(self.desk, self.table_view, key)
+    def chosen(self, line: Line | None) -> None:
+        """Select the event's row; if the view hides it, show all rows. A row that another gateway
+        has by now says so.
+        """
+        key = None if line is None else self.row_of(line[0])
+        if line is None or key is None:
+            return
+        view, gateway = self.desk.view, line[1]
+        is_shown, where = key in view.places, view.rows[key].where
+        go_to(self.desk, self.table_view, key)
+        if is_shown and gateway and where and gateway not in (where.gateway, *where.also):
+            self.desk.voice.say(f"the event is {gateway}'s; {key[0]} is at {where.gateway} now")

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from checker.rows.event_lines import BEGIN
 from reversi_tui.rows.event_text import STATUS_OF, cells
 from reversi_tui.rows.event_window import Window
 from reversi_tui.rows.uptime import in_ascii
@@ -44,8 +45,8 @@ class EventList(Widget, HalfPages, can_focus=True):
     def __init__(self, window: Window, looks: Looks) -> None:
         super().__init__(id="events")
         self.window, self.looks = window, looks
-        self.top = 0
-        """The id of the first event in sight."""
+        self.top = BEGIN
+        """The mark of the first line in sight."""
         self.painted: dict[int, Look | None] = {}
 
     @property
@@ -54,7 +55,7 @@ class EventList(Widget, HalfPages, can_focus=True):
         cursor in sight.
         """
         window, height = self.window, max(1, self.size.height)
-        count, place = len(window.ids), window.place
+        count, place = len(window.marks), window.place
         if window.follows or not count:
             return max(0, count - height)
         first = min(window.place_of(self.top), max(0, count - height))
@@ -62,9 +63,10 @@ class EventList(Widget, HalfPages, can_focus=True):
 
     def look(self, line: int, first: int) -> Look | None:
         place = first + line
-        if place >= len(self.window.events):
+        window = self.window
+        if place >= len(window.lines):
             return None
-        return cells(self.window.events[place], self.size.width), place == self.window.place
+        return cells(window.lines[place], self.size.width, window.longest), place == window.place
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -79,13 +81,13 @@ class EventList(Widget, HalfPages, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base).apply_style(self.rich_style)
 
     def kind_style(self, line: int) -> Style:
-        status = STATUS_OF.get(self.window.events[self.first + line].kind)
+        status = STATUS_OF.get(self.window.lines[self.first + line][0].kind)
         return Style() if status is None else self.looks.status[status]
 
     def renew(self, change: Callable[[], None] | None = None) -> None:
         """Change the window, and repaint the lines that differ."""
-        if self.window.ids:
-            self.top = self.window.ids[self.first]
+        if self.window.marks:
+            self.top = self.window.marks[self.first]
         if change:
             change()
         first = self.first
@@ -115,7 +117,7 @@ class EventList(Widget, HalfPages, can_focus=True):
 
     def on_click(self, click: events.Click) -> None:
         place = self.first + click.y
-        if place < len(self.window.events):
+        if place < len(self.window.lines):
             self.select(place)
             if click.chain == 2:
                 self.post_message(self.Opened())

@@ -136,6 +136,7 @@ def test_the_log_has_the_events_of_all_gateways_by_time(layout: Layout, say: Say
     _, out, _ = say("log")
     events = json.loads(say("log", "--json", "--node", "barn", "--limit", "2")[1])["events"]
     here = json.loads(say("log", "--json", "--here")[1])["events"]
+    seen_there = say("log", "--filter", "gateway:gw2 node:barn")[1]
 
     lines = [line.split() for line in out.splitlines()]
     assert [(line[2], line[-1]) for line in lines] == [
@@ -147,6 +148,7 @@ def test_the_log_has_the_events_of_all_gateways_by_time(layout: Layout, say: Say
     assert [(one["gateway"], one["text"]) for one in events] == [("gw2", "two"), ("gw1", "three")]
     assert [one["text"] for one in here] == ["one", "three"]
     assert "gateway" not in here[0]
+    assert [line.split()[-1] for line in seen_there.splitlines()] == ["two"]
 
 
 def test_the_report_counts_the_time_at_each_gateway(layout: Layout, say: Say) -> None:
@@ -288,14 +290,26 @@ def test_only_a_fleet_loads_what_reads_one(tmp_path: Path, *, is_fleet: bool) ->
         all_up(tmp_path)
     program = """
 import sys
+from pathlib import Path
 from checker.cli.main import run
+from checker.config.layout import home_layout
 from reversi_tui.__main__ import main
+from reversi_tui.reader.events import EventReader, Moment, Question, Way
+def show_events(layout):
+    posted = []
+    reader = EventReader(layout, posted.append)
+    now = Moment(now=1.0, every_s=1.0)
+    reader.step(Question(number=1, way=Way.NEWEST, text="", rows=(), moment=now))
+    reader.sources.close()
+    assert posted[0].page.is_last
 home = ["--home", sys.argv[1]]
 main([*home, "--json"])
+show_events(home_layout(Path(sys.argv[1])))
 for verb in (["status"], ["log"], ["report"], ["inventory"], ["ssh-config"], ["probe", "attic"]):
     run([*home, *verb])
 parts = {part for one in sys.modules for part in one.split(".")}
-print("found:", sorted({"gateways", "mirrors", "fleet_rows", "fleet_events", "fleet"} & parts))
+fleets = {"gateways", "mirrors", "fleet_rows", "fleet_events", "timed_pages", "fleet"}
+print("found:", sorted(fleets & parts))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
@@ -305,7 +319,9 @@ print("found:", sorted({"gateways", "mirrors", "fleet_rows", "fleet_events", "fl
         timeout=100,
     )
 
-    some = "['fleet_events', 'fleet_rows', 'gateways', 'mirrors']" if is_fleet else "[]"
+    some = (
+        "['fleet_events', 'fleet_rows', 'gateways', 'mirrors', 'timed_pages']" if is_fleet else "[]"
+    )
     assert done.stdout.splitlines()[-1] == f"found: {some}", done.stderr
 
 

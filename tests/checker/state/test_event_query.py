@@ -52,7 +52,7 @@ def found(log: StateFile, **asked: object) -> list[int]:
         ({"actors": frozenset({"bob", "ada"})}, [2, 4, 5]),
         ({"nodes": frozenset({OFFICE})}, [1, 2, 5]),
         ({"nodes": frozenset({OFFICE, ATTIC})}, [1, 2, 3, 5]),
-        ({"holds": lambda event: event.text.endswith("3")}, [3]),
+        ({"holds": lambda event, _: event.text.endswith("3")}, [3]),
         ({"actors": frozenset({"bob"}), "nodes": frozenset({OFFICE}), "since": NOW}, [5]),
     ],
 )

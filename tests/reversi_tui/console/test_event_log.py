@@ -35,7 +35,7 @@ def log_of(app: Console) -> EventLog:
 
 
 def ids(app: Console) -> Sequence[int]:
-    return log_of(app).window.ids
+    return [event.id for event, _ in log_of(app).window.lines]
 
 
 async def test_the_log_follows_at_its_end_and_counts_what_comes_elsewhere(tmp_path: Path) -> None:

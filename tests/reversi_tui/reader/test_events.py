@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout
+from checker.config.layout import Layout, home_layout
 from checker.model import Event, EventKind, NodeName
 from checker.rows.row import Moment
 from checker.state.errors import StateCorrupt, StateMissing
@@ -33,9 +33,9 @@ def layout(tmp_path: Path) -> Layout:
 
 def texts(found: Answer | News) -> list[str]:
     if isinstance(found, News):
-        return [event.text for event in found.events]
+        return [event.text for event, _ in found.lines]
     assert found.page is not None
-    return [event.text for event in found.page.events]
+    return [event.text for event, _ in found.page.lines]
 
 
 def test_one_more_letter_finds_also_what_came_since(layout: Layout) -> None:
@@ -48,7 +48,7 @@ def test_one_more_letter_finds_also_what_came_since(layout: Layout) -> None:
     write(layout, Batch(events=(event("killed once more"), event("kilt"))))
     reader.step(None)
     reader.step(question("killed again", 3))
-    reader.close()
+    reader.sources.close()
 
     assert [texts(one) for one in posted] == [
         ["killed sshd 3999"],
@@ -71,7 +71,7 @@ def test_a_log_that_cannot_be_read_is_reported_once_and_then_that_it_can(layout:
         reader.failed(None, str(missing.value))
     aside.rename(layout.state)
     reader.step(None)
-    reader.close()
+    reader.sources.close()
 
     assert [one.trouble for one in posted[1:]] == [str(missing.value), ""]
 
@@ -81,13 +81,15 @@ def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    damaged = tmp_path / "damaged.db"
+    damaged = tmp_path / "damaged"
     write(layout, Batch(events=tuple(event(f"number {number}") for number in range(3000))))
     content = bytearray(layout.state.read_bytes())
     content[len(content) // 2 :] = b"x" * (len(content) - len(content) // 2)
-    damaged.write_bytes(content)
+    damaged.mkdir()
+    other = home_layout(damaged)
+    other.state.write_bytes(content)
 
     with pytest.raises(StateCorrupt):
-        write_events(damaged, question("", 1), folder, "x")
+        write_events(other, question("", 1), folder, "x")
 
     assert list(folder.iterdir()) == []

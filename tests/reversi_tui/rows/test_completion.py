@@ -44,7 +44,7 @@ def vocabulary() -> Vocabulary:
 
 
 def of_events() -> EventVocabulary:
-    return EventVocabulary(lambda: ROWS, lambda: MOMENT, lambda: EVENTS)
+    return EventVocabulary(lambda: ROWS, lambda: MOMENT, lambda: [(event, "") for event in EVENTS])
 
 
 def after(text: str, tabs: int, words: Vocabulary) -> list[str]:
