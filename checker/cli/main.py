@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -103,8 +104,20 @@ def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command, and exit with its status."""
-    sys.exit(run(arguments))
+    """Run one command, and exit with its status.
+
+    Imported modules are never garbage. To collect garbage among them, while they are imported and
+    again at the end, costs a seventh of a short command.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    gc.disable()
+    for name in modules_for(words):
+        import_module(f"checker.cli.{name}")
+    gc.freeze()
+    gc.enable()
+    status = run(words)
+    gc.freeze()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str] | None = None) -> ExitCode:
