@@ -17,7 +17,7 @@ from checker.signatures import KEY_FILE
 from checker.sshd.keygen import make_key
 from checker.state.rows import Batch
 from client.cli import main as run_client
-from tests.fleet.homes import Fleet, Member, Signer
+from tests.fleet.homes import Fleet, Member, Signer, member
 from tests.fleet.mirrors import at, mirror
 from tests.fleet.test_pushing import serving
 from tests.reversi_tui.console.states import tunnel
@@ -35,7 +35,7 @@ class People:
         self.fleet = fleet
         self.gw1, self.gw2 = fleet.gateways
         self.port = port
-        self.ssh = f"ssh -F none -o IdentitiesOnly=yes -i {key}"
+        self.keys = [key]
         self.typed: list[str] = []
         laptop = home_layout(fleet.folder / "laptop")
         self.laptop = Member(layout=laptop, id=GatewayId("laptop"), capsys=self.gw1.capsys)
@@ -53,7 +53,8 @@ class People:
         }
         given = [places.get(word, word) for word in given]
         if given[:2] == ["fleet", "push"]:
-            given += ["--ssh", self.ssh]
+            keys = " ".join(f"-i {key}" for key in self.keys)
+            given += ["--ssh", f"ssh -F none -o IdentitiesOnly=yes {keys}"]
         if program == "reversi-client":
             assert run_client([*given, "--no-scan", "--home", str(self.gw1.layout.home)]) == 0
             return ""
@@ -69,6 +70,17 @@ def people(fleet: Fleet, tmp_path: Path) -> Iterator[People]:
         port, key = stack.enter_context(serving(fleet.gateways[1], tmp_path / "sshd"))
         fleet.gateways[0].do("fleet", "card", "gw2", "--address", f"127.0.0.1:{port}")
         yield People(fleet, port, key)
+
+
+@pytest.fixture
+def third(people: People, tmp_path: Path) -> Iterator[Member]:
+    """A gateway that has done steps 1 and 2, and that a push reaches."""
+    gw1, anna = people.gw1, people.fleet.anna
+    gw3 = member(tmp_path, "gw3", gw1.capsys, anna)
+    with serving(gw3, tmp_path / "sshd-of-gw3") as (port, key):
+        gw3.do("fleet", "card", "--address", f"127.0.0.1:{port}", "--key", str(anna.key))
+        people.keys.append(key)
+        yield gw3
 
 
 SIGNERS = "/etc/reversi/fleet/allowed_signers"
@@ -95,6 +107,21 @@ def give_a_second_tunnel(people: People) -> None:
     assert sorted(found) == [[False, True], [True, False]], "one gateway each, another one"
 
 
+def add_a_third_gateway(people: People, gw3: Member) -> None:
+    """Type what the page says on the new gateway, and on another one."""
+    for one in (people.gw1, people.gw2):
+        Path(f"{one.id}.card").write_text(one.do("fleet", "card"), encoding="utf-8")
+    people.type("reversi-checker fleet card > gw3.card", on=gw3)
+    people.type("sudo reversi-checker fleet join gw1.card gw2.card", on=gw3)
+    people.type("sudo reversi-checker fleet join gw3.card")
+    said = people.type("reversi-checker fleet push")
+    assert "gw3: " in said
+    assert gw3.nodes == people.gw1.nodes
+    for one in (people.gw2, gw3):
+        assert "gw3" in one.do("fleet", "status")
+    assert "gw1" in gw3.do("fleet", "status")
+
+
 def look_at_the_fleet(people: People) -> None:
     """Type what shows the whole fleet, while gw2 holds barn."""
     gw1 = people.gw1
@@ -109,7 +136,7 @@ def look_at_the_fleet(people: People) -> None:
 
 @pytest.mark.sshd
 def test_each_command_of_the_page_does_what_it_says(
-    people: People, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People, third: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gw1, gw2 = people.gw1, people.gw2
     gw1.layout.nodes.joinpath("old.toml").write_text(
@@ -129,6 +156,7 @@ def test_each_command_of_the_page_does_what_it_says(
     assert "1 signed" in people.type("reversi-checker fleet status")
     assert "old" in gw2.nodes
 
+    add_a_third_gateway(people, third)
     people.type(f"{sudo} node add barn --forward 127.0.0.1:22,banner:SSH-2.0")
     people.type("reversi-checker fleet push")
     assert "barn" in gw2.nodes
