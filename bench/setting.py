@@ -16,13 +16,14 @@ import psutil
 
 from bench.banner import BANNER, greet
 from bench.console_plan import FULL_PLAN, QUICK_PLAN, ConsolePlan
-from checker.config.layout import home_layout
+from checker.config.layout import Layout, home_layout
 from checker.config.settings import Config
 from checker.control.client import Control
 from checker.control.client_files import client_config
 from checker.linux.sockets import read_listeners
 from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
 from checker.registry.authorized_keys import gate_command, write_keys
+from checker.registry.lock import locked
 from checker.registry.node_file import node_toml
 from checker.sshd.host_key_files import host_keys
 from checker.sshd.keygen import host_key_line
@@ -147,7 +148,7 @@ class Gateway:
 
     async def use_registry(self) -> None:
         """Have sshd and the daemon follow the files of the registry."""
-        await asyncio.to_thread(write_keys, self.layout, gate_command(self.layout))
+        await asyncio.to_thread(write_locked, self.layout)
         await asyncio.to_thread(Control(layout=self.layout).reload)
 
     def register(self, name: NodeName, port: int, target: str, expect: str, folder: Path) -> Member:
@@ -215,6 +216,12 @@ class Gateway:
         client = await start(argv, log=self.home / "clients" / f"{member.name}.log", env=self.env)
         self.clients.append(client)
         return client
+
+
+def write_locked(layout: Layout) -> None:
+    """Write the keys; not beside the daemon, which may do so too."""
+    with locked(layout):
+        write_keys(layout, gate_command(layout))
 
 
 def write_private(path: Path, content: bytes) -> None:

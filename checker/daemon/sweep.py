@@ -94,7 +94,7 @@ class Sweeper:
 
     async def give_way(self) -> None:
         """Let other work have its turn; while an operator waits, all that his answer needs. For as
-        long as it waited, it waits no more: answers without a pause must not hold up the sweep.
+        long as it waited, it does not wait again: answers without a pause must not hold it up.
         """
         await asyncio.sleep(0)
         began = time.monotonic()
