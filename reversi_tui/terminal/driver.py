@@ -35,6 +35,7 @@ class Bell(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
+        # never closed: a driver lasts as long as the console, and works again after `close`
         self.handle = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
@@ -63,10 +64,6 @@ class Driver(linux_driver.LinuxDriver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.exit_event: Bell = Bell()
-
-    def close(self) -> None:
-        super().close()
-        os.close(self.exit_event.handle)
 
     def run_input_thread(self) -> None:
         """Take in keys until the input ends. Textual's own looks ten times a second whether it

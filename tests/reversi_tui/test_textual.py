@@ -28,7 +28,6 @@ from reversi_tui.widgets.scrolled import Scrolled
     [
         pytest.param(driver.Driver, linux_driver.LinuxDriver, "_run_input_thread", id="input"),
         pytest.param(driver.Driver, linux_driver.LinuxDriver, "run_input_thread", id="keys"),
-        pytest.param(driver.Driver, linux_driver.LinuxDriver, "close", id="the end"),
         pytest.param(Console, App, "_handle_exception", id="an uncaught exception"),
         pytest.param(Console, App, "_print_error_renderables", id="its traceback"),
         pytest.param(Scrolled, ScrollView, "_scroll_update", id="the scroll bar"),

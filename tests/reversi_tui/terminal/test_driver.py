@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from queue import Queue
+from contextlib import contextmanager
+from queue import Empty, Queue
 from selectors import PollSelector
 
 import pytest
@@ -44,6 +45,13 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 @pytest.fixture
+def listening(pipe: tuple[int, int]) -> Iterator[Listening]:
+    made = Listening(pipe[0])
+    yield made
+    os.close(made.exit_event.handle)
+
+
+@pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Queue[float | None]:
     """How long each look may last."""
     found: Queue[float | None] = Queue()
@@ -53,47 +61,60 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Queue[float | None]:
         found.put(timeout)
         return plain(self, timeout)
 
+    monkeypatch.setattr(driver, "BEGUN_S", 0.2)
     monkeypatch.setattr(PollSelector, "select", noted)
     return found
 
 
-def test_keys_come_in_and_between_them_the_thread_sleeps(
-    pipe: tuple[int, int], pauses: Queue[float | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(driver, "BEGUN_S", 0.2)
-    listening = Listening(pipe[0])
+@contextmanager
+def reading(listening: Listening) -> Iterator[None]:
+    """Let it read during the block, and end it as Textual does."""
     thread = threading.Thread(target=listening.run_input_thread)
-
     thread.start()
     try:
+        yield
+    finally:
+        listening.exit_event.set()
+        thread.join(WITHIN_S)
+        is_over = not thread.is_alive()
+        listening.exit_event.clear()
+        listening.close()
+    assert is_over
+
+
+def sleeps(pauses: Queue[float | None]) -> bool:
+    """Whether it waits without end, and does so once it began."""
+    deadline = time.monotonic() + WITHIN_S
+    while pauses.get(timeout=WITHIN_S) is not None:
+        assert time.monotonic() < deadline, "it goes on looking"
+    try:
+        pauses.get(timeout=0.3)
+    except Empty:
+        return True
+    return False
+
+
+def test_keys_come_in_and_between_them_the_thread_sleeps(
+    pipe: tuple[int, int], listening: Listening, pauses: Queue[float | None]
+) -> None:
+    with reading(listening):
         os.write(pipe[1], b"a\x1b[A\xff")
         assert [listening.key() for _ in range(2)] == ["a", "up"]
         assert listening.key()  # the invalid byte
         os.write(pipe[1], b"\x1b")
         assert listening.key() == "escape"
-        deadline = time.monotonic() + WITHIN_S
-        while pauses.get(timeout=WITHIN_S) is not None:
-            assert time.monotonic() < deadline, "it goes on looking"
+        assert sleeps(pauses)
         os.write(pipe[1], b"z")
         assert listening.key() == "z"
-    finally:
-        listening.exit_event.set()
-        thread.join(WITHIN_S)
-        listening.close()
-
-    assert not thread.is_alive()
 
 
-def test_an_input_that_ended_can_begin_again(pipe: tuple[int, int]) -> None:
-    listening = Listening(pipe[0])
+def test_after_the_terminal_was_lent_keys_come_in_and_the_thread_sleeps_again(
+    pipe: tuple[int, int], listening: Listening, pauses: Queue[float | None]
+) -> None:
     for key in ("a", "b"):
-        thread = threading.Thread(target=listening.run_input_thread)
-        thread.start()
-        os.write(pipe[1], key.encode())
-        assert listening.key() == key
-        listening.exit_event.set()
-        thread.join(WITHIN_S)
-        listening.exit_event.clear()
-    listening.close()
-
-    assert not thread.is_alive()
+        with reading(listening):
+            os.write(pipe[1], key.encode())
+            assert listening.key() == key
+            assert sleeps(pauses)
+        while not pauses.empty():
+            pauses.get()
