@@ -108,8 +108,10 @@ class GatewayLine:
     def parts(self, *, in_full: bool) -> Iterator[Part]:
         health = self.health
         name = Text("reversi", style="bold")
-        place = f"{self.host} ({health.gateway})" if health.gateway else self.host
-        yield Part(name.append(f" {place}", style="") if in_full else name, NAME, is_left=True)
+        places = (self.host if in_full else "", health.gateway and f"({health.gateway})")
+        yield Part(
+            name.append("".join(f" {one}" for one in places if one), style=""), NAME, is_left=True
+        )
         if self.read_only:
             text = Text(GAP if in_full else " ").append(" READ-ONLY ", style="reverse bold")
             yield Part(text, MUST, is_left=True)

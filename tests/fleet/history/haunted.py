@@ -62,6 +62,11 @@ class Haunted:
         first, second = self.world.site(0), self.world.site(1)
         return [(first, second), (second, first)]
 
+    def is_settled(self, history: History) -> bool:
+        """Look; return whether somebody believes it, or else knows what is so."""
+        self.look(history)
+        return bool(history.of(Believed)) or self.are_told()
+
     def are_told(self) -> bool:
         """Return whether the honest gateways know of each other what is so."""
         with contextlib.suppress(StateError):

@@ -146,8 +146,7 @@ class Run:
         self.history.add(Healed(at=began))
         until(self.are_told, "each gateway has everything")
         took_s = time.monotonic() - began
-        until(self.haunted.are_told, "the mirrors have what the gateways see")
-        self.haunted.look(self.history)
+        until(lambda: self.haunted.is_settled(self.history), "mirrors have what gateways see")
         time.sleep(max(0.0, began + SAME_WITHIN_S - time.monotonic()))
         for site in self.world.all:
             seeing.look(site, self.history)

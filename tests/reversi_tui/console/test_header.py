@@ -90,6 +90,7 @@ def test_a_gateway_of_a_fleet_is_named_by_its_id_too() -> None:
     health = Health(daemon=Daemon.RUNNING, sweep=sweep(), gateway="west")
 
     assert gateway_line(health).fitted(80).plain.startswith("reversi gw1 (west) ")
+    assert gateway_line(health).fitted(32).plain.startswith("reversi (west) ")
 
 
 def test_a_gateway_that_drains_says_so_even_where_it_is_narrow() -> None:
