@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
 from checker.config.toml_file import MOST_BYTES, beginning
 from checker.fleet.apply import apply, rehearse, sentence
+from checker.fleet.bucket_news import sentences
 from checker.fleet.bus_config import ROUTE_PORT
 from checker.fleet.card_files import KeptCard, card_named, good_cards
 from checker.fleet.cards import LEAST_WEIGHT, MOST_WEIGHT, Card, GatewayState
@@ -127,6 +130,8 @@ def standing_lines(found: Standing) -> Iterator[str]:
         )
     for name, why in found.left_out.items():
         yield f"{name}: a newer entry was left out: {why}"
+    if found.is_on_bus:
+        yield from sentences(found.bus, time.time())
     yield from found.problems
 
 
@@ -165,5 +170,6 @@ def standing_json(found: Standing) -> dict[str, Any]:
         "nodes_followed": list(found.followed),
         "nodes_unsigned": list(found.unsigned),
         "left_out": found.left_out,
+        "bus": asdict(found.bus) if found.bus else None,
         "problems": list(found.problems),
     }

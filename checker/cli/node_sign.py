@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from checker.cli.dialog import would
+from checker.cli.dialog import show_note, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_verb
 from checker.config.layout import Layout
@@ -53,14 +53,14 @@ def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
         would(f"sign {name}" for name in to_sign(layout, names, wish))
         return ExitCode.OK
     done = seal(layout, names, wish)
-    for entry in done:
+    for entry in done.entries:
         what = "removed" if entry.node is None else "signed"
         say(f"{entry.name}: revision {entry.head.rev} {what} by {entry.head.changed_by}")
-    if done:
-        say("bring it to the other gateways: reversi-checker fleet push")
-    else:
+    for note in done.notes():
+        show_note(note)
+    if not done.entries and not done.refused:
         say("nothing to sign: all is as it was signed")
-    return ExitCode.OK
+    return ExitCode.NOT_UP if done.refused else ExitCode.OK
 
 
 def chosen(args: argparse.Namespace, layout: Layout) -> list[NodeName]:

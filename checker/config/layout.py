@@ -67,6 +67,11 @@ class Layout:
         return SYSTEM_INBOX if self.home is None else self.home / "fleet-inbox"
 
     @property
+    def from_bus(self) -> Path:
+        """Where the agent leaves what it found in the bucket of the bus, for root to verify."""
+        return FROM_BUS if self.home is None else self.home / "fleet-from-bus"
+
+    @property
     def mirrors(self) -> Path:
         """Copies of the other gateways' state files; only an agent of a fleet writes here."""
         return SYSTEM_INBOX.parent if self.home is None else self.home / "fleet-mirrors"
@@ -103,6 +108,7 @@ AGENT_USER = "reversi-fleet"
 """The account of the fleet's agent. It may bring letters to the daemon, and has no other right."""
 SYSTEM_POST = Path("/run/reversi-fleet/post.sock")
 SYSTEM_INBOX = Path("/var/lib/reversi-fleet/inbox")
+FROM_BUS = SYSTEM_INBOX.with_name("from-bus")
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),
     nodes=Path("/etc/reversi/nodes"),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
@@ -14,12 +15,13 @@ from checker.config.toml_file import ConfigError
 from checker.control.client_files import refuse_kept_key, unused
 from checker.control.importing import write_nodes
 from checker.control.notices import Report, known_registry, log_many, warn
-from checker.control.registering import freed_warnings
+from checker.control.registering import TakenElsewhere, freed_warnings
 from checker.control.table_plan import conflicts, keys_elsewhere, nodes_of
 from checker.control.written_files import Files, taken_back_if_it_fails
 from checker.haproxy.publish import tell_haproxy
 from checker.model import KeyType, Node, NodeName, Note
-from checker.registry.changes import kept_key_path
+from checker.registry.authorized_keys import gate_command
+from checker.registry.changes import kept_key_path, remove
 from checker.registry.imported import Remark
 from checker.registry.lock import locked, refuse_others
 from checker.registry.node_table import MOST_BYTES, TableNode, read_table
@@ -27,6 +29,9 @@ from checker.registry.nodes import Registry
 from checker.registry.publications import needs_root
 from checker.registry.reading import read_registry
 from checker.sshd.keygen import make_host_key, pair_in_memory
+
+if TYPE_CHECKING:
+    from checker.registry.claims import Refusal
 
 STDIN = Path("-")
 Keys = Mapping[NodeName, tuple[bytes, str]]
@@ -110,8 +115,25 @@ def add_table(
             with steps(len(adding.nodes)) as step:
                 write_nodes(layout, [one.node for one in adding.nodes], step)
     advise(order, adding, registry, report)
-    tell(layout, adding, report)
+    take_back(layout, adding, tell(layout, adding, report))
     return adding
+
+
+def take_back(layout: Layout, adding: Adding, refused: Mapping[NodeName, Refusal]) -> None:
+    """Remove those again for which another gateway of the fleet was quicker. Raises
+    TakenElsewhere.
+    """
+    if not refused:
+        return
+    with locked(layout):
+        present = read_registry(layout.nodes).nodes
+        for one in adding.nodes:
+            if one.node.name in refused and one.node.name in present:
+                remove(layout, one.node.name, gate_command(layout))
+                if one.key is not None:
+                    one.key.unlink(missing_ok=True)
+    for name, refusal in refused.items():
+        raise TakenElsewhere(name, refusal, others=len(refused) - 1)
 
 
 def planned(order: Order, registry: Registry, *, before: Sequence[Remark] = ()) -> Adding:
@@ -192,9 +214,11 @@ def open_sentence(count: int) -> str:
     )
 
 
-def tell(layout: Layout, adding: Adding, report: Report) -> None:
-    """Inform daemon, event log and HAProxy."""
-    log_many(
+def tell(layout: Layout, adding: Adding, report: Report) -> Mapping[NodeName, Refusal]:
+    """Inform daemon, event log and HAProxy, and sign the nodes in a fleet. Return those for which
+    another gateway was quicker.
+    """
+    refused = log_many(
         layout,
         [
             (one.node.name, forward.port, f"added: to {forward.target}, expecting {forward.expect}")
@@ -206,6 +230,7 @@ def tell(layout: Layout, adding: Adding, report: Report) -> None:
     about_proxy = tell_haproxy(layout)
     if about_proxy is not None:
         report(about_proxy)
+    return refused
 
 
 def content_of(path: Path) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.control.client import Control
@@ -11,6 +12,9 @@ from checker.model import Aim, NodeName, Note, Port, Verb
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
+
+if TYPE_CHECKING:
+    from checker.registry.claims import Refusal
 
 EVENTS_AT_ONCE = 100
 """In one message to the daemon, which takes 64 KiB."""
@@ -41,14 +45,16 @@ def notify(  # noqa: PLR0913 - what was changed, who hears it, and what is known
     *,
     renamed: Sequence[tuple[NodeName, NodeName]] = (),
     known: Registry | None = None,
-) -> None:
-    """Inform daemon, event log and HAProxy about a change that is done; a failure is a warning.
-    `known`: as for `tell_haproxy`.
+) -> Mapping[NodeName, Refusal]:
+    """Inform daemon, event log and HAProxy about a change that is done, and sign it in a fleet; a
+    failure is a warning. Return the nodes for which another gateway was quicker. `known`: as for
+    `tell_haproxy`.
     """
-    log_changes(layout, [(name, port, text) for port, text in clauses], report, renamed)
+    refused = log_changes(layout, [(name, port, text) for port, text in clauses], report, renamed)
     about_proxy = tell_haproxy(layout, known)
     if about_proxy is not None:
         report(about_proxy)
+    return refused
 
 
 def log_changes(
@@ -56,24 +62,45 @@ def log_changes(
     changes: Sequence[tuple[NodeName, Port | None, str]],
     report: Report,
     renamed: Sequence[tuple[NodeName, NodeName]] = (),
+) -> Mapping[NodeName, Refusal]:
+    """Write events about changes that are done, have the daemon read the registry, and sign them in
+    a fleet. Return the nodes for which another gateway was quicker.
+    """
+    tell_daemon(layout, changes, report, renamed)
+    names = {name for name, _, _ in changes}
+    return sign_changes(layout, names.union(old for old, _ in renamed), report)
+
+
+def tell_daemon(
+    layout: Layout,
+    changes: Sequence[tuple[NodeName, Port | None, str]],
+    report: Report,
+    renamed: Sequence[tuple[NodeName, NodeName]] = (),
 ) -> None:
-    """Write events about changes that are done, and have the daemon read the registry."""
     trouble = Control(layout=layout).changed(changes, renamed)
     if trouble:
         warn(report, [f"done, but the event could not be written: {trouble}"])
-    if layout.fleet.is_dir():
-        from checker.control.sealing import seal_changed  # only a fleet needs it
 
-        names = {name for name, _, _ in changes}
-        seal_changed(layout, names.union(old for old, _ in renamed), report)
+
+def sign_changes(
+    layout: Layout, names: Collection[NodeName], report: Report
+) -> Mapping[NodeName, Refusal]:
+    if not layout.fleet.is_dir():
+        return {}
+    from checker.control.sealing import seal_changed  # only a fleet needs it
+
+    return seal_changed(layout, names, report)
 
 
 def log_many(
     layout: Layout, changes: Sequence[tuple[NodeName, Port | None, str]], report: Report
-) -> None:
-    """Write events about any number of changes that are done."""
+) -> Mapping[NodeName, Refusal]:
+    """Write events about any number of changes that are done, and sign them in a fleet. Return the
+    nodes for which another gateway was quicker.
+    """
     for at in range(0, len(changes), EVENTS_AT_ONCE):
-        log_changes(layout, changes[at : at + EVENTS_AT_ONCE], report)
+        tell_daemon(layout, changes[at : at + EVENTS_AT_ONCE], report)
+    return sign_changes(layout, {name for name, _, _ in changes}, report)
 
 
 def end_tunnels(layout: Layout, aims: Sequence[Aim], report: Report) -> None:

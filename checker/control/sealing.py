@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import operator_name
+from checker.control.posting import Offer, Posted, post
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Note
 from checker.model.gateway_id import SIGNER_PATTERN, GatewayId, parse_gateway_id
 from checker.registry.changes import present_text
-from checker.registry.entries import MOST_PATHS, Entry, Head, entry_text, is_as_signed
+from checker.registry.claims import Refusal, floors
+from checker.registry.entries import (
+    MOST_PATHS,
+    Entry,
+    Head,
+    entry_text,
+    is_as_signed,
+    parse_entry,
+)
 from checker.registry.entry_files import (
     entry_path,
     forget_left_out,
@@ -113,7 +123,7 @@ class Present:
         left_out = self.left_out
         return left_out is not None and not is_as_signed(left_out, self.node, self.text)
 
-    def draft(self, signer: str, routing: Routing) -> Draft:
+    def draft(self, signer: str, routing: Routing, at_least: int = 1) -> Draft:
         """Return its next revision. Raises InvalidValue."""
         if self.entry is None and self.left_out is not None and self.is_another:
             raise InvalidValue(
@@ -121,7 +131,7 @@ class Present:
                 f" reversi-checker node rename {self.name} NEW"
             )
         known = [one.head.rev for one in (self.entry, self.left_out) if one]
-        rev = max(known, default=0) + 1
+        rev = max(at_least, max(known, default=0) + 1)
         before = self.entry.node if self.entry else None
         head = Head(
             name=self.name,
@@ -177,16 +187,55 @@ def is_in_fleet(layout: Layout) -> bool:
     return layout.fleet.is_dir() and load_config(layout.config).fleet is not None
 
 
+@dataclass(kw_only=True)
+class Sealing:
+    """What was signed, and what became of it on the bus."""
+
+    entries: list[Entry] = field(default_factory=list)
+    refused: dict[NodeName, Refusal] = field(default_factory=dict)
+    """Those that are not signed, as another gateway was quicker."""
+    is_posted: bool = False
+    """Whether all of it is in the bucket."""
+    trouble: str = ""
+    """Why the bus was not reached."""
+
+    def add(self, posted: Posted, entries: Sequence[Entry]) -> None:
+        self.entries += entries
+        self.is_posted = bool(posted.done) and not posted.trouble
+        self.trouble = self.trouble or posted.trouble
+
+    def notes(self) -> list[Note]:
+        """Return what the operator should know, and do next."""
+        found = [
+            Note(f"changed on this gateway only: {one.sentence}", is_warning=True)
+            for one in self.refused.values()
+        ]
+        if self.trouble:
+            text = (
+                f"not on the bus, so another gateway may take the same port: {self.trouble};"
+                " bring it to the others: reversi-checker fleet push"
+            )
+            found.append(Note(text, is_warning=True))
+        elif self.entries and self.is_posted:
+            found.append(Note("signed for the fleet, and posted on the bus"))
+        elif self.entries:
+            text = "signed for the fleet; bring it to the others: reversi-checker fleet push"
+            found.append(Note(text))
+        return found
+
+
 def seal_changed(
     layout: Layout, names: Iterable[NodeName], report: Callable[[Note], object]
-) -> None:
-    """After an edit: in a fleet, sign the entries of these nodes, or report that nobody did. Never
-    raises: the edit itself is done.
+) -> dict[NodeName, Refusal]:
+    """After an edit: in a fleet, sign the entries of these nodes and post them, or report why not.
+    Return those for which another gateway was quicker. Never raises: the edit itself is done.
     """
     names = sorted(set(names))
     try:
+        if not is_in_fleet(layout):
+            return {}
         # a console that shows rows must not be asked for a passphrase
-        done = seal(layout, names, SignWish(may_ask=False)) if is_in_fleet(layout) else []
+        done = seal(layout, names, SignWish(may_ask=False))
     except (NoKey, NotSigned) as error:
         which = names[0] if len(names) == 1 else "--all"
         text = (
@@ -194,30 +243,69 @@ def seal_changed(
             f" reversi-checker node sign {which}"
         )
         report(Note(text, is_warning=True))
+        return {}
     except CheckerError as error:
         report(Note(f"changed on this gateway only: {error}", is_warning=True))
-    else:
-        if done:
-            report(Note("signed for the fleet; bring it to the others: reversi-checker fleet push"))
+        return {}
+    for note in done.notes():
+        report(note)
+    return done.refused
 
 
-def seal(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[Entry]:
-    """Sign the entries of these nodes that differ from what is signed, and return them. Raises
-    NoKey, NotSigned, ConfigError, InvalidValue.
+def seal(layout: Layout, names: Collection[NodeName], wish: SignWish) -> Sealing:
+    """Sign the entries of these nodes that differ from what is signed, and post them on the bus, if
+    there is one. Raises NoKey, NotSigned, ConfigError, InvalidValue.
     """
+    done = Sealing()
     wanting = [Present.read(layout, name) for name in to_sign(layout, names, wish)]
     if not wanting:
-        return []
+        return done
     key = signing_key(layout, wish.key_file)
-    signer = key.signer if key else own_name()
-    done: list[Entry] = []
     for at in range(0, len(wanting), AT_ONCE):
-        part = [one.draft(signer, wish.routing) for one in wanting[at : at + AT_ONCE]]
-        # outside the lock: a token may wait for a finger
-        texts = [one.text for one in part]
-        signatures = sign(texts, key, may_ask=wish.may_ask) if key else [b""] * len(part)
-        done += keep(layout, part, signatures)
+        part = wanting[at : at + AT_ONCE]
+        posted = seal_part(layout, part, key, wish, done)
+        barring = {one.name for one in part if one.node is None or not one.node.enabled}
+        over = floors(posted.refused, barring)
+        done.refused |= posted.refused
+        if over:  # it must close, whatever another operator signed meanwhile
+            done.refused = {name: one for name, one in done.refused.items() if name not in over}
+            again = [one for one in part if one.name in over]
+            done.refused |= seal_part(layout, again, key, wish, done, over).refused
     return done
+
+
+def seal_part(  # noqa: PLR0913, PLR0917 - what is signed, how, and what is known
+    layout: Layout,
+    part: Sequence[Present],
+    key: SigningKey | None,
+    wish: SignWish,
+    done: Sealing,
+    least: Mapping[str, int] = MappingProxyType({}),
+) -> Posted:
+    """Sign these and post them; keep those that were not refused. Raises NotSigned, ConfigError,
+    InvalidValue.
+    """
+    signer = key.signer if key else own_name()
+    drafts = [one.draft(signer, wish.routing, least.get(one.name, 1)) for one in part]
+    # outside the lock: a token may wait for a finger
+    texts = [one.text for one in drafts]
+    signatures = sign(texts, key, may_ask=wish.may_ask) if key else [b""] * len(drafts)
+    offers = [
+        Offer(
+            entry=parse_entry(draft.text),
+            signature=signature,
+            before=draft.present.entry.node if draft.present.entry else None,
+        )
+        for draft, signature in zip(drafts, signatures, strict=True)
+    ]
+    posted = post(layout, offers, signed=key is not None)
+    kept = [
+        (draft, signature)
+        for draft, signature in zip(drafts, signatures, strict=True)
+        if draft.present.name not in posted.refused
+    ]
+    done.add(posted, keep(layout, [one for one, _ in kept], [one for _, one in kept]))
+    return posted
 
 
 def to_sign(layout: Layout, names: Collection[NodeName], wish: SignWish) -> list[NodeName]:
@@ -261,12 +349,16 @@ def keep(layout: Layout, drafts: Sequence[Draft], signatures: Sequence[bytes]) -
     with locked(layout):
         for draft, signature in zip(drafts, signatures, strict=True):
             name = draft.present.name
+            path = entry_path(layout, name)
+            kept = read_kept(path)
+            if kept is not None and kept.entry.text == draft.text:
+                done.append(kept.entry)  # it came back over the bus already
+                continue
             if Present.read(layout, name) != draft.present:
                 raise CheckerError(
                     f"node {name} was changed while it was signed; run: reversi-checker node sign"
                     f" {name}"
                 )
-            path = entry_path(layout, name)
             write_signed(path, draft.text, signature)
             forget_left_out(layout, name)
             found = read_kept(path)

@@ -20,5 +20,7 @@ class BusFacts:
     """How far the clock of each gateway that is heard is ahead of ours."""
     silent: Mapping[str, float | None] = field(default_factory=dict)
     """How long each gateway was not heard that should be, in seconds; None: never."""
+    bucket: tuple[str, ...] = ()
+    """Sentences about what the bucket of the registry lacks or has newer."""
     trouble: str = ""
     """Why it could not be examined, as a sentence."""

@@ -47,6 +47,8 @@ def check_bus(facts: Facts) -> Iterator[Finding]:
         (bool(apart(found)), apart(found), "set up NTP on all gateways"),
     )
     yield from silence(found)
+    for sentence in found.bucket:
+        yield Finding(name=NAME, ok=None, sentence=sentence, mend="reversi-checker fleet status")
     yield from faults(found.version)
 
 

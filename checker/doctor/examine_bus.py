@@ -25,6 +25,7 @@ def bus_facts(layout: Layout, config: Config, now: float | None = None) -> BusFa
         return None
     # only a fleet needs them
     from checker.fleet.believed import believed, members
+    from checker.fleet.bucket_news import read_news, sentences
     from checker.fleet.bus_files import nats_version
     from checker.fleet.card_files import good_cards
     from checker.model.gateway_id import GatewayId
@@ -43,6 +44,7 @@ def bus_facts(layout: Layout, config: Config, now: float | None = None) -> BusFa
     has_units = layout.home is None and SYSTEMD.is_dir()
     fresh = {id_: one for id_, one in heard.items() if one and is_fresh(one, now)}
     return BusFacts(
+        bucket=tuple(sentences(read_news(layout), now)),
         version=nats_version(),
         has_library=importlib.util.find_spec("nats") is not None,
         states={path.name: state_of(path.name) for path in BUS_UNIT_FILES} if has_units else {},

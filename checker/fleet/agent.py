@@ -24,7 +24,7 @@ from checker.fleet.acting import Acting
 from checker.fleet.answering import Answering
 from checker.fleet.believed import believed, members
 from checker.fleet.bus import Bus, BusLost, Login, connect
-from checker.fleet.bus_config import AGENT, EDITOR
+from checker.fleet.bus_config import AGENT, EDITOR, on_the_bus
 from checker.fleet.card_files import good_cards
 from checker.fleet.gaps import pause_s
 from checker.fleet.identity import Identity
@@ -48,10 +48,12 @@ from checker.fleet.sayings import (
     sayer_of,
 )
 from checker.fleet.sending import send
+from checker.fleet.syncing import Syncing
 from checker.fleet.telling import Teller, Told
 from checker.model import CheckerError
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import Pulse
+from checker.registry.bucket_values import replicas_for
 from checker.state.ages import is_material
 from checker.state.drain_file import read_drain
 from checker.state.errors import StateError
@@ -114,6 +116,7 @@ class Agent:
         hand = partial(hand_over, role.layout)
         self.acting = Acting(role.identity, hand) if role.identity is not None else None
         self.last_trouble = ""
+        self.syncing = syncing_of(role) if role.identity is not None else None
 
     async def run(self) -> None:
         """Raises LibraryMissing."""
@@ -123,7 +126,11 @@ class Agent:
                 group.create_task(self.every(LOOK_EVERY_S, self.turn))
                 group.create_task(self.stay_connected())
                 group.create_task(self.keep_post())
+                if self.syncing is not None:
+                    group.create_task(asyncio.to_thread(self.syncing.run), name="registry")
         finally:
+            if self.syncing is not None:
+                self.syncing.stop.set()
             self.looking.close()
 
     async def every(self, seconds: float, do: Callable[[], object]) -> None:
@@ -339,6 +346,14 @@ class Agent:
             free_mb=psutil.virtual_memory().available // MIB,
             counts=teller.counts(),
         )
+
+
+def syncing_of(role: Role) -> Syncing:
+    def replicas() -> int:
+        cards = members(good_cards(role.layout), signed=role.signed)
+        return replicas_for(len(on_the_bus(cards.values())))
+
+    return Syncing(role.layout, role.login, is_signing=role.signed, replicas=replicas)
 
 
 def new_teller() -> Teller:

@@ -113,9 +113,9 @@ def apply_inbox(layout: Layout) -> tuple[Said, ...]:
     except CheckerError:
         raise
     except BaseException:
-        throw_away(layout, taken.names)  # it must not stop us again
+        throw_away(taken.paths)  # it must not stop us again
         raise
-    throw_away(layout, taken.names)
+    throw_away(taken.paths)
     troubles = tuple(Said(text=text, is_trouble=True) for text in taken.troubles)
     log(layout, troubles, time.time())
     return (*troubles, *said)
@@ -138,7 +138,8 @@ def main() -> None:
     except CheckerError as error:
         journal.write(f"reversi: {error}", logging.WARNING)
         sys.exit(1)
-    sys.exit(1 if SYSTEM.inbox.is_dir() and any(SYSTEM.inbox.iterdir()) else 0)
+    left = (one for one in (SYSTEM.inbox, SYSTEM.from_bus) if one.is_dir() and any(one.iterdir()))
+    sys.exit(1 if any(left) else 0)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from checker.fleet.cards import Card
 from checker.fleet.sayings import ASK, MOST_PACKED, SAY
 from checker.model import parse_target
 from checker.model.gateway_id import GatewayId
+from checker.registry.bucket_values import ALL, CREATE, GET, INFO, UPDATE
 
 KEY_FILE, CERTIFICATE_FILE, MEMBERS_FILE = "key.pem", "cert.pem", "members.pem"
 CONFIG_FILE = "nats.conf"
@@ -151,8 +152,8 @@ def users(plan: BusPlan) -> str:
 def agent_rights(id_: GatewayId) -> str:
     return json.dumps(
         {
-            "publish": [f"{SAY}.{id_}.>", f"{ASK}.>"],
-            "subscribe": [f"{SAY}.>", f"{ASK}.{id_}.>", "_INBOX.>"],
+            "publish": [f"{SAY}.{id_}.>", f"{ASK}.>", ALL, INFO, GET, CREATE, UPDATE],
+            "subscribe": [f"{SAY}.>", f"{ASK}.{id_}.>", ALL, "_INBOX.>"],
             "allow_responses": True,
         }
     )
@@ -161,17 +162,20 @@ def agent_rights(id_: GatewayId) -> str:
 def reader_rights() -> str:
     return json.dumps(
         {
-            "publish": [f"{ASK}.*.rows", f"{ASK}.*.past"],
-            "subscribe": [f"{SAY}.>", "_INBOX.>"],
+            "publish": [f"{ASK}.*.rows", f"{ASK}.*.past", INFO, GET],
+            "subscribe": [f"{SAY}.>", ALL, "_INBOX.>"],
         }
     )
 
 
 def editor_rights() -> str:
+    """Return what an editor's machine may do: post entries, watch, and ask for acts; say nothing in
+    the name of a gateway.
+    """
     return json.dumps(
         {
-            "publish": ["$KV.reversi.>", "$JS.API.>", "$JS.ACK.>", f"{ASK}.>"],
-            "subscribe": ["$KV.reversi.>", f"{SAY}.>", "_INBOX.>"],
+            "publish": [f"{ASK}.>", ALL, INFO, GET],
+            "subscribe": [f"{SAY}.>", ALL, "_INBOX.>"],
         }
     )
 

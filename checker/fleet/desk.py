@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from checker.config.files import write_atomically, write_changed
+from checker.config.files import present_file, write_atomically, write_changed
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.config.toml_file import ConfigError
@@ -368,10 +368,11 @@ class Desk:
         """Keep an entry for later, with the reason."""
         name = one.entry.name
         path = left_out_path(self.layout, name)
+        is_known = present_file(path) == one.sealed.text
         if not self.is_dry:
             write_signed(path, one.sealed.text, one.sealed.signature)
             write_changed(path.with_suffix(WHY), f"{why}\n".encode(), mode=0o644)
-        if name not in self.waited:
+        if name not in self.waited and not is_known:
             self.complain(f"revision {one.entry.head.rev} was left out: {why}", name)
 
     def say(self, one: Decided, clauses: Iterable[tuple[Port | None, str]]) -> None:

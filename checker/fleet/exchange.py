@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shlex
 import subprocess
@@ -23,7 +22,7 @@ from checker.fleet.apply import apply_inbox
 from checker.fleet.card_files import cards_folder
 from checker.fleet.cards import Card, host_alias, known_hosts
 from checker.fleet.inbox import drop
-from checker.fleet.sealed import MOST_BATCH, Sealed, batch, parse_batch
+from checker.fleet.sealed import MOST_BATCH, Sealed, batch, digest, parse_batch
 from checker.model import CheckerError, parse_target, printable
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import (
@@ -97,10 +96,6 @@ class Pushed:
     """Why each of ours waits there."""
     newer: tuple[str, ...]
     """What is newer there than here."""
-
-
-def digest(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def documents(layout: Layout) -> dict[tuple[str, str], tuple[int, Sealed]]:

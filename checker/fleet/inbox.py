@@ -30,17 +30,20 @@ STALE_AFTER_S = 3600
 class Taken:
     """What was in the inbox."""
 
-    names: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
     sealed: list[Sealed] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
 
-def drop(layout: Layout, content: bytes) -> Path:
-    """Leave a batch in the inbox. Raises ConfigError."""
+def drop(layout: Layout, content: bytes, folder: Path | None = None) -> Path:
+    """Leave a batch in the inbox; the agent of a bus has a folder of its own. Raises
+    ConfigError.
+    """
+    folder = folder or layout.inbox
     if layout.home is not None:
-        make_folder(layout.inbox)
+        make_folder(folder)
     name = f"batch-{time.time_ns()}-{os.getpid()}"
-    part, path = layout.inbox / f".{name}.part", layout.inbox / name
+    part, path = folder / f".{name}.part", folder / name
     try:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -52,7 +55,7 @@ def drop(layout: Layout, content: bytes) -> Path:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(layout.inbox, why_not(error)) from error
+        raise ConfigError(folder, why_not(error)) from error
     return path
 
 
@@ -65,25 +68,31 @@ def why_not(error: OSError) -> str:
     )
 
 
-def opened(layout: Layout) -> int | None:
+def opened(folder: Path) -> int | None:
     """Open the inbox, which must be no link; None if there is none."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(layout.inbox, flags)
+        return os.open(folder, flags)
     except OSError:
         return None
 
 
 def read_inbox(layout: Layout, now: float) -> Taken:
-    """Read the batches in the inbox."""
+    """Read the batches in the inbox, and in the folder of the agent."""
     taken = Taken()
-    place = opened(layout)
+    for folder in (layout.inbox, layout.from_bus):
+        read_folder(folder, taken, now)
+    return taken
+
+
+def read_folder(folder: Path, taken: Taken, now: float) -> None:
+    place = opened(folder)
     if place is None:
-        return taken
+        return
     try:
         names = sorted(os.listdir(place))  # noqa: PTH208 - of a descriptor
         for name in [one for one in names if not is_being_written(one, place, now)][:AT_ONCE]:
-            taken.names.append(name)
+            taken.paths.append(folder / name)
             try:
                 taken.sealed += parse_batch(content_of(name, place))
             except (CheckerError, OSError) as error:
@@ -91,22 +100,20 @@ def read_inbox(layout: Layout, now: float) -> Taken:
                 taken.troubles.append(f"{printable(name)} in the inbox was thrown away: {said}")
     finally:
         os.close(place)
-    return taken
 
 
-def throw_away(layout: Layout, names: Iterable[str]) -> None:
-    """Remove these from the inbox, whatever they are."""
-    place = opened(layout)
-    if place is None:
-        return
-    try:
-        for name in names:
-            try:
-                os.unlink(name, dir_fd=place)
-            except OSError:
-                shutil.rmtree(name, ignore_errors=True, dir_fd=place)
-    finally:
-        os.close(place)
+def throw_away(paths: Iterable[Path]) -> None:
+    """Remove these from their folders, whatever they are."""
+    for path in paths:
+        place = opened(path.parent)
+        if place is None:
+            continue
+        try:
+            os.unlink(path.name, dir_fd=place)
+        except OSError:
+            shutil.rmtree(path.name, ignore_errors=True, dir_fd=place)
+        finally:
+            os.close(place)
 
 
 def is_being_written(name: str, place: int, now: float) -> bool:

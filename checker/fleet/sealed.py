@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,10 +10,9 @@ from dataclasses import dataclass
 from checker.config.toml_file import MOST_BYTES
 from checker.fleet.cards import Card, is_card, parse_card
 from checker.model import InvalidValue
+from checker.registry.bucket_values import parted
 from checker.registry.entries import Entry, parse_entry
 
-BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
-"""Source: PROTOCOL.sshsig of OpenSSH."""
 MOST_SIGNATURE = 1 << 14
 MOST_BATCH = 64 << 20
 """Bytes of one batch: 30,000 entries need 50 MB."""
@@ -31,6 +31,11 @@ class Sealed:
         return parse_card(self.text) if is_card(self.text) else parse_entry(self.text)
 
 
+def digest(text: bytes) -> str:
+    """Return what tells two texts of one revision apart."""
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
 def one_text(sealed: Sealed) -> bytes:
     """Return text and signature as one text, for a file that people hand over."""
     return sealed.text + sealed.signature
@@ -38,10 +43,8 @@ def one_text(sealed: Sealed) -> bytes:
 
 def from_one_text(content: bytes) -> Sealed:
     """Part text and signature again."""
-    text, mark, rest = content.rpartition(b"\n" + BEGIN)
-    if not mark:
-        return Sealed(text=content)
-    return Sealed(text=text + b"\n", signature=BEGIN + rest)
+    text, signature = parted(content)
+    return Sealed(text=text, signature=signature)
 
 
 def batch(many: Iterable[Sealed]) -> bytes:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
+from checker.control.bucket import has_bucket
 from checker.control.sealing import Present
+from checker.fleet.bucket_news import BucketNews, read_news
 from checker.fleet.card_files import KeptCard, all_cards
 from checker.fleet.exchange import fleet_of, left_out
 from checker.model import NodeName
@@ -33,6 +35,9 @@ class Standing:
     """Tombstones."""
     left_out: dict[str, str]
     """Why each entry waits."""
+    bus: BucketNews | None
+    """How the bucket differs; None: this gateway is on no bus, or its agent said nothing yet."""
+    is_on_bus: bool
     problems: tuple[str, ...]
     """A sentence for each file that cannot be used."""
 
@@ -73,5 +78,7 @@ def standing(layout: Layout) -> Standing:
         unsigned=tuple(unsigned),
         removed=sum(one.entry.node is None for one in entries.values()),
         left_out={name: why for name, (_, why) in left_out(layout)},
+        bus=read_news(layout) if has_bucket(layout) else None,
+        is_on_bus=has_bucket(layout),
         problems=tuple(problems),
     )

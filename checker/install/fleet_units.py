@@ -40,12 +40,14 @@ Description=reversi: waits until something lies in the inbox of the fleet
 {ONLY_ON_A_GATEWAY}{IN_A_FLEET}
 [Path]
 DirectoryNotEmpty={SYSTEM.inbox}
+DirectoryNotEmpty={SYSTEM.from_bus}
 
 [Install]
 WantedBy=multi-user.target
 """
 MIRRORS_MODE = 0o1775
 """The agent writes mirrors there, but cannot replace root's inbox beside them."""
+AGENTS_MODE = 0o1770
 OPERATORS_MODE, ROOTS_MODE = 0o1730, 0o700
 """Operators may put something into the inbox, and see nothing there. Without signatures, whoever
 may do that decides about the registry: only root.
@@ -58,6 +60,7 @@ def fleet_folders(choices: Choices) -> Iterator[Folder]:
         return
     if choices.is_on_bus:
         yield Folder(path=FLEET_STATE, mode=MIRRORS_MODE, group=FLEET_USER)
+        yield Folder(path=SYSTEM.from_bus, mode=AGENTS_MODE, group=FLEET_USER)
     else:
         yield Folder(path=FLEET_STATE)
     is_open = choices.is_signing and bool(choices.operators)

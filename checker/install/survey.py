@@ -269,7 +269,7 @@ def survey(  # noqa: PLR0913 - the options of `init`
         fleet = without_own_keys(fleet, read_registry(SYSTEM.nodes))
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), SYSTEM.keys, *FILES)
-    paths = (*paths, FLEET_STATE, SYSTEM.inbox)
+    paths = (*paths, FLEET_STATE, SYSTEM.inbox, SYSTEM.from_bus)
     entries = {
         path: found
         for path in paths

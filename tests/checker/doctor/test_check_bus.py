@@ -123,3 +123,13 @@ def test_it_looks_at_the_pulses_in_the_mirrors(fleet: Fleet, gw1: Member, gw2: M
     assert (never.ahead_s, never.silent) == ({}, {"gw2": None})
     assert (fresh.ahead_s, fresh.silent) == ({"gw2": 100.0}, {})
     assert (old.ahead_s, old.silent) == ({}, {"gw2": 41.0})
+
+
+def test_what_the_bucket_lacks_is_named_but_nothing_here_is_wrong() -> None:
+    facts = replace(GOOD, bucket=("the bucket lacks barn",))
+
+    (_, one) = [one for one in findings(changed(WELL, {"bus": facts})) if one.name == "bus"]
+
+    assert one.ok is None
+    assert one.sentence == "the bucket lacks barn"
+    assert "fleet status" in one.mend

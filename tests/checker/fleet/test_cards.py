@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from checker.fleet.cards import Card, GatewayState, card_text, is_card, known_hosts, parse_card
-from checker.fleet.sealed import BEGIN, Sealed, batch, from_one_text, one_text, parse_batch
+from checker.fleet.sealed import Sealed, batch, from_one_text, one_text, parse_batch
 from checker.model import InvalidValue
 from checker.model.gateway_id import GatewayId
+from checker.registry.bucket_values import BEGIN
 from tests.strategies import public_key
 
 CARD = Card(

@@ -18,6 +18,8 @@ REFUSED = 2
 FIRST_PORT, PORTS = 40_000, 2_000
 """Of the editors: each has ports of his own, on which nobody listens."""
 MOST_NODES = 6
+TARGET = "127.0.0.1:22,banner:SSH-2.0"
+POSTED = "posted on the bus"
 DELIVERED = re.compile(r"^(\S+): (?:has everything|([0-9]+) of \2 entries and cards taken)$")
 BARRING = frozenset({"disable", "remove", "rekey"})
 
@@ -43,17 +45,21 @@ class Editor:
     """For the keys of nodes."""
     nodes: dict[str, Known] = field(default_factory=dict)
     number: int = 0
+    is_posted: bool = False
+    """Whether the last edit was posted on the bus."""
 
     def step(self, step: Step) -> None:
         """Make one edit, if there is a node for it, and tell the others if that is due."""
         verb = step.kind
         if verb != "add" and not self.nodes:
             verb = "add"
-        elif verb == "add" and len(self.nodes) >= MOST_NODES:
+        elif verb in {"add", "allot"} and len(self.nodes) >= MOST_NODES:
             verb = "remove"
         self.number += 1
         if verb == "add":
             self.add()
+        elif verb == "allot":
+            self.allot()
         else:
             known = self.nodes[pick(step.chance, sorted(self.nodes))]
             self.edit(verb, known)
@@ -78,9 +84,21 @@ class Editor:
         key, public = self.new_key()
         id_ = f"{self.site.id}-{self.number}"
         known = Known(id=id_, name=f"n-{id_}", key=key, port=self.new_port())
-        forward = f"{known.port}=127.0.0.1:22,banner:SSH-2.0"
+        forward = f"{known.port}={TARGET}"
         words = ("node", "add", known.name, "--forward", forward, "--public-key", str(public))
         self.make("add", known, known, *words)
+
+    def allot(self) -> None:
+        """Add a node to which the gateway gives a port, at the same time as others. Without the bus
+        another gateway may give the same port: so such a node is taken away again at once.
+        """
+        key, public = self.new_key()
+        id_ = f"{self.site.id}-{self.number}"
+        known = Known(id=id_, name=f"a-{id_}", key=key, port=0)
+        words = ("node", "add", known.name, "--forward", TARGET, "--public-key", str(public))
+        self.make("allot", known, known, *words)
+        if id_ in self.nodes and not self.is_posted:
+            self.edit("remove", self.nodes[id_])
 
     def edit(self, verb: str, known: Known) -> None:
         name = known.name
@@ -111,6 +129,9 @@ class Editor:
         began = time.monotonic()
         done = self.site.do(*words)
         result = result_of(done)
+        self.is_posted = POSTED in done.stderr
+        if after is not None and verb == "allot" and result is Result.DONE:
+            after = self.with_its_port(after)
         self.history.add(
             Edit(
                 number=self.number,
@@ -130,6 +151,12 @@ class Editor:
                 self.nodes[before.id] = after
         elif result is Result.UNKNOWN:
             self.look_again(before, after)
+
+    def with_its_port(self, known: Known) -> Known:
+        """Return it with the port that the gateway gave it; 0 if the node is gone already."""
+        found = read_registry(self.site.gateway.layout.nodes).nodes
+        ports = [one.ports[0] for name, one in found.items() if name == known.name]
+        return replace(known, port=ports[0] if ports else 0)
 
     def look_again(self, before: Known, after: Known | None) -> None:
         """After an edit of which nobody knows whether it was made, see what there is."""
@@ -176,7 +203,7 @@ def sets(verb: str, before: Known, after: Known | None, number: int) -> dict[str
         "enabled": "yes" if after.enabled else "no",
     }
     match verb:
-        case "add":
+        case "add" | "allot":
             return {**values, "exists": "yes", "note": ""}
         case "set":
             return {"note": f"e{number}"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 GATEWAYS = ("gw1", "gw2", "gw3")
 EDITS = {
     "add": 5,
+    "allot": 4,
     "set": 5,
     "disable": 4,
     "enable": 3,
@@ -42,6 +43,8 @@ FORGERIES = (
     "entry by an identity",
     "tombstone by an identity",
     "card by an identity",
+    "old entry in the bucket",
+    "changed entry in the bucket",
     "old letter",
     "letter elsewhere",
     "letter by an identity",

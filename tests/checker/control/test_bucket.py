@@ -1,0 +1,99 @@
+"""Make the bucket and read it, by what a nats-server answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from checker.control.bucket import Bucket
+from checker.control.bus_line import ANSWERED_WITHIN_S, BusAbsent, BusLine, Question
+from checker.registry.bucket_values import CREATE, INFO, UPDATE, BucketRefused
+
+MISSING = json.dumps({"error": {"err_code": 10059, "description": "stream not found"}}).encode()
+REFUSED = json.dumps({"error": {"err_code": 10005, "description": "no suitable peers"}}).encode()
+
+
+def state(replicas: int) -> bytes:
+    told = {"created": "x", "state": {"last_seq": 1}, "config": {"num_replicas": replicas}}
+    return json.dumps(told).encode()
+
+
+class ScriptedLine(BusLine):
+    """Answers each question with the next of these."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(socket.socket())
+        self.peer.close()
+        self.answers, self.asked = list(answers), list[tuple[str, int]]()
+
+    def ask_all(
+        self, questions: Sequence[Question], within_s: float = ANSWERED_WITHIN_S
+    ) -> list[bytes]:
+        for one in questions:
+            table = json.loads(one.payload or b"{}")
+            self.asked.append((one.subject, table.get("num_replicas", 0)))
+        return [self.answers.pop(0) for _ in questions]
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "replicas"),
+    [
+        pytest.param([state(3)], [(INFO, 0)], 3, id="it is there"),
+        pytest.param([MISSING, state(3)], [(INFO, 0), (CREATE, 3)], 3, id="it is made"),
+        pytest.param(
+            [MISSING, REFUSED, state(1)],
+            [(INFO, 0), (CREATE, 3), (CREATE, 1)],
+            1,
+            id="with one copy, if the third gateway is down",
+        ),
+        pytest.param([state(1), state(3)], [(INFO, 0), (UPDATE, 3)], 3, id="a third one came"),
+        pytest.param([state(1), REFUSED], [(INFO, 0), (UPDATE, 3)], 1, id="it is not up yet"),
+    ],
+)
+def test_the_bucket_is_made_with_as_many_copies_as_can_be(
+    answers: list[bytes], asked: list[tuple[str, int]], replicas: int
+) -> None:
+    line = ScriptedLine(*answers)
+
+    found = Bucket(line).make(3)
+
+    assert line.asked == asked
+    assert found.replicas == replicas
+
+
+def test_what_is_refused_in_any_case_is_an_error() -> None:
+    with pytest.raises(BucketRefused, match="no suitable peers"):
+        Bucket(ScriptedLine(MISSING, REFUSED, REFUSED)).make(3)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(b"-ERR 'Authorization Violation'\r\n", id="refused"),
+        pytest.param(b"MSG _INBOX.x 1 999999999999\r\n", id="too large"),
+        pytest.param(b"MSG _INBOX.x 1 5\r\nab", id="cut"),
+        pytest.param(b"", id="closed"),
+    ],
+)
+def test_a_server_that_misbehaves_is_absent(told: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(told)
+        theirs.shutdown(socket.SHUT_WR)
+
+        with pytest.raises(BusAbsent):
+            BusLine(ours).ask(Question(subject="x"))
+
+
+def test_what_is_said_is_news_and_a_ping_is_answered() -> None:
+    ours, theirs = socket.socketpair()
+    line = BusLine(ours)
+    with ours, theirs:
+        theirs.sendall(b"INFO {}\r\nPING\r\nMSG $KV.reversi.node.a 2 2\r\nhi\r\n")
+
+        assert line.hear(5.0) == ["$KV.reversi.node.a"]
+        assert theirs.recv(100) == b"PONG\r\n"
+        assert line.hear(0.0) == []
