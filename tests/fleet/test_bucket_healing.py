@@ -13,12 +13,12 @@ from checker.registry.entry_files import left_out_path
 from checker.registry.reading import read_registry
 from tests.fleet.bucket_steps import (
     add,
+    at_rest,
     can_edit,
     copies,
     do,
     fleet_with_a_bucket,
     in_bucket,
-    last,
     nodes,
     revision,
     until_all,
@@ -125,10 +125,10 @@ def test_one_port_twice_after_a_split_is_left_out_and_nobody_posts_for_ever(
         )
     for one in fleet:
         until_compared(one)
-    before = last(gw1)
+    before = at_rest(gw1)
     for one in fleet:
         until_compared(one)
-    assert last(gw1) == before
+    assert at_rest(gw1) == before
     do(gw3, "node", "remove", "here", "--yes")
     until(lambda: "there" in nodes(gw3), "there at gw3", within_s=WITHIN_S)
     until_same(fleet)
@@ -157,10 +157,10 @@ def test_two_contents_of_one_revision_come_to_rest_and_the_closed_one_wins(
     )
     for one in fleet:
         until_compared(one)
-    before = last(gw1)
+    before = at_rest(gw1)
     for one in fleet:
         until_compared(one)
-    assert last(gw1) == before
+    assert at_rest(gw1) == before
     do(gw1, "node", "sign", "torn", "--again")
     do(gw1, "node", "enable", "torn")
     until_all(fleet, lambda one: revision(one, "torn") == 4, "settled")
