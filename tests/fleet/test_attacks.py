@@ -114,6 +114,7 @@ def test_an_older_revision_that_is_played_again_changes_nothing(
 
     assert "newer one is here" in troubles(apply(gw2.layout, [old]))[0]
     assert not gw2.node("office").enabled
+    assert any("newer one is here" in one for one in gw2.events())
 
 
 def test_a_removed_node_is_not_revived_by_its_old_entries(
