@@ -1,5 +1,6 @@
-"""A gateway that is in no fleet, on a machine without nats-py, without nats-server and without the
-package of the fleet: sshd, daemon, gate, commands and console work.
+"""A gateway in no fleet, on a machine without NATS: all of it works.
+
+Neither nats-py nor the package of the fleet can be imported here, and no nats-server is started.
 """
 
 from __future__ import annotations
