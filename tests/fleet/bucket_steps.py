@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from checker.control.bucket import open_as_editor
+from checker.config.settings import load_config
+from checker.control.bucket import Bucket, open_as_editor
+from checker.control.bus_line import call
 from checker.fleet.bucket_news import BucketNews, news_path, read_news
+from checker.fleet.bus_config import AGENT
+from checker.fleet.bus_files import password_of
 from checker.fleet.exchange import documents
 from checker.model import CheckerError
-from checker.registry.bucket_values import NODE, Key, Value
+from checker.registry.bucket_values import NODE, UPDATE, Key, Value
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import entries_folder, entry_path
 from checker.registry.reading import read_registry
@@ -158,20 +162,22 @@ def copies(station: Station) -> int:
         return 0
 
 
+def keep_one_copy(station: Station) -> bool:
+    """Have one gateway alone have the bucket, as an agent can; return whether that was done."""
+    settings = load_config(station.layout.config).fleet
+    assert settings is not None
+    try:
+        password = password_of(station.layout, AGENT)
+        with Bucket(call(settings.bus_port, AGENT, password, "test")) as bucket:
+            return bucket.manage(UPDATE, 1).replicas == 1
+    except CheckerError:
+        return False
+
+
 @contextmanager
 def fleet_with_a_bucket(folder: Path) -> Iterator[list[Station]]:
-    """Run three gateways until the end of the block; two of them make the bucket before the third
-    one is there.
-    """
-    ids = ("gw1", "gw2", "gw3")
-    with redirect_stdout(StringIO()), stations(folder, ids, are_started=False) as found:
-        for one in found[:2]:
-            one.start_bus()
-            one.start_agent()
-        until_all(found[:2], can_edit, "the bucket")
-        until(lambda: copies(found[0]) == 1, "one copy", within_s=WITHIN_S)
-        found[2].start_bus()
-        found[2].start_agent()
+    """Run three gateways with a bucket until the end of the block."""
+    with redirect_stdout(StringIO()), stations(folder, ("gw1", "gw2", "gw3")) as found:
         until_connected(found)
         until_all(found, can_edit, "the bucket")
         yield found

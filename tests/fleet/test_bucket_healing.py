@@ -19,6 +19,7 @@ from tests.fleet.bucket_steps import (
     do,
     fleet_with_a_bucket,
     in_bucket,
+    keep_one_copy,
     nodes,
     revision,
     until_all,
@@ -37,8 +38,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, sbin: None) -> Iterator[list
         yield found
 
 
-def test_a_bucket_that_two_made_is_copied_to_the_third_when_it_comes(fleet: list[Station]) -> None:
-    until(lambda: copies(fleet[0]) == 3, "three copies", within_s=WITHIN_S)
+def test_a_bucket_that_one_has_alone_is_copied_to_the_others(fleet: list[Station]) -> None:
+    gw1, *_ = fleet
+    until(lambda: copies(gw1) == 3, "three copies", within_s=WITHIN_S)
+
+    until(lambda: keep_one_copy(gw1), "one copy", within_s=WITHIN_S)
+
+    until(lambda: copies(gw1) == 3, "three copies again", within_s=WITHIN_S)
 
 
 def test_a_bucket_that_was_wiped_heals_from_the_disks(fleet: list[Station]) -> None:
