@@ -13,6 +13,9 @@ class Plan:
     """Of all gateways together, a third at each."""
     cold: int
     """Rows of one gateway that a mirror is filled with."""
+    registered: int
+    """In the registry of all gateways, while it is edited."""
+    edits: int
     changes: int
     acts: int
     watch_s: float
@@ -32,6 +35,8 @@ class Plan:
 FULL_PLAN = Plan(
     rows=30_000,
     cold=30_000,
+    registered=30_000,
+    edits=20,
     changes=60,
     acts=100,
     watch_s=60.0,
@@ -45,6 +50,8 @@ FULL_PLAN = Plan(
 QUICK_PLAN = Plan(
     rows=150,
     cold=100,
+    registered=60,
+    edits=3,
     changes=2,
     acts=3,
     watch_s=2.0,

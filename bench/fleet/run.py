@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.figures import Figure
 from bench.fleet.bus import bus_figures
 from bench.fleet.console import shown_figures
+from bench.fleet.edits import edits_measured
 from bench.fleet.faults import tunnel_figures
 from bench.fleet.figures import references
 from bench.fleet.plan import FULL_PLAN, QUICK_PLAN
@@ -23,6 +24,7 @@ async def fleet(scale: Scale) -> list[Figure]:
     return [
         *references(),
         *await bus_figures(plan),
+        *await edits_measured(plan),
         *await tunnel_figures(plan),
         *await shown_figures(plan),
     ]

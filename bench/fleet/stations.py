@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.console_home import EVERY_S, tunnel_of
+from bench.fleet.registry import fill
 from bench.setting import until
 from checker.model import Status, Tunnel
 from checker.sshd.keygen import make_key
@@ -84,9 +86,9 @@ class Station:
 
 
 @contextlib.asynccontextmanager
-async def stations(counts: Sequence[int]) -> AsyncIterator[list[Station]]:
-    """Start three nats-servers and agents, at gateways with so many rows each. Raises
-    DemoFailed.
+async def stations(counts: Sequence[int], registered: int = 0) -> AsyncIterator[list[Station]]:
+    """Start three nats-servers and agents, at gateways with so many rows each, and so many nodes in
+    the registry of all. Raises DemoFailed.
     """
     server = nats_server()
     processes: list[Process] = []
@@ -111,6 +113,9 @@ async def stations(counts: Sequence[int]) -> AsyncIterator[list[Station]]:
             found.append(Station(gateway=gateway, store=store, tunnels=tunnels))
             found[-1].write(tunnels)
         cards = [one.gateway.card(operator).sealed for one in found]
+        if registered:
+            layouts = [one.gateway.layout for one in found]
+            await asyncio.to_thread(fill, layouts, operator, registered)
         for one in found:
             one.gateway.take(cards)
         for one in found:

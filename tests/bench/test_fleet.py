@@ -10,6 +10,7 @@ from bench.fleet.figures import (
     Load,
     acts_figure,
     cold_figure,
+    edit_figures,
     held_figure,
     load_figure,
     p95,
@@ -44,6 +45,23 @@ def test_an_act_is_in_time_if_its_95th_percentile_is() -> None:
 
 def test_a_mirror_is_filled_in_time_up_to_five_seconds() -> None:
     assert (cold_figure(9, 5.0).met, cold_figure(9, 5.1).met) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("registered", "added_s", "obeyed_s", "met"),
+    [
+        pytest.param(30_000, 1.0, 2.0, [True, True], id="just"),
+        pytest.param(30_000, 1.1, 2.0, [False, True], id="the command is late"),
+        pytest.param(30_000, 1.0, 2.1, [True, False], id="the others are late"),
+        pytest.param(60, 9.0, 9.0, [None, None], id="too few nodes to judge"),
+    ],
+)
+def test_an_edit_is_in_time_if_its_95th_percentiles_are(
+    registered: int, added_s: float, obeyed_s: float, met: list[bool | None]
+) -> None:
+    found = edit_figures(registered, 9.0, [added_s] * 19 + [99.0], [obeyed_s] * 19 + [99.0])
+
+    assert [one.met for one in found] == met
 
 
 def load(*, agent: float = 1.0, memory: float = 50.0, kb_s: float = 3.0) -> Load:

@@ -2,8 +2,9 @@
 
     python -m tests.fleet.splitting FOLDER
 
-It needs namespaces that end with it; test_split.py makes them. Only what nats-servers send to each
-other is dropped: SSH between the gateways passes.
+Two of three go on editing over the bus; the third one cannot, and pushes over SSH. Only what
+nats-servers send to each other is dropped. It needs namespaces that end with it, which
+test_split.py makes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from checker.control.bucket import open_as_editor
 from checker.control.fleet_rows import seen_everywhere
 from checker.fleet.card_files import good_cards
 from checker.linux.processes import is_alive
-from checker.model import ProcessId, parse_target
+from checker.model import CheckerError, ProcessId, parse_target
 from checker.registry.reading import read_registry
 from checker.rows.gateways import GatewayView
 from tests.fleet.history.network import ip, pairs_of
@@ -130,6 +132,15 @@ def add(site: Site, name: str) -> str:
     return done.stderr
 
 
+def can_post(site: Site) -> bool:
+    """Return whether the bucket answers."""
+    try:
+        with open_as_editor(site.gateway.layout) as bucket:
+            return bucket.state().replicas > 0
+    except CheckerError:
+        return False
+
+
 def check(made: World) -> None:
     gw1, gw2, gw3 = made.all
     until_settled(made)
@@ -138,13 +149,22 @@ def check(made: World) -> None:
         began = time.monotonic()
         until_both_sides_notice(made)
         print(f"both sides noticed after {time.monotonic() - began:.0f} s")
-        add(gw3, "few")
+        until(lambda: can_post(gw1), "two of three have the bucket", within_s=WITHIN_S)
+        assert "posted on the bus" in add(gw1, "many")
+        until(lambda: "many" in nodes(gw2), "two of three go on", within_s=WITHIN_S)
+        assert "another gateway may take the same port" in add(gw3, "few")
         assert "few" not in nodes(gw1)
         pushed = gw3.push()
         assert pushed.returncode == 0, pushed.stdout + pushed.stderr
         assert "few" in nodes(gw1) & nodes(gw2), "SSH passes, so push brings it"
         assert unreachable(gw1) == {ALONE}, "the bus is still split"
         assert all_sessions(made) == before
+    for site in made.all:
+        until(
+            lambda site=site: {"few", "many"} <= nodes(site),  # type: ignore[misc]
+            f"{site.id} has both",
+            within_s=WITHIN_S,
+        )
     until_settled(made)
     assert not unreachable(gw1) | unreachable(gw3)
     assert not stale(gw1) | stale(gw3)

