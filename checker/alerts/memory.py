@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from checker.alerts.outages import Ended, Outage, Outages, Picture, Place, Relapses, step
+from checker.alerts.outages import Ended, Outage, Outages, Relapses, step
+from checker.alerts.picture import Picture, Place
 from checker.alerts.settings import Settings
 from checker.alerts.telling import Told, heard, news, without_news
 from checker.model import InvalidValue, NodeName, Port

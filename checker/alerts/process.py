@@ -17,7 +17,7 @@ from checker.alerts.courier import Couriers, Delivery, Heart
 from checker.alerts.following import Following
 from checker.alerts.memory import gist, memory_text, turn
 from checker.alerts.memory_file import load_memory
-from checker.alerts.outages import Picture
+from checker.alerts.picture import Picture
 from checker.alerts.reading import Look
 from checker.alerts.settings import Settings
 from checker.alerts.telling import after_delivery, after_failure, may_tell, news, owes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.alerts.outages import Picture
+from checker.alerts.picture import Picture
 from checker.alerts.settings import Settings
 from checker.alerts.sights import picture, why_untrusted
 from checker.config.layout import Layout

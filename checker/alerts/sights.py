@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checker.alerts.outages import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems, Sight
+from checker.alerts.picture import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems, Sight
 from checker.model import Status, is_stale
 from checker.rows.filter import Filter
 from checker.rows.row import NO_PORT, Moment, Row, Whereabouts

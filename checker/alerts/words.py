@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from checker.alerts.outages import (
-    GATEWAY,
-    ONE_PATH,
-    STALE,
-    UNWATCHED,
-    UP,
-    Ended,
-    Outage,
-)
+from checker.alerts.outages import UNWATCHED, UP, Ended, Outage
+from checker.alerts.picture import GATEWAY, ONE_PATH, STALE
 from checker.alerts.telling import News
 from checker.model import HOUR_S, NodeName, Status, printable
 

@@ -21,13 +21,14 @@ from checker.linux.memory import give_back
 from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
 from checker.registry.changed_keys import part_lags, renew_index
+from checker.registry.differences import differing, is_same
 from checker.registry.enrolments import read_enrolments
 from checker.registry.file_stamps import Stamp, stamp
 from checker.registry.index import FEWEST
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.lock import is_ours
 from checker.registry.looks import UNWATCHED_EVERY_S, Looks
-from checker.registry.nodes import Registry, differing, is_same
+from checker.registry.nodes import Registry
 from checker.registry.partial_reading import read_part
 from checker.registry.reading import Cache
 from checker.state.mutes import rename_muted

@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from checker.model import Forward, NodeName, Port
-from checker.registry.nodes import Registry, differing
+from checker.registry.differences import differing
+from checker.registry.nodes import Registry
 
 
 class Schedule:

@@ -20,15 +20,9 @@ from checker.model import (
     Tunnel,
 )
 from checker.output import today
+from checker.registry.differences import added_ports, differing, gone, rekeyed, renames
 from checker.registry.indexed_nodes import PINNED, TWO_KEYS
-from checker.registry.nodes import (
-    Registry,
-    added_ports,
-    differing,
-    gone,
-    rekeyed,
-    renames,
-)
+from checker.registry.nodes import Registry
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
 from checker.tunnels.comparer import Comparer

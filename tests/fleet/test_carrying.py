@@ -10,7 +10,6 @@ import pytest
 from checker.config.layout import home_layout
 from checker.fleet.apply import apply
 from checker.registry.entries import TOMBSTONE_KEPT_S, parse_entry, shape
-from checker.registry.entry_files import signature_path
 from checker.signatures import KEY_FILE
 from tests.fleet.homes import Fleet, Member
 
@@ -319,95 +318,3 @@ def test_an_export_can_be_signed_on_another_machine(
         one.do("fleet", "import", str(folder))
         assert one.say("fleet", "status")[0] == 0
         assert one.node("office").enabled
-
-
-def test_two_devices_of_one_name_never_replace_each_other(
-    fleet: Fleet, gw1: Member, gw2: Member
-) -> None:
-    here = gw1.add("office", 20010)
-    path = gw2.layout.nodes / "office.toml"
-    gw2.add("office", 20020)
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("added_at = ", "added_at = 1"), encoding="utf-8")
-    gw2.entry("office").unlink()
-    gw2.do("node", "sign", "office")
-    gw1.do("node", "set", "office", "--note", "the first one")
-    gw1.do("node", "set", "office", "--note", "the very first one")
-    there = gw2.node("office")
-
-    assert fleet.carry(gw1, gw2)[0] == 1
-    assert gw2.node("office") == there
-
-    gw2.do("node", "rename", "office", "lobby")
-    fleet.carry(gw2, gw1)
-    assert gw1.node("office").public_keys == here.public_keys
-    gw1.do("node", "sign", "office", "--again")
-    fleet.carry(gw1, gw2)
-
-    assert gw2.node("office").public_keys == here.public_keys
-    assert gw2.node("lobby").public_keys == there.public_keys
-    assert gw1.say("fleet", "status")[0] == gw2.say("fleet", "status")[0] == 0
-
-
-def test_an_entry_waits_for_a_broken_file_and_a_disable_does_not(
-    fleet: Fleet, gw1: Member, gw2: Member
-) -> None:
-    node = gw1.add("office")
-    fleet.carry(gw1, gw2)
-    path = gw2.layout.nodes / "office.toml"
-    good = path.read_text(encoding="utf-8")
-    path.write_text(f"{good}\nbroken", encoding="utf-8")
-    gw1.do("node", "set", "office", "--note", "new")
-    gw1.add("barn")
-
-    _, _, err = fleet.carry(gw1, gw2)
-    assert "the node's file here is broken" in err
-    assert node.public_key in gw2.key_lines()
-    assert "barn" in gw2.nodes
-
-    gw1.do("node", "disable", "office")
-    fleet.carry(gw1, gw2)
-    assert node.public_key not in gw2.key_lines()
-
-    path.write_text(good, encoding="utf-8")
-    gw1.do("node", "enable", "office")
-    fleet.carry(gw1, gw2)
-    assert shape(gw2.node("office")) == shape(gw1.node("office"))
-    assert gw2.say("fleet", "status")[0] == 0
-
-
-def test_a_signature_that_was_lost_while_its_entry_was_written_comes_back(
-    fleet: Fleet, gw1: Member, gw2: Member
-) -> None:
-    gw1.add("office")
-    fleet.carry(gw1, gw2)
-    lost = signature_path(gw2.entry("office"))
-    signature = lost.read_bytes()
-    lost.unlink()
-    assert gw2.say("fleet", "status")[0] == 1
-
-    assert fleet.carry(gw1, gw2)[0] == 0
-
-    assert lost.read_bytes() == signature
-    assert gw2.say("fleet", "status")[0] == 0
-    assert not any("left out" in one for one in gw2.events())
-
-
-def test_a_renamed_node_is_renamed_and_not_removed_and_added(
-    fleet: Fleet, gw1: Member, gw2: Member
-) -> None:
-    office = gw1.add("office", 20010)
-    gw1.add("barn", 20011)
-    fleet.carry(gw1, gw2)
-    (gw2.layout.nodes / "office.pins").write_text("# noted", encoding="utf-8")
-    gw1.do("node", "rename", "office", "lobby")
-    gw1.do("node", "set", "lobby", "--note", "renamed")
-
-    assert fleet.carry(gw1, gw2)[0] == 0
-
-    assert gw2.node("lobby").public_key == office.public_key
-    assert gw2.node("lobby").note == "renamed"
-    assert (gw2.layout.nodes / "lobby.pins").exists()
-    assert any("renamed to lobby" in one for one in gw2.events())
-    assert not any("removed" in one for one in gw2.events())
-    assert gw1.say("fleet", "status")[0] == gw2.say("fleet", "status")[0] == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.alerts.outages import ONE_PATH, Seems
+from checker.alerts.picture import ONE_PATH, Seems
 from checker.alerts.reading import Look, look
 from checker.alerts.settings import Settings
 from checker.cli.main import run

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checker.alerts.memory import Memory, memory_from, memory_text, turn
-from checker.alerts.outages import ONE_PATH, Picture, Place, Seems, Sight
+from checker.alerts.picture import ONE_PATH, Picture, Place, Seems, Sight
 from checker.alerts.settings import Settings
 from checker.alerts.telling import News, after_delivery, after_failure, may_tell, news
 from checker.alerts.words import Message, Scene, message

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from checker.alerts.memory import MOST_WAYS, Memory, gist, memory_from, memory_text, reminder, turn
-from checker.alerts.outages import Picture
+from checker.alerts.picture import Picture
 from checker.alerts.settings import Settings
 from checker.model import InvalidValue
 from tests.checker.alerts.fleets import WAY, Admin, down, fine

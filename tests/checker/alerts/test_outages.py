@@ -6,14 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from checker.alerts.outages import (
-    GATEWAY,
-    RELAPSE_S,
-    Outage,
-    Rules,
-    Seems,
-    calm_s,
-)
+from checker.alerts.outages import RELAPSE_S, Outage, Rules, calm_s
+from checker.alerts.picture import GATEWAY, Seems
 from checker.alerts.settings import Settings
 from checker.model import NodeName
 from tests.checker.alerts.fleets import START, Admin, down, fine, place, unclear

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checker.alerts.outages import ONE_PATH, Ended, Outage
+from checker.alerts.outages import Ended, Outage
+from checker.alerts.picture import ONE_PATH
 from checker.alerts.telling import News
 from checker.alerts.words import Kind
 from checker.model import NodeName

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.alerts.outages import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems
+from checker.alerts.picture import BROKEN_FILE, ONE_PATH, STALE, Picture, Seems
 from checker.alerts.sights import picture, why_untrusted
 from checker.model import (
     Forward,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.alerts.outages import UP, Sight
+from checker.alerts.outages import UP
+from checker.alerts.picture import Sight
 from checker.alerts.settings import Settings
 from tests.checker.alerts.fleets import EVERY_S, Admin, down, fine, place, unclear
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from checker.alerts.outages import BROKEN_FILE, GATEWAY, STALE, Ended, Outage
+from checker.alerts.outages import Ended, Outage
+from checker.alerts.picture import BROKEN_FILE, GATEWAY, STALE
 from checker.alerts.telling import News
 from checker.alerts.words import Kind, Message, Scene, message, span
 from checker.model import NodeName, Port, Status

@@ -12,6 +12,7 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import InvalidValue, Node, Port, Target
 from checker.registry.changes import use_new_key
+from checker.registry.differences import added_ports
 from checker.registry.edits import (
     describe,
     leaving,
@@ -24,7 +25,6 @@ from checker.registry.edits import (
 from checker.registry.file_stamps import signs
 from checker.registry.lock import locked
 from checker.registry.node_file import NODE_KEYS, read_node
-from checker.registry.nodes import added_ports
 from checker.registry.reading import node_path, read_registry
 from checker.registry.snapshot import copied_nodes, write_copy
 from checker.registry.succession import OVERDUE_S, leaving_note, overdue

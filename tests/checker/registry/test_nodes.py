@@ -14,6 +14,7 @@ from checker.model import (
     PortRanges,
     Target,
 )
+from checker.registry.differences import renames
 from checker.registry.nodes import (
     KeyTaken,
     NameTaken,
@@ -24,7 +25,6 @@ from checker.registry.nodes import (
     UnknownNode,
     allot,
     conflict,
-    renames,
 )
 from tests.strategies import OFFICE, node
 

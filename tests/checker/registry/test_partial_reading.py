@@ -8,8 +8,9 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.model import NodeName
+from checker.registry.differences import is_same
 from checker.registry.index import FEWEST
-from checker.registry.nodes import Registry, is_same
+from checker.registry.nodes import Registry
 from checker.registry.partial_reading import read_part
 from checker.registry.reading import Cache, read_registry
 from tests.checker.registry.indexed_homes import COUNT, make, name_of, write_index

@@ -20,9 +20,10 @@ from checker.model import (
     SharedKey,
 )
 from checker.registry.authorized_keys import gate_command, lines_of_shared, write_keys
+from checker.registry.differences import renames
 from checker.registry.key_lines import merge, shared_lines
 from checker.registry.node_file import node_toml, read_node
-from checker.registry.nodes import Registry, conflict, renames
+from checker.registry.nodes import Registry, conflict
 from checker.wire import ANY_NODE
 from tests.checker.tunnels.shared_registry import COMMAND, LEGACY, ON, OWNED, REGISTRY
 from tests.strategies import (
