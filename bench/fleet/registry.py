@@ -15,8 +15,9 @@ from checker.model import NodeName
 from checker.registry.authorized_keys import update_keys
 from checker.registry.entries import Head, entry_text
 from checker.registry.entry_files import entries_folder, entry_path, signature_path
+from checker.registry.index import update_index
 from checker.registry.node_file import read_node
-from checker.registry.reading import node_path
+from checker.registry.reading import node_path, read_registry
 from checker.signatures import SigningKey, sign
 from demo.fleet_gateway import failing
 
@@ -69,7 +70,7 @@ def fill(layouts: Sequence[Layout], operator: Path, count: int) -> None:
 
 
 def copy(source: Layout, target: Layout) -> None:
-    """Give another gateway the same registry."""
+    """Give another gateway the same registry, with an index of its own files."""
     for path in (source.nodes, entries_folder(source), source.keys, source.authorized_keys):
         assert source.home is not None
         assert target.home is not None
@@ -78,3 +79,4 @@ def copy(source: Layout, target: Layout) -> None:
             shutil.copytree(path, place, dirs_exist_ok=True)
         elif path.exists():
             shutil.copy2(path, place)
+    update_index(target.nodes, read_registry(target.nodes).nodes, ())

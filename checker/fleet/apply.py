@@ -26,6 +26,7 @@ from checker.haproxy.publish import tell_haproxy
 from checker.model import CheckerError, Event, EventKind, NodeName
 from checker.registry.entry_files import forget_old_tombstones
 from checker.registry.lock import locked
+from checker.registry.nodes import Registry
 
 MOST_TROUBLES = 20
 """In one run: whoever may write into the inbox must not fill the log."""
@@ -48,7 +49,7 @@ def apply(layout: Layout, many: Sequence[Sealed], *, now: float | None = None) -
     if config.fleet is not None:
         follow_cards(layout, config.fleet)
     if any(one.node for one in said):
-        tell_haproxy(layout)
+        tell_haproxy(layout, Registry(nodes=desk.offered))
     return said
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from checker.registry.bucket_values import Key
 
@@ -19,8 +20,7 @@ FORGERIES_SHOWN = 20
 """In an hour: they are handed to root, who logs them and takes none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(NamedTuple):
     """An entry or a card, as far as its place in the order depends on it."""
 
     rev: int
@@ -47,10 +47,12 @@ def difference(
     bars: Bars,
 ) -> Difference:
     """Compare. `forged`: what nobody signed who may; it counts as if it were not there."""
-    there = {key: one for key, one in bucket.items() if (key, one) not in forged}
+    wrong = {key for key, one in forged if bucket.get(key) == one}
+    other = {key for key, one in disk.items() if bucket.get(key) != one}
+    other |= bucket.keys() - disk.keys()
     post, take = [], []
-    for key in sorted({*disk, *there}):
-        ours, theirs = disk.get(key), there.get(key)
+    for key in sorted(other | wrong):
+        ours, theirs = disk.get(key), None if key in wrong else bucket.get(key)
         if ours == theirs:
             continue
         if theirs is None or (ours is not None and is_higher(key, ours, theirs, bars)):

@@ -88,6 +88,11 @@ class Desk:
     is_touched: bool = False
     """Whether the registry was changed since it was read."""
 
+    @property
+    def offered(self) -> dict[NodeName, Node]:
+        """The nodes of the entries that were decided about, as their entries have them."""
+        return {name: one.entry.node for name, one in self.decided.items() if one.entry.node}
+
     def look_at_left_out(self) -> None:
         """Try again what another node's port or key kept out. Raises ConfigError."""
         for kept in all_kept(left_out_folder(self.layout)):

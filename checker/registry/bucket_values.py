@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from checker.model import CheckerError
 
@@ -50,8 +50,7 @@ class Stale(CheckerError):
     """Somebody wrote into the bucket since it was read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Key:
+class Key(NamedTuple):
     """What a value is about."""
 
     kind: str

@@ -22,6 +22,9 @@ SIGNATURE = ".sig"
 MOST_SIGNATURE = 1 << 14
 PAIR_TRIES = 100
 """How often a pair is read again that is being replaced; then it counts as not signed."""
+LOOKED = ".tombstones"
+"""Whose time says when tombstones were looked at last; an empty file."""
+LOOKED_EVERY_S = 24 * 3600.0
 WHY = ".why"
 """Beside an entry that was left out: the reason."""
 
@@ -160,9 +163,13 @@ def forget_left_out(layout: Layout, name: NodeName) -> None:
 
 
 def forget_old_tombstones(layout: Layout, now: float) -> None:
-    """Forget nodes that were removed long ago, by our clock and by that of whoever did it. Raises
-    ConfigError.
+    """Forget nodes that were removed long ago, by our clock and by that of whoever did it. Look at
+    most once a day: there may be 30,000 entries. Raises ConfigError.
     """
+    looked = layout.fleet / LOOKED
+    with contextlib.suppress(OSError):
+        if 0 <= now - looked.stat().st_mtime < LOOKED_EVERY_S:
+            return
     for path in toml_files(entries_folder(layout)):
         with contextlib.suppress(OSError, ConfigError):
             if now - path.stat().st_mtime <= TOMBSTONE_KEPT_S:
@@ -174,3 +181,6 @@ def forget_old_tombstones(layout: Layout, now: float) -> None:
                 and now - kept.entry.head.changed_at > TOMBSTONE_KEPT_S
             ):
                 forget(path)
+    with contextlib.suppress(OSError):
+        looked.touch()
+        os.utime(looked, (now, now))

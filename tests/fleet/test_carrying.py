@@ -10,6 +10,7 @@ import pytest
 from checker.config.layout import home_layout
 from checker.fleet.apply import apply
 from checker.registry.entries import TOMBSTONE_KEPT_S, parse_entry, shape
+from checker.registry.entry_files import LOOKED_EVERY_S
 from checker.signatures import KEY_FILE
 from tests.fleet.homes import Fleet, Member
 
@@ -92,6 +93,8 @@ def test_tombstones_are_forgotten_after_400_days(fleet: Fleet, gw1: Member, gw2:
     assert path.exists()
     os.utime(path, (time.time() - 10, time.time() - 10))
     apply(gw2.layout, [], now=later + 60)
+    assert path.exists()  # looked at less than a day ago
+    apply(gw2.layout, [], now=later + LOOKED_EVERY_S)
     assert not path.exists()
 
 
