@@ -76,8 +76,8 @@ class Config:
     """The pinned keys of each gateway that has none of its own; it has one of them."""
     own_host_keys: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     """The pinned keys of single gateways."""
-    home: str = ""
-    """The ID of the first gateway, where the client belongs; empty if the file does not name it."""
+    ids: tuple[str, ...] = ()
+    """The ID of the gateway at each of these addresses; empty where the file does not name it."""
     key: Path
     forwards: tuple[Forward, ...]
     check_every_s: float = 10.0
@@ -91,6 +91,11 @@ class Config:
     def tunnel(self) -> str:
         """What the tunnel is called on this machine."""
         return tunnel_name(self.node, self.path_number)
+
+    @property
+    def home(self) -> str:
+        """The ID of the first gateway, where the client belongs; empty if the file names none."""
+        return self.ids[0] if self.ids else ""
 
     def pinned(self, gateway: Address) -> tuple[str, ...]:
         """Return the keys of which this gateway has one."""
@@ -319,7 +324,7 @@ def parse_config(path: Path, text: str) -> Config:
         path=path,
         node=top.required("node", matching(NODE, "a node's name: at most 63 of a-z 0-9 . -")),
         gateways=tuple(one.address for one in gateways),
-        home=gateways[0].id,
+        ids=tuple(one.id for one in gateways),
         user=top.required("user", matching(USER, "a user name")),
         host_keys=keys,
         own_host_keys=pins,

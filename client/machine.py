@@ -48,7 +48,7 @@ class Machine:
         paces = tuple(
             Pace(config.connect_timeout_s, config.answer_deadline_s) for _ in config.gateways
         )
-        self.route = Route(config.gateways, paces, uniform)
+        self.route = Route(config.gateways, paces, uniform, config.ids)
         self.ports = frozenset(forward.port for forward in config.forwards)
         self.phase = Phase.WAITING
         self.connection = 0

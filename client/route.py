@@ -40,7 +40,8 @@ REACHED = frozenset({Failure.SLOW, Failure.DENIED, Failure.IMPOSTOR})
 class Route:
     """The gateways, tried in rounds: no wait within a round, and a wait after it.
 
-    Each round begins at home, the first gateway.
+    Each round begins at home, the first gateway. `ids`: of the gateway at each address, empty where
+    it is unknown; one gateway may have several addresses.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class Route:
         gateways: tuple[Address, ...],
         paces: tuple[Pace, ...],
         uniform: Callable[[float, float], float],
+        ids: tuple[str, ...] = (),
     ) -> None:
         self.gateways, self.paces, self.uniform = gateways, paces, uniform
+        self.ids = ids or ("",) * len(gateways)
         self.at = 0
         self.attempt = 0
         self.tried: set[int] = set()
@@ -129,10 +132,17 @@ class Route:
         self.begin(now_s)
         return max(wait_s, self.barred_until_s[self.at] - now_s)
 
+    def same_gateway(self) -> list[int]:
+        """Return all addresses of the present gateway."""
+        id_ = self.ids[self.at]
+        return [index for index, one in enumerate(self.ids) if id_ and one == id_] or [self.at]
+
     def drain(self, now_s: float) -> float:
         """Go on to another gateway, as this one drains; return the seconds to wait before."""
-        self.tried.add(self.at)
-        self.drained_until_s[self.at] = now_s + DRAINED_S * self.uniform(1.0, 1.1)
+        until_s = now_s + DRAINED_S * self.uniform(1.0, 1.1)
+        for index in self.same_gateway():
+            self.tried.add(index)
+            self.drained_until_s[index] = until_s
         left = self.free(now_s)
         if left and self.drained_until_s[left[0]] <= now_s:
             self.at = left[0]

@@ -93,7 +93,11 @@ go_on() {
         log_error
         draw 6
         now
-        drained="$(without "$drained") $gateway=$((now_s + 60 + drawn))"
+        set -- "$gateway"
+        for word in $(printf '%s\n' "$GATEWAYS"); do
+            case $word in "$1" | "${1%%=*}="*) gateway=$word && drained="$(without "$drained") $word=$((now_s + 60 + drawn))" ;; esac
+        done
+        gateway=$1
         sort_left
         [ -z "$ready" ] || return 0
         begin_round

@@ -172,6 +172,17 @@ def test_a_gateway_that_drains_is_left_at_once_and_comes_last_for_a_minute() -> 
     assert found.gateway.host == "gw1"
 
 
+def test_no_other_address_of_a_gateway_that_drains_is_tried() -> None:
+    found = route(4, fraction=0.0)
+    found.ids = ("gw1", "", "gw1", "gw2")
+
+    assert found.drain(0.0) == 0.0
+    assert found.gateway.host == "gw2"
+    assert found.drain(0.0) == 0.0
+    assert found.gateway.host == "gw4"
+    assert found.drain(0.0) == 1.0, "only the other address of the first one is left"
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_if_all_gateways_drain_it_comes_back_without_a_growing_wait(count: int) -> None:
     for fraction, wait_s in ((0.0, 1.0), (1.0, 15.0)):

@@ -114,6 +114,18 @@ def test_a_gateway_that_drains_is_left_for_another_and_not_tried_first(box: Box)
     box.stop()
 
 
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_no_other_address_of_a_gateway_that_drains_is_tried(box: Box) -> None:
+    box.start(bundle(box, "gw1=one:22", "gw1=uno:22", "gw2=two:22", retry="3600"))
+    box.await_state("up")
+
+    drains(box, "one", "uno")
+    until(lambda: box.log().count("up, at") >= 2, "it is up elsewhere")
+
+    assert hosts(box) == ["one", "two"]
+    box.stop()
+
+
 def test_after_a_drain_it_begins_at_home_even_if_home_was_away_before(box: Box) -> None:
     program(box.folder / "programs", "ssh", SOME)
     away(box, "one")
