@@ -77,7 +77,7 @@ class Config:
     own_host_keys: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     """The pinned keys of single gateways."""
     ids: tuple[str, ...] = ()
-    """The ID of the gateway at each of these addresses; empty where the file does not name it."""
+    """The ID of the gateway at each of these addresses; "" if the file names none."""
     key: Path
     forwards: tuple[Forward, ...]
     check_every_s: float = 10.0

@@ -40,7 +40,7 @@ REACHED = frozenset({Failure.SLOW, Failure.DENIED, Failure.IMPOSTOR})
 class Route:
     """The gateways, tried in rounds: no wait within a round, and a wait after it.
 
-    Each round begins at home, the first gateway. `ids`: of the gateway at each address, empty where
+    Each round begins at home, the first gateway. `ids`: of the gateway at each address, "" if
     it is unknown; one gateway may have several addresses.
     """
 

@@ -25,7 +25,7 @@ SIGNER = "operator"
 
 
 def allow_ports(layout: Layout, count: int) -> None:
-    """Have room for so many nodes and some more."""
+    """Have ports for `count` nodes, and for some more."""
     text = layout.config.read_text(encoding="ascii")
     ports = f'ports = "{FIRST_PORT}-{FIRST_PORT + count + MORE_PORTS - 1}"\n'
     layout.config.write_text(ports + text, encoding="ascii")

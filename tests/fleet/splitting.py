@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from checker.control.bucket import open_as_editor
 from checker.control.fleet_rows import seen_everywhere
 from checker.fleet.card_files import good_cards
 from checker.linux.processes import is_alive
-from checker.model import CheckerError, ProcessId, parse_target
+from checker.model import ProcessId, parse_target
 from checker.registry.reading import read_registry
 from checker.rows.gateways import GatewayView
 from tests.fleet.history.network import ip, pairs_of
+from tests.fleet.history.posting import put
 from tests.fleet.history.world import Site, World, world
 from tests.system.waiting import until
 
@@ -132,24 +132,16 @@ def add(site: Site, name: str) -> str:
     return done.stderr
 
 
-def can_post(site: Site) -> bool:
-    """Return whether the bucket answers."""
-    try:
-        with open_as_editor(site.gateway.layout) as bucket:
-            return bucket.state().replicas > 0
-    except CheckerError:
-        return False
-
-
 def check(made: World) -> None:
     gw1, gw2, gw3 = made.all
     until_settled(made)
+    until(lambda: put(gw1.gateway, []) == 3, "all have the bucket", within_s=WITHIN_S)
     before = all_sessions(made)
     with bus_cut(made, ALONE):
         began = time.monotonic()
         until_both_sides_notice(made)
         print(f"both sides noticed after {time.monotonic() - began:.0f} s")
-        until(lambda: can_post(gw1), "two of three have the bucket", within_s=WITHIN_S)
+        until(lambda: put(gw1.gateway, []), "two of three have the bucket", within_s=WITHIN_S)
         assert "posted on the bus" in add(gw1, "many")
         until(lambda: "many" in nodes(gw2), "two of three go on", within_s=WITHIN_S)
         assert "another gateway may take the same port" in add(gw3, "few")

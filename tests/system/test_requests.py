@@ -232,7 +232,8 @@ def test_a_second_device_may_take_the_port_of_a_hung_first(gateway: Gateway) -> 
     session = gateway.await_up(device)
     first.freeze()
 
-    assert device.verdict("claim", "second") in (0, 1)
+    # 10: it is not clear yet whether the first one lives
+    until(lambda: device.verdict("claim", "second") in (0, 1), "its way is free")
 
     assert is_gone(session)
 

@@ -19,12 +19,12 @@ from checker.signatures import SigningKey, sign
 from tests.fleet.history import seeing
 from tests.fleet.history.acting import Acting
 from tests.fleet.history.plan import Step
+from tests.fleet.history.posting import put
 from tests.fleet.history.records import Forgery, History
 from tests.fleet.history.world import Site, World
 from tests.letters import letter, signed
 
 MOST_KEPT = 400
-POSTING = "tests.fleet.history.posting"
 
 
 @dataclass(kw_only=True)
@@ -60,7 +60,7 @@ class Rogue:
         if "letter" in step.kind:
             self.bring_letter(site, step)
         elif self.kept and "bucket" in step.kind:
-            self.put_into_the_bucket(self.forged(step))
+            put(self.thief.gateway, [self.forged(step)])  # whether or not the bucket works now
         elif self.kept:
             sealed = self.forged(step)
             home = str(site.gateway.home)
@@ -94,17 +94,6 @@ class Rogue:
                 return self.by_identity(entry_text(head, None), entry.head.changed_by)
             case _:
                 return self.removed_card()
-
-    def put_into_the_bucket(self, sealed: Sealed) -> None:
-        """Write it as the stolen gateway can; nobody refuses that as long as the bus works."""
-        gateway = self.thief.gateway
-        subprocess.run(
-            [*gateway.inside, sys.executable, "-m", POSTING, str(gateway.home)],
-            input=batch([sealed]),
-            capture_output=True,
-            check=False,
-            timeout=200,
-        )
 
     def removed_card(self) -> Sealed:
         """Make a card that removes the first gateway."""
