@@ -169,7 +169,8 @@ def test_an_environment_with_the_old_name_gets_the_new_one(bare: Path, venv: Pat
     said = [line for line in done.stdout.splitlines() if " pip " in line]
     assert "pip uninstall" in said[0]
     assert said[0].endswith(" reversi")
-    assert [" install " in line for line in said] == [False, True, True]
+    assert [" install " in line for line in said] == [False, True, True, True]
+    assert [" --target " in line for line in said] == [False, False, False, True]  # not in the venv
 
 
 def test_python_may_keep_what_it_compiles(bare: Path, venv: Path) -> None:
