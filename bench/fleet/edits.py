@@ -85,6 +85,8 @@ async def edits_measured(plan: Plan) -> list[Figure]:
         await until_same(many, time.time())
         filled_s = time.monotonic() - began
         folder = many[0].gateway.home.parent
-        took = [await edited(many, number, folder) for number in range(plan.edits)]
+        numbers = range(len(many) + plan.edits)
+        took = [await edited(many, number, folder) for number in numbers]
+    first, took = took[: len(many)], took[len(many) :]
     added_s, obeyed_s = zip(*took, strict=True)
-    return list(edit_figures(plan.registered, filled_s, added_s, obeyed_s))
+    return list(edit_figures(plan.registered, filled_s, max(first)[0], added_s, obeyed_s))

@@ -16,6 +16,8 @@ from checker.registry.bucket_values import Key
 AGAIN_AFTER_S = 10.0
 """Before the same text is posted again, if somebody took it away; then twice as long each time."""
 AGAIN_AT_MOST_S = 3600.0
+AGAIN_S = (0.0, 0.2, 0.6, 1.5, 4.0)
+"""After a notice."""
 FORGERIES_SHOWN = 20
 """In an hour: they are handed to root, who logs them and takes none."""
 
@@ -67,6 +69,25 @@ def is_higher(key: Key, one: Held, other: Held, bars: Bars) -> bool:
         return one.rev > other.rev
     barring = bars(key, one), bars(key, other)
     return barring[0] if barring[0] != barring[1] else one.digest > other.digest
+
+
+@dataclass(slots=True)
+class Rumour:
+    """When to look again after a notice that somebody wrote into the bucket: the notice may come
+    before the bucket has it. Times are monotonic.
+    """
+
+    due: list[float] = field(default_factory=list)
+
+    def heard(self, now: float) -> None:
+        """Note a notice."""
+        self.due = [now + pause for pause in AGAIN_S]
+
+    def is_due(self, now: float) -> bool:
+        """Return whether to look again now, and forget that then."""
+        left = [at for at in self.due if at > now]
+        found, self.due = len(left) < len(self.due), left
+        return found
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from checker.control.bus_line import BusAbsent, call
 from checker.fleet.bucket_news import MOST_NAMED, news_path
 from checker.fleet.bus import Login
 from checker.fleet.bus_config import AGENT
-from checker.fleet.comparing import FORGERIES_SHOWN, Difference, Held, Patience, difference
+from checker.fleet.comparing import FORGERIES_SHOWN, Difference, Held, Patience, Rumour, difference
 from checker.fleet.disk_index import DiskIndex
 from checker.fleet.gaps import pause_s
 from checker.fleet.inbox import drop
@@ -82,6 +82,7 @@ class Syncing:
         """When forgeries were handed to root."""
         self.batch: Path | None = None
         """What root has not taken out of the inbox yet."""
+        self.rumour = Rumour()
         self.copies = 0
         """Of the bucket, as the server said last."""
         self.spread_at = float("-inf")
@@ -125,8 +126,9 @@ class Syncing:
                     compared_at = time.monotonic()
                     self.last_trouble = ""
                     self.stop.wait(LEAST_BETWEEN_S)
-                heard = bucket.line.hear(0.001 if is_due else LOOK_EVERY_S)
-                is_due = self.disk.look() or bool(heard) or is_due
+                if bucket.line.hear(0.001 if is_due else LOOK_EVERY_S):
+                    self.rumour.heard(time.monotonic())
+                is_due = self.disk.look() or self.rumour.is_due(time.monotonic()) or is_due
 
     def compare(self, bucket: Bucket) -> bool:
         """Compare bucket and disk, and do what follows; return whether there is more to do at once.

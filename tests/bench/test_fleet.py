@@ -59,7 +59,7 @@ def test_a_mirror_is_filled_in_time_up_to_five_seconds() -> None:
 def test_an_edit_is_in_time_if_its_95th_percentiles_are(
     registered: int, added_s: float, obeyed_s: float, met: list[bool | None]
 ) -> None:
-    found = edit_figures(registered, 9.0, [added_s] * 19 + [99.0], [obeyed_s] * 19 + [99.0])
+    found = edit_figures(registered, 9.0, 3.0, [added_s] * 19 + [99.0], [obeyed_s] * 19 + [99.0])
 
     assert [one.met for one in found] == met
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.fleet.comparing import AGAIN_AT_MOST_S, Difference, Held, Patience, difference
+from checker.fleet.comparing import AGAIN_AT_MOST_S, Difference, Held, Patience, Rumour, difference
 from checker.registry.bucket_values import NODE, Key
 
 BARN = Key(kind=NODE, name="barn")
@@ -93,3 +93,13 @@ def test_what_was_in_the_way_is_tried_at_once() -> None:
     patience.forget([BARN])
 
     assert patience.allows(BARN, held(1), 1.0)
+
+
+def test_after_a_notice_it_looks_again_until_the_bucket_has_it() -> None:
+    rumour = Rumour()
+    assert not rumour.is_due(0.0)
+
+    rumour.heard(100.0)
+    looks = [tenth / 10 for tenth in range(1000, 1100) if rumour.is_due(tenth / 10)]
+    assert looks == [100.0, 100.2, 100.6, 101.5, 104.0]
+    assert not rumour.is_due(300.0)

@@ -1,5 +1,6 @@
-"""`python -m tests.fleet.history.posting HOME`: write entries into the bucket, as a rogue does, and
-say how many gateways have it. It runs in the network namespace of a gateway.
+"""Write entries into the bucket, as a rogue does, and say how many gateways have it.
+
+`python -m tests.fleet.history.posting HOME` runs in the network namespace of a gateway.
 """
 
 from __future__ import annotations
