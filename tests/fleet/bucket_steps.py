@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
 from checker.config.settings import load_config
 from checker.control.bucket import Bucket, open_as_editor
 from checker.control.bus_line import call
@@ -25,6 +27,7 @@ from checker.registry.entry_files import entries_folder, entry_path
 from checker.registry.reading import read_registry
 from checker.signatures import KEY_FILE
 from tests.fleet.buses import WITHIN_S, Station, stations, until_connected
+from tests.programs import require
 from tests.system.waiting import until
 
 FORWARD = ("--forward", "127.0.0.1:22,banner:SSH-2.0")
@@ -180,4 +183,11 @@ def fleet_with_a_bucket(folder: Path) -> Iterator[list[Station]]:
     with redirect_stdout(StringIO()), stations(folder, ("gw1", "gw2", "gw3")) as found:
         until_connected(found)
         until_all(found, can_edit, "the bucket")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, sbin: None) -> Iterator[list[Station]]:
+    require("nats-server")
+    with fleet_with_a_bucket(tmp_path_factory.mktemp("bucket")) as found:
         yield found

@@ -77,6 +77,16 @@ class Station:
         log = self.home / "agent.log"
         self.agent = self.stack.enter_context(program(words, self.home, log))
 
+    def kill_bus(self) -> None:
+        assert self.bus is not None
+        self.bus.kill()
+        self.bus.wait()
+
+    def kill_agent(self) -> None:
+        assert self.agent is not None
+        self.agent.kill()
+        self.agent.wait()
+
     def see(self, name: str, status: Status) -> None:
         """Write what a sweep saw."""
         now = time.time()

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from checker.control.bucket import open_as_editor
 from checker.control.bus_line import BusAbsent
@@ -20,7 +17,7 @@ from tests.fleet.bucket_steps import (
     add,
     do,
     ended,
-    fleet_with_a_bucket,
+    fleet,
     in_bucket,
     nodes,
     put,
@@ -31,15 +28,9 @@ from tests.fleet.bucket_steps import (
     until_same,
 )
 from tests.fleet.buses import WITHIN_S, Station
-from tests.programs import require
 from tests.system.waiting import until
 
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, sbin: None) -> Iterator[list[Station]]:
-    require("nats-server")
-    with fleet_with_a_bucket(tmp_path_factory.mktemp("bucket")) as found:
-        yield found
+__all__ = ["fleet"]
 
 
 def test_what_one_gateway_adds_gets_in_at_the_others_and_what_it_removes_does_not(

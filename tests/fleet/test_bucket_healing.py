@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-
-import pytest
 
 from checker.fleet.bus_files import bus_store
 from checker.registry.entry_files import left_out_path
@@ -17,7 +14,7 @@ from tests.fleet.bucket_steps import (
     can_edit,
     copies,
     do,
-    fleet_with_a_bucket,
+    fleet,
     in_bucket,
     keep_one_copy,
     nodes,
@@ -27,15 +24,9 @@ from tests.fleet.bucket_steps import (
     until_same,
 )
 from tests.fleet.buses import WITHIN_S, Station
-from tests.programs import require
 from tests.system.waiting import until
 
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, sbin: None) -> Iterator[list[Station]]:
-    require("nats-server")
-    with fleet_with_a_bucket(tmp_path_factory.mktemp("bucket")) as found:
-        yield found
+__all__ = ["fleet"]
 
 
 def test_a_bucket_that_one_has_alone_is_copied_to_the_others(fleet: list[Station]) -> None:
@@ -53,9 +44,7 @@ def test_a_bucket_that_was_wiped_heals_from_the_disks(fleet: list[Station]) -> N
     until_same(fleet)
     before = {name: value.text for name, value in in_bucket(gw1).items()}
     for one in fleet:
-        assert one.bus is not None
-        one.bus.kill()
-        one.bus.wait()
+        one.kill_bus()
         shutil.rmtree(bus_store(one.layout))
 
     for one in fleet:
@@ -73,9 +62,7 @@ def test_an_agent_that_was_away_takes_and_posts_what_happened_meanwhile(
     fleet: list[Station],
 ) -> None:
     gw1, gw2, gw3 = fleet
-    assert gw2.agent is not None
-    gw2.agent.kill()
-    gw2.agent.wait()
+    gw2.kill_agent()
     add(gw1, "missed")
     until(lambda: "missed" in nodes(gw3), "missed at gw3", within_s=WITHIN_S)
     assert "missed" not in nodes(gw2)
@@ -90,9 +77,7 @@ def test_an_agent_that_was_away_takes_and_posts_what_happened_meanwhile(
 def test_a_gateway_that_is_cut_off_edits_locally_and_catches_up(fleet: list[Station]) -> None:
     gw1, gw2, gw3 = fleet
     until_same(fleet)
-    assert gw3.bus is not None
-    gw3.bus.kill()
-    gw3.bus.wait()
+    gw3.kill_bus()
 
     until(lambda: can_edit(gw1), "two of three go on", within_s=WITHIN_S)
     majority = add(gw1, "majority")
@@ -112,9 +97,7 @@ def test_one_port_twice_after_a_split_is_left_out_and_nobody_posts_for_ever(
 ) -> None:
     gw1, gw2, gw3 = fleet
     until_same(fleet)
-    assert gw3.bus is not None
-    gw3.bus.kill()
-    gw3.bus.wait()
+    gw3.kill_bus()
     add(gw3, "here", "29002=")
     until(lambda: can_edit(gw1), "two of three go on", within_s=WITHIN_S)
     add(gw1, "there", "29002=")
@@ -146,9 +129,7 @@ def test_two_contents_of_one_revision_come_to_rest_and_the_closed_one_wins(
     gw1, _, gw3 = fleet
     add(gw1, "torn")
     until_same(fleet)
-    assert gw3.bus is not None
-    gw3.bus.kill()
-    gw3.bus.wait()
+    gw3.kill_bus()
     do(gw3, "node", "disable", "torn")
     until(lambda: can_edit(gw1), "two of three go on", within_s=WITHIN_S)
     do(gw1, "node", "set", "torn", "--note", "other")

@@ -125,9 +125,7 @@ def test_an_agent_that_was_killed_goes_stale_and_catches_up_when_it_is_back(
 ) -> None:
     gw1, gw2, gw3 = fleet
     until_connected(fleet)
-    assert gw2.agent is not None
-    gw2.agent.kill()
-    gw2.agent.wait()
+    gw2.kill_agent()
     until(
         lambda: is_older(gw1.pulse_of(gw2), gw1.pulse_of(gw3)),
         "gw2 falls silent, and gw1 goes on hearing gw3",

@@ -19,25 +19,9 @@ from tests.fleet.homes import signer
 from tests.fleet.pairs import GW1, GW2, Pair, pair
 from tests.system.accounts import Mode
 from tests.system.clients import Connection, Device
-from tests.system.conftest import (
-    mode_of,
-    nothing_left,
-    orphans_come_to_us,
-    reachable,
-    session_stack,
-    tunnel_account,
-)
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
-__all__ = [
-    "mode_of",
-    "nothing_left",
-    "orphans_come_to_us",
-    "reachable",
-    "session_stack",
-    "tunnel_account",
-]
 pytestmark = [
     pytest.mark.sshd,
     pytest.mark.skipif(

@@ -14,28 +14,10 @@ from dataclasses import replace
 import pytest
 
 from tests.system.accounts import ENTRY, Install, Mode
-from tests.system.conftest import (
-    mode_of,
-    nothing_left,
-    orphans_come_to_us,
-    reachable,
-    session_stack,
-    tunnel_account,
-    usual,
-)
 from tests.system.harness import Gateway, gateway_at
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-__all__ = [
-    "mode_of",
-    "nothing_left",
-    "orphans_come_to_us",
-    "reachable",
-    "session_stack",
-    "tunnel_account",
-    "usual",
-]
 pytestmark = pytest.mark.sshd
 BARRED = "import sys\nfor name in ('nats', 'checker.fleet'): sys.modules[name] = None\n"
 """Whoever imports one of them after that fails."""
