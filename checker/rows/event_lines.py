@@ -44,19 +44,20 @@ def newest_of(parts: Sequence[LinePage], count: int) -> LinePage:
     """The newest lines of several logs, from a page of each: its newest lines, at least `count` of
     them unless it is the last one.
     """
-    if len(parts) == 1:
-        return parts[0]
-    lines = in_order(line for part in parts for line in part.lines)
-    is_last = len(lines) <= count and all(part.is_last for part in parts)
-    return LinePage(lines=tuple(lines[-count:]), is_last=is_last)
+    return merged(parts, count, slice(-count, None))
 
 
 def oldest_of(parts: Sequence[LinePage], count: int) -> LinePage:
     """The oldest lines of several logs, from a page of each: its oldest lines, at least `count` of
     them unless it is the last one.
     """
+    return merged(parts, count, slice(count))
+
+
+def merged(parts: Sequence[LinePage], count: int, kept: slice) -> LinePage:
+    """One page of several, of which these `count` lines are kept."""
     if len(parts) == 1:
         return parts[0]
     lines = in_order(line for part in parts for line in part.lines)
     is_last = len(lines) <= count and all(part.is_last for part in parts)
-    return LinePage(lines=tuple(lines[:count]), is_last=is_last)
+    return LinePage(lines=tuple(lines[kept]), is_last=is_last)
