@@ -58,10 +58,12 @@ class Pair:
         self.agents[id_] = self.stack.enter_context(agent)
 
     def device(self, name: str) -> Device:
-        """Register a node at both."""
+        """Register a node at gw2, and by hand at gw1, whose sshd knows its key then."""
         device = self.gw2.add(self.gw2.service().target, name=name)
         file = f"{name}.toml"
         shutil.copy(self.gw2.layout.nodes / file, self.gw1.layout.nodes / file)
+        allowed, keys = f':{device.ports[0]}"', self.gw1.layout.authorized_keys
+        until(lambda: allowed in keys.read_text(encoding="utf-8"), "gw1 lets it in")
         return device
 
     def connected(self) -> tuple[Device, ProcessId]:

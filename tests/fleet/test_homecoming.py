@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -56,14 +55,6 @@ def at(gateway: Gateway, device: Device) -> Device:
     return replace(device, user=user, ssh_port=gateway.ssh_port, host_key=public.rstrip())
 
 
-def registered(fleet: Pair, name: str) -> Device:
-    """Register a node at both gateways."""
-    device = fleet.gw2.add(fleet.gw2.service().target, name=name)
-    file = f"{name}.toml"
-    shutil.copy(fleet.gw2.layout.nodes / file, fleet.gw1.layout.nodes / file)
-    return device
-
-
 def come(gateway: Gateway, device: Device, instance: str = "first") -> Connection:
     """Connect as a client that would go home to gw2."""
     return gateway.connect(at(gateway, device), "hold", instance, AT_HOME)
@@ -94,7 +85,7 @@ def sent_home(fleet: Pair, devices: list[Device]) -> list[Event]:
 def test_guests_go_home_one_by_one_and_nobody_whose_connection_is_used(fleet: Pair) -> None:
     gw1, gw2, cards = fleet.gw1, fleet.gw2, cards_of(fleet)
     names = [name_at(GW2, cards, number) for number in range(GUESTS)]
-    devices = [registered(fleet, name) for name in names]
+    devices = [fleet.device(name) for name in names]
     busy, *others = devices
     first = {one.node: (come(gw2, one), gw2.await_up(one)) for one in devices}
 
