@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pwd
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.figures import Figure
@@ -42,6 +43,20 @@ def tell(figure: Figure) -> None:
     print(json.dumps(dataclasses.asdict(figure)), flush=True)
 
 
+@contextlib.contextmanager
+def accounts_at_rest() -> Iterator[None]:
+    """Make useradd and userdel wait during the block, as lckpwdf(3) does. Needs root.
+
+    Their temporary and lock files would disappear while we copy /etc, or be copied with it.
+    """
+    lock = os.open("/etc/.pwd.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def free_uid() -> int:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     return next(uid for uid in range(FIRST_UID, FIRST_UID + 1000) if uid not in taken)
@@ -63,7 +78,8 @@ async def make_account(folder: Path) -> str:
         "shadow": f"{ACCOUNT}:*:20000::::::\n",
     }
     # the whole directory: a mount on one file ends when anybody replaces that file
-    await run_quietly("cp", "-a", "/etc", str(folder))
+    with accounts_at_rest():
+        await run_quietly("cp", "-a", "/etc", str(folder))
     for name, line in lines.items():
         with (folder / "etc" / name).open("a", encoding="utf-8") as file:
             file.write(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import secrets
@@ -96,20 +95,6 @@ def temporary_account() -> Iterator[Account]:
     finally:
         delete_account(name)
         shutil.rmtree(home)
-
-
-@contextmanager
-def accounts_at_rest() -> Iterator[None]:
-    """Make useradd and userdel wait during the block, as lckpwdf(3) does. Needs root.
-
-    Their temporary and lock files would disappear while a test copies /etc, or be copied with it.
-    """
-    lock = os.open("/etc/.pwd.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def delete_account(name: str) -> None:

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.system.accounts import Install, accounts_at_rest
+from bench.inside import accounts_at_rest
+from tests.system.accounts import Install
 from tests.system.clients import Device
 from tests.system.processes import end_one
 from tests.system.services import Stranger
