@@ -103,8 +103,8 @@ def find_source(wanted: BuildOptions) -> Source:
     refuse_unmade(layout, wanted.home, os.environ)
     config = load_config(layout.config)
     present = host_keys(layout)
-    by_cards = wanted.by_cards and not (wanted.gateways or wanted.enrolment)
-    order = fleet_order(layout, config) if by_cards else None
+    is_typed = wanted.gateways or wanted.enrolment
+    order = None if is_typed else fleet_order(layout, config)
     texts = wanted.gateways or (order.gateways if order else addresses(layout, config, None))
     gateways = tuple(map(parse_gateway, texts))
     typed = tuple(map(given_keys, wanted.host_keys))

@@ -29,6 +29,7 @@ class BuildOptions:
     output: Path | None
     output_dir: Path
     gateways: list[str] | None
+    """None: this one; in a fleet each node's gateways in its order, as their cards say."""
     makes_key: bool
     """The device makes its own key."""
     private_key: Path
@@ -41,8 +42,6 @@ class BuildOptions:
     """Header lines to take over from the installed bundle; its key is one. Empty: none."""
     path: int = ONLY
     """Of a node that keeps two tunnels: the one that the bundle is for."""
-    by_cards: bool = True
-    """In a fleet, without `gateways`: each node's gateways in its order, as their cards say."""
     scans: bool = True
     """Compare the host keys with those that the gateway's addresses offer."""
 

@@ -67,12 +67,16 @@ class Login:
     options: Sequence[str]
     """Of the admin; they win over ours, except for where to connect."""
 
-    def words(self, name: NodeName, host: str, port: Port, command: str) -> tuple[str, ...]:
+    def words(
+        self, name: NodeName, host: str, port: Port, command: str, through: str = ""
+    ) -> tuple[str, ...]:
         """Return the command line of ssh. `Host NAME` in the admin's configuration applies.
 
-        The host key is looked up under the node's name, as by the console's shell.
+        The host key is looked up under the node's name, as by the console's shell. `through`: the
+        command that connects, if the port is another gateway's.
         """
-        where = (f"HostName={host}", f"Port={port}", f"HostKeyAlias={name}", "CheckHostIP=no")
+        where = [f"HostName={host}", f"Port={port}", f"HostKeyAlias={name}", "CheckHostIP=no"]
+        where += [f"ProxyCommand={through}"] if through else []
         options = [word for one in (*where, *self.options, *SAFE) for word in ("-o", one)]
         user = ("-l", self.user) if self.user else ()
         return ("ssh", "-k", *options, *user, "--", name, f"exec sh -c {shlex.quote(command)}")

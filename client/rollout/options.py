@@ -161,7 +161,6 @@ def wanted_from(typed: argparse.Namespace) -> RolloutOptions:
             forwards=[],
             settings=settings_from(typed),
             host_keys=typed.host_key,
-            by_cards=False,  # the device must come back to this gateway
             scans=typed.scans,
             keep=kept_lines(typed),
         ),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from checker.model import CheckerError, Node, seen_at
 from checker.output import today
 from client.bundle.build import CannotBuild, Source, bundle_for, wanted_nodes
+from client.bundle.compose import Bundle
+from client.bundle.gateways import id_of
 from client.bundle.paths import paths_to_build, signed_paths
 from client.paths import ONLY
 from client.rollout.course import Came, Result
@@ -17,6 +19,10 @@ from client.rollout.view import View
 from client.rollout.way import Job, clients_of, paths_of, way_to, why_not
 
 NO_SSH = "no forward leads to an SSH server on the device; if one does, name it with --port"
+UNHEARD = (
+    "its new bundle begins with its home {home}, of which nothing is heard here; look at the bus,"
+    " or name the gateways with --gateway"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,15 @@ def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> J
     except (CannotBuild, CheckerError) as error:
         return str(error)
     forward = way_to(node, wanted.ports, view.tunnels)
-    return NO_SSH if forward is None else Job(node=node, forward=forward, bundle=bundle)
+    if forward is None:
+        return NO_SSH
+    return Job(node=node, forward=forward, bundle=bundle, home=home_of(source, bundle))
+
+
+def home_of(source: Source, bundle: Bundle) -> str:
+    """Return the other gateway of the fleet with which the bundle begins; empty: there is none."""
+    first = id_of(bundle.gateways[0])
+    return first if source.order is not None and first != source.order.own else ""
 
 
 def path_here(source: Source, node: Node, view: View) -> int:
@@ -66,7 +80,10 @@ def hindrance(job: Job, view: View) -> str:
     """Return why nobody should go to the device now, as a clause; empty if there is no reason."""
     seen = seen_at((job.name, job.port), view.tunnels)
     client = clients_of(view.registrations).get(job.name, "")
-    return why_not(job.node, job.forward, seen, client=client, today=today())
+    why = why_not(job.node, job.forward, seen, client=client, today=today())
+    if not why and job.home and not view.hears(job.home):
+        return UNHEARD.format(home=job.home)
+    return why
 
 
 def plan(source: Source, wanted: RolloutOptions, view: View, memory: Memory) -> Plan:
@@ -77,7 +94,7 @@ def plan(source: Source, wanted: RolloutOptions, view: View, memory: Memory) -> 
         job = job_for(source, wanted, node, view)
         if isinstance(job, str):
             others.append(Came(name=node.name, result=Result.SKIPPED, detail=job))
-        elif not wanted.again and memory.has(job.name, job.digest):
+        elif not wanted.again and memory.has(job.bundle.name, job.digest):
             others.append(job.came(Result.SAME, "by an earlier rollout"))
         elif why := hindrance(job, view):
             others.append(job.came(Result.SKIPPED, why))

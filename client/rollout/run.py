@@ -10,9 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.model import CheckerError
+from checker.model.gateway_id import GatewayId
 from checker.output import aligned
 from checker.registry.pins import Pins
 from client.bundle.build import CannotBuild, Source, confirm, find_source
@@ -27,6 +29,9 @@ from client.rollout.progress import Progress
 from client.rollout.upgrade import upgrade_of
 from client.rollout.view import View, refuse_without_daemon, view_of
 from client.rollout.way import Job
+
+if TYPE_CHECKING:
+    from client.rollout.elsewhere import Elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class Rollout:
         self.progress.ended(came)
         if came.result.is_done:
             await self.note_pins(job, note_installed)
-            trouble = self.memory.note(job.name, job.digest)
+            trouble = self.memory.note(job.bundle.name, job.digest)
             if trouble:
                 self.progress.line(f"reversi-client: warning: {trouble}")
 
@@ -137,13 +142,22 @@ def carried_out(
     return [*found.others, *came]
 
 
+def elsewhere(source: Source) -> Elsewhere | None:
+    """Return what reads the mirrors of the other gateways; None: there is no fleet."""
+    if source.config.fleet is None:
+        return None
+    from client.rollout.elsewhere import Elsewhere  # only a fleet has mirrors
+
+    return Elsewhere(layout=source.layout, own=GatewayId(source.config.fleet.name))
+
+
 def roll_out(wanted: RolloutOptions) -> bool:
     """Carry out `rollout`, and return whether every device is done. Raises ClientError."""
     try:
         source = find_source(wanted.build)
         confirm(source, wanted.build, sys.stderr)
         memory = Memory(memory_path(source.layout, os.environ))
-        with view_of(source.layout) as view:
+        with view_of(source.layout, elsewhere(source)) as view:
             found = plan(source, wanted, view, memory)
             if wanted.dry_run:
                 report(planned(found, Result.PLANNED))

@@ -23,7 +23,7 @@ from client.rollout.device import (
 )
 from client.rollout.plan import hindrance
 from client.rollout.view import View
-from client.rollout.way import Before, Job, is_good, new_since
+from client.rollout.way import Before, Job, Sight, before_now, new_since, works_at
 
 LOOK_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
@@ -72,18 +72,26 @@ class Upgrade:
         why = hindrance(self.job, self.view)
         if why:
             return Result.SKIPPED, why
-        before = Before(at=time.time(), sessions=self.view.sessions_of(self.job.name))
+        before = before_now(await self.sights(), time.time())
         said = await self.bring()
+        brought_at = time.monotonic()
         match said.status:
             case 0:
-                await self.until_it_works(before)
+                gateway = await self.until_it_works(before)
             case code if code == REPLACED:
-                await self.until_it_works(Before())
+                gateway = await self.until_it_works(Before())
             case code if code == IN_PLACE:
                 return Result.SAME, "it had this bundle already"
             case _:
                 return Result.FAILED, failure(said, self.job.name)
-        return await self.confirmed()
+        # the old bundle cannot be back yet
+        is_new = said.status == 0 and time.monotonic() - brought_at < self.trial_s
+        return await self.confirmed(gateway, is_new=is_new)
+
+    @property
+    def trial_s(self) -> int:
+        """After which the device goes back to its old bundle, unless the new one works."""
+        return int(self.job.bundle.settings.trial)
 
     async def bring(self) -> Said:
         """Copy the bundle and have it upgrade."""
@@ -92,33 +100,46 @@ class Upgrade:
         )
         return await self.ssh(self.job.port, self.visit.copy, self.job.text.encode())
 
-    async def ssh(self, port: Port, command: str, content: bytes = b"") -> Said:
+    async def ssh(self, port: Port, command: str, content: bytes = b"", through: str = "") -> Said:
         host = await asyncio.to_thread(self.view.host_of, port)
-        return await run(self.login.words(self.job.name, host, port, command), content)
+        return await run(self.login.words(self.job.name, host, port, command, through), content)
 
-    async def until_it_works(self, before: Before) -> None:
-        """Wait until the checker finds a new session of the node to work."""
+    async def sights(self) -> list[Sight]:
+        return await asyncio.to_thread(self.view.sights, self.job.name, self.job.bundle.path)
+
+    async def until_it_works(self, before: Before) -> str:
+        """Wait until a gateway finds a new session of the node to work; return which one, empty if
+        it is this one.
+        """
         probed_at = -PROBE_EVERY_S
         while True:
-            await asyncio.to_thread(self.view.look)
-            since = new_since(before, self.view.of_node(self.job.name))
-            if since is not None and is_good(self.job, since, self.view.tunnels):
-                return
-            if since is not None and time.monotonic() - probed_at >= PROBE_EVERY_S:
+            here, *others = await self.sights()
+            found = works_at(self.job, before, (here, *others))
+            if found is not None:
+                return found.gateway
+            is_new = new_since(before, here) is not None
+            if is_new and time.monotonic() - probed_at >= PROBE_EVERY_S:
                 await asyncio.to_thread(self.view.probe, self.job.name, self.job.ports_after)
                 probed_at = time.monotonic()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def confirmed(self) -> tuple[Result, str]:
+    async def confirmed(self, gateway: str, *, is_new: bool) -> tuple[Result, str]:
         """Ask the device until the new bundle is confirmed or gone.
 
-        Its old bundle, too, makes a new session that works, once it is back.
+        Its old bundle, too, makes a new session that works, once it is back. `is_new`: it is not
+        back yet, so another gateway's word is enough if nobody can log in through that one.
         """
+        port = self.job.port_after
+        through = self.view.way_through(self.job.name, port) if gateway else ""
         while True:
-            said = await self.ssh(self.job.port_after, self.visit.ask)
+            said = await self.ssh(port, self.visit.ask, through=through)
             match said.status:
                 case 0:
-                    return Result.UPGRADED, ""
+                    return Result.UPGRADED, f"it is at {gateway} now" if gateway else ""
+                case code if code == SSH_FAILED and gateway and is_new:
+                    return Result.UPGRADED, (
+                        f"it works at {gateway} now, and was not asked there: ssh: {said.last}"
+                    )
                 case code if code in (ON_TRIAL, SSH_FAILED):
                     await asyncio.sleep(ASK_EVERY_S)
                 case _:

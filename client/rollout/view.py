@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.control.client import (
@@ -23,7 +25,6 @@ from checker.model import (
     NodeName,
     Place,
     Port,
-    ProcessId,
     Registration,
     Tunnel,
     Verb,
@@ -32,6 +33,10 @@ from checker.model import (
 )
 from checker.state.store import StateFile, open_reader
 from client.errors import ClientError
+from client.rollout.way import Sight, of_path
+
+if TYPE_CHECKING:
+    from client.rollout.elsewhere import Elsewhere
 
 OLDEST_S = 1.0
 """How old a copy of the state may be: several devices ask at once."""
@@ -50,13 +55,15 @@ class NoDaemon(ClientError):
 class View:
     """The state file, read at most once a second, and the daemon. The methods block."""
 
-    def __init__(self, layout: Layout, state: StateFile) -> None:
+    def __init__(self, layout: Layout, state: StateFile, elsewhere: Elsewhere | None) -> None:
         self.control = Control(layout=layout)
         self.state = state
         self.revision = 0
         self.read_at = -OLDEST_S
         self.tunnels: Mapping[Place, Tunnel] = {}
         self.registrations: Sequence[Registration] = ()
+        self.elsewhere = elsewhere
+        """None: there is no fleet."""
 
     def look(self) -> None:
         """Bring `tunnels` and `registrations` up to date. Raises StateError."""
@@ -69,11 +76,17 @@ class View:
         self.registrations = self.state.registrations()
         self.read_at = now
 
-    def of_node(self, name: NodeName) -> frozenset[Registration]:
-        return frozenset(one for one in self.registrations if one.node == name)
+    def sights(self, name: NodeName, path: int) -> list[Sight]:
+        """Return what this gateway sees of a tunnel of a node, then what the others of the fleet
+        do. Raises StateError.
+        """
+        self.look()
+        here = Sight(registrations=of_path(self.registrations, name, path), tunnels=self.tunnels)
+        return [here, *(self.elsewhere.sights(name, path) if self.elsewhere else ())]
 
-    def sessions_of(self, name: NodeName) -> frozenset[ProcessId]:
-        return frozenset(one.session for one in self.of_node(name))
+    def hears(self, id_: str) -> bool:
+        """Return whether another gateway was heard lately."""
+        return self.elsewhere is not None and self.elsewhere.hears(id_)
 
     def probe(self, name: NodeName, ports: Sequence[Port]) -> None:
         """Have the daemon probe the ports now; without the right to, its sweep must do.
@@ -90,17 +103,24 @@ class View:
         """Log it, if we may."""
         self.control.record(EventKind.COMMAND, text, node=name, port=port)
 
+    def way_through(self, name: NodeName, port: Port) -> str:
+        """Return the ProxyCommand that connects through the gateway that holds the port."""
+        home = self.control.layout.home
+        words = ["reversi-checker", *(["--home", str(home)] if home else []), "connect"]
+        quiet = ("--ssh", "ssh -o BatchMode=yes", f"{name}:{port}")
+        return shlex.join([*words, *quiet]).replace("%", "%%")
+
     def host_of(self, port: Port) -> str:
         """Return the loopback address on which the port listens."""
         return IPV6_LOOPBACK if port in ports_on_ipv6() else IPV4_LOOPBACK
 
 
 @contextlib.contextmanager
-def view_of(layout: Layout) -> Iterator[View]:
+def view_of(layout: Layout, elsewhere: Elsewhere | None = None) -> Iterator[View]:
     """Open the state file for the block. Raises StateError."""
     state = open_reader(layout.state)
     try:
-        view = View(layout, state)
+        view = View(layout, state, elsewhere)
         view.look()
         yield view
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checker.model import (
     Forward,
@@ -26,6 +26,8 @@ from client.rollout.course import Came, Result
 
 PYTHON_CLIENT = "reversi-"
 """How the name of `reversi-client run` begins."""
+CLOCKS_APART_S = 60.0
+"""By which the clocks of two gateways may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Job:
     node: Node
     forward: Forward
     bundle: Bundle
+    home: str = ""
+    """The gateway with which the bundle begins, if that is another one of the fleet."""
 
     @property
     def name(self) -> NodeName:
@@ -128,24 +132,64 @@ def paths_of(registrations: Collection[Registration]) -> dict[NodeName, int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one gateway sees of a node."""
+
+    gateway: str = ""
+    """Its ID; empty: this one."""
+    registrations: frozenset[Registration] = frozenset()
+    """Of the tunnel that is upgraded, if the node keeps two."""
+    tunnels: Mapping[Place, Tunnel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What was known of a node when its upgrade began."""
 
     at: float = 0.0
     """Unix seconds; 0.0: any session may be the new bundle's."""
-    sessions: frozenset[ProcessId] = frozenset()
+    sessions: frozenset[tuple[str, ProcessId]] = frozenset()
+    """Those that were there, each with its gateway."""
 
 
-def new_since(before: Before, registrations: Collection[Registration]) -> float | None:
-    """Return when the newest session after `before` registered; None: there is none."""
+def of_path(
+    registrations: Collection[Registration], name: NodeName, path: int
+) -> frozenset[Registration]:
+    """Return the connections of one tunnel of a node."""
+    return frozenset(
+        one for one in registrations if one.node == name and path_in(one.instance) == path
+    )
+
+
+def before_now(sights: Collection[Sight], now: float) -> Before:
+    """Return what is known when an upgrade begins."""
+    found = ((sight.gateway, one.session) for sight in sights for one in sight.registrations)
+    return Before(at=now, sessions=frozenset(found))
+
+
+def new_since(before: Before, sight: Sight) -> float | None:
+    """Return when the newest session after `before` registered, by that gateway's clock; None:
+    there is none.
+    """
+    apart_s = CLOCKS_APART_S if sight.gateway else 0.0
     return max(
         (
             one.registered_at
-            for one in registrations
-            if one.registered_at >= before.at and one.session not in before.sessions
+            for one in sight.registrations
+            if one.registered_at >= before.at - apart_s
+            and (sight.gateway, one.session) not in before.sessions
         ),
         default=None,
     )
+
+
+def works_at(job: Job, before: Before, sights: Collection[Sight]) -> Sight | None:
+    """Return which gateway finds a new session of the node to work; None: no one does."""
+    for sight in sights:
+        since = new_since(before, sight)
+        if since is not None and is_good(job, since, sight.tunnels):
+            return sight
+    return None
 
 
 def is_good(job: Job, since: float, tunnels: Mapping[Place, Tunnel]) -> bool:

@@ -21,7 +21,19 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from client.rollout.way import Before, Job, is_good, new_since, paths_of, way_to, why_not
+from client.rollout.way import (
+    Before,
+    Job,
+    Sight,
+    before_now,
+    is_good,
+    new_since,
+    of_path,
+    paths_of,
+    way_to,
+    why_not,
+    works_at,
+)
 from tests.client.bundle.samples import OFFICE
 
 NAME = NodeName("office")
@@ -111,24 +123,60 @@ def test_nobody_logs_in_where_a_proxy_line_is_expected() -> None:
     assert "PROXY" in said
 
 
-def registration(pid: int, at: float) -> Registration:
+def registration(pid: int, at: float, instance: str = "word") -> Registration:
     return Registration(
         node=NAME,
-        instance="word",
+        instance=instance,
         session=ProcessId(pid=pid, start_ticks=1),
         peer="192.0.2.1",
         registered_at=at,
     )
 
 
+def sight(
+    *registrations: Registration, gateway: str = "", tunnels: dict[Place, Tunnel] | None = None
+) -> Sight:
+    return Sight(gateway=gateway, registrations=frozenset(registrations), tunnels=tunnels or {})
+
+
 def test_only_a_session_that_registered_since_is_new() -> None:
     old, new = registration(1, 90.0), registration(2, 110.0)
-    before = Before(at=100.0, sessions=frozenset({old.session}))
+    before = before_now([sight(old)], 100.0)
 
-    assert new_since(before, [old]) is None
-    assert new_since(before, [old, registration(3, 95.0)]) is None
-    assert new_since(before, [old, new]) == 110.0
-    assert new_since(Before(), [old]) == 90.0
+    assert new_since(before, sight(old)) is None
+    assert new_since(before, sight(old, registration(3, 95.0))) is None
+    assert new_since(before, sight(old, new)) == 110.0
+    assert new_since(Before(), sight(old)) == 90.0
+
+
+def test_the_clock_of_another_gateway_may_be_slow() -> None:
+    left, new = registration(1, 90.0), registration(2, 80.0)
+    before = before_now([sight(new), sight(left, gateway="gw2")], 100.0)
+
+    assert new_since(before, sight(left, gateway="gw2")) is None
+    assert new_since(before, sight(left, new, gateway="gw2")) == 80.0
+    assert new_since(before, sight(registration(3, 30.0), gateway="gw2")) is None
+
+
+def test_a_new_session_may_work_at_another_gateway() -> None:
+    job = Job(node=node(OWN), forward=OWN, bundle=OFFICE)
+    here = sight(registration(1, 90.0), tunnels=seen(20003, probed_at=120.0))
+    lost = sight(tunnels=seen(20003, status=Status.DOWN, verdict=1))
+    early, late = (
+        sight(registration(1, 110.0), gateway="gw2", tunnels=seen(20003, probed_at=at))
+        for at in (105.0, 115.0)
+    )
+    before = before_now([here], 100.0)
+
+    assert works_at(job, before, [here, early]) is None
+    assert works_at(job, before, [lost, sight(gateway="gw3"), late]) == late
+
+
+def test_the_other_tunnel_of_a_node_is_not_the_one_that_is_upgraded() -> None:
+    first, second = registration(1, 90.0, "word.1"), registration(2, 95.0, "word.2")
+
+    assert of_path([first, second], NAME, 2) == {second}
+    assert of_path([first, second], NodeName("barn"), 2) == frozenset()
 
 
 def test_a_verdict_is_good_if_it_is_of_the_new_session_and_of_each_forward() -> None:

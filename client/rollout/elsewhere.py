@@ -1,0 +1,44 @@
+"""What the other gateways of the fleet told about a node, by their mirrors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from checker.config.layout import Layout
+from checker.model import NodeName, by_place
+from checker.model.gateway_id import GatewayId
+from checker.rows.gateways import SILENT_S
+from checker.state.mirror_reading import read_in_common, read_pulses
+from checker.state.mirrors import mirrored
+from client.rollout.way import Sight, of_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Reads the mirrors, which may be missing or old. The methods block."""
+
+    layout: Layout
+    own: GatewayId
+
+    def sights(self, name: NodeName, path: int) -> list[Sight]:
+        """Return what each of them sees of a tunnel of a node, without those whose mirror cannot be
+        read now.
+        """
+        names = frozenset({name})
+        ids = [id_ for id_ in mirrored(self.layout) if id_ != self.own]
+        told = ((id_, read_in_common(self.layout, id_, names)) for id_ in ids)
+        return [
+            Sight(
+                gateway=id_,
+                registrations=of_path(one.registrations, name, path),
+                tunnels=by_place(one.tunnels),
+            )
+            for id_, one in told
+            if one is not None
+        ]
+
+    def hears(self, id_: str) -> bool:
+        """Return whether a gateway was heard lately."""
+        heard = read_pulses(self.layout, self.own).get(GatewayId(id_))
+        return heard is not None and time.time() - heard.heard_at <= SILENT_S
