@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from checker.model import ProcessId, Status, Tunnel, is_late
 from checker.model.instance import PATHS
+from checker.model.tunnel import is_held, lost_at
 from checker.rows.row import WORST_FIRST, Key, Whereabouts, age_text
 
 SILENT_S = 30.0
@@ -21,8 +22,6 @@ QUIET_S = 10.0
 """Of equal rows, that of a gateway without a pulse for longer comes last: several were missed."""
 EXACT_S = 120.0
 """An age is told in seconds up to this one."""
-LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
-"""Statuses of a forward whose tunnel holds the port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +95,6 @@ class GatewayRow(NamedTuple):
         return self.view.paths.get(self.seen.session, 0) if self.seen.session else 0
 
 
-def is_held(seen: Tunnel) -> bool:
-    """Whether a tunnel held the port when it was last seen."""
-    return seen.session is not None or seen.status in LISTENS
-
-
 def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
     is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
@@ -119,9 +113,9 @@ def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
     absent = [row for row in rows if not row.is_held]
     said = [row for row in absent if row.is_fresh] or absent
     stale = max(held, key=lambda row: (held_at(row), *backwards(row)), default=None)
-    if stale is not None and (not said or held_at(stale) >= max(map(lost_at, said))):
+    if stale is not None and (not said or held_at(stale) >= max(lost_at(row.seen) for row in said)):
         return stale
-    return max(said, key=lambda row: (row.is_fresh, lost_at(row), *backwards(row)))
+    return max(said, key=lambda row: (row.is_fresh, *lost(row), *backwards(row)))
 
 
 def with_sessions(rows: Sequence[GatewayRow]) -> Sequence[GatewayRow]:
@@ -154,9 +148,9 @@ def held_at(row: GatewayRow) -> float:
     return max(probed_at, pulse_at)
 
 
-def lost_at(row: GatewayRow) -> float:
-    """When the forward was here last, as far as known."""
-    return row.seen.since or 0.0
+def lost(row: GatewayRow) -> tuple[float, float]:
+    """The larger, the later the forward was here; of those that never had it, the newest row."""
+    return lost_at(row.seen), row.seen.since or 0.0
 
 
 def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]:

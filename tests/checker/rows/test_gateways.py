@@ -38,6 +38,8 @@ def seen(status: Status, *, probed: float = 5.0, since: float = 3600.0) -> Tunne
 
 UP, DOWN, HUNG = seen(Status.UP), seen(Status.DOWN), seen(Status.HUNG)
 NEVER = seen(Status.UNKNOWN)
+NEW = replace(seen(Status.DOWN, since=2), held_until=0.0)
+"""First probed just now, and nobody ever held it."""
 GW2, GW3 = heard("gw2"), heard("gw3")
 QUIET = heard("gw2", 12.0)
 SILENT = heard("gw2", 41.0)
@@ -82,6 +84,23 @@ Said = list[tuple[GatewayView, Tunnel]]
         ),
         pytest.param(
             [(HERE, DOWN), (GW2, seen(Status.DOWN, since=60))], "gw2", (), id="lost there last"
+        ),
+        pytest.param([(HERE, NEW), (SILENT, UP)], "gw2", (), id="first probed here since"),
+        pytest.param(
+            [(HERE, NEW), (GW3, NEW), (SILENT, UP)], "gw2", (), id="first probed everywhere since"
+        ),
+        pytest.param(
+            [(HERE, replace(NEW, held_until=NOW - 20)), (SILENT, seen(Status.UP, probed=45))],
+            "gw1",
+            (),
+            id="it was here since, then another program had the port",
+        ),
+        pytest.param([(HERE, NEW), (GW2, DOWN)], "gw2", (), id="lost there, never here"),
+        pytest.param(
+            [(HERE, replace(NEW, since=NOW - 9)), (GW2, NEW)],
+            "gw2",
+            (),
+            id="never anywhere: the newest row, so that all gateways agree",
         ),
         pytest.param(
             [(HERE, replace(UP, session=None)), (GW2, UP), (GW3, UP)],
