@@ -12,7 +12,7 @@ from checker.config.settings import load_config
 from checker.control.background import Background
 from checker.model import NodeName, Port, ProcessId, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
-from checker.rows.gateways import GatewayView, merge
+from checker.rows.gateways import GatewayView, ahead, merge
 from checker.rows.row import Key, Known, Whereabouts
 from checker.state.errors import StateError
 from checker.state.mirrors import mirror_path, mirrored, read_pulse
@@ -91,13 +91,18 @@ def mirror_of(layout: Layout, id_: GatewayId) -> Iterator[StateFile]:
         yield mirror
 
 
-def look(id_: GatewayId, mirror: StateFile, sweep: Sweep | None) -> GatewayView:
-    """What is known of a gateway, besides its rows. Raises StateError."""
+def look(
+    id_: GatewayId, mirror: StateFile, sweep: Sweep | None, ahead_s: float = 0.0
+) -> GatewayView:
+    """What is known of a gateway, besides its rows; `ahead_s`: as far as its clock was ahead when
+    we looked last. Raises StateError.
+    """
     heard = read_pulse(mirror)
     return GatewayView(
         id=id_,
         every_s=sweep.every_s if sweep else 0.0,
         pulse_at=heard.heard_at if heard else None,
+        ahead_s=ahead(heard.ahead_s, ahead_s) if heard else 0.0,
         state=heard.pulse.state if heard else "",
         paths=mirror.paths(),
     )

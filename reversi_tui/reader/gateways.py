@@ -35,7 +35,8 @@ class Mirror:
         self.tunnels: dict[Key, Tunnel] = {}
         self.unregistered: dict[Key, Unregistered] = {}
         self.background = Background()
-        self.was_cut_off = False
+        self.shown_as = False, 0.0
+        """Whether it was unreachable, and how far its clock was ahead, as its rows are shown."""
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
         self.token, self.revision = -1, 0
@@ -56,9 +57,11 @@ class Mirror:
         return self.with_silence(loud, now), quiet
 
     def with_silence(self, loud: set[Key], now: float) -> set[Key]:
-        """The same, with all rows if the gateway became unreachable, or was heard again."""
-        before, self.was_cut_off = self.was_cut_off, self.view.is_cut_off(now)
-        return loud if self.was_cut_off is before else {*loud, *self.tunnels}
+        """The same, with all rows if the gateway became unreachable, or was heard again, or if its
+        clock was set.
+        """
+        before, self.shown_as = self.shown_as, (self.view.is_cut_off(now), self.view.ahead_s)
+        return loud if self.shown_as == before else {*loud, *self.tunnels}
 
     def read(self, now: float) -> tuple[set[Key], set[Key]]:
         """Raises StateError."""
@@ -71,14 +74,15 @@ class Mirror:
         token = self.state.changed_token()
         if token == self.token:
             return set(), set()
-        self.view = look(self.id, self.state, self.state.last_sweep())
+        view = look(self.id, self.state, self.state.last_sweep(), self.view.ahead_s)
+        self.view, there = view, now + view.ahead_s
         found = self.state.tunnels(since_revision=self.revision)
         changed, before = by_place(found), self.tunnels
         gone = before.keys() - changed.keys() if not self.revision else set[Key]()
         loud = {
             key
             for key, seen in changed.items()
-            if is_news(before.get(key), seen, self.view.every_s, now)
+            if is_news(before.get(key), seen, view.every_s, there)
         }
         if self.revision:
             self.tunnels.update(changed)

@@ -130,6 +130,35 @@ def test_a_row_that_another_gateway_only_probed_again_stays_there(tmp_path: Path
     assert not report.probed
 
 
+def test_a_row_of_a_gateway_whose_clock_is_ahead_is_as_old_as_it_is(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    often = replace(sweep(NOW + 90), every_s=20.0)
+    (barn,) = at(NOW + 90, tunnel("barn", 20011))
+    mirror(layout, "gw2", Batch(tunnels=[barn], sweep=often), NOW, ahead_s=90.0)
+    reading = Source(dependencies(layout))
+
+    def told() -> dict[str, float | None]:
+        """The ages of the rows that are reported."""
+        report = reading.step()
+        changed = report.changed if report else ()
+        ages = {row.seen.node: row.seen.probed_at for row in changed}
+        return {node: None if at is None else NOW - at for node, at in ages.items()}
+
+    first = told()
+    while reading.step():
+        pass
+    again = replace(barn, probed_at=NOW + 93)
+    mirror(layout, "gw2", Batch(tunnels=[again]), NOW + 4, ahead_s=88.5)
+    assert told() == {}, "another probe is no news"
+    mirror(layout, "gw2", Batch(), NOW + 6, ahead_s=0.0)
+    set_right = told()
+    reading.close()
+    reading.fleet.close()
+
+    assert first["barn"] == 1.0
+    assert set_right["barn"] == -93.0
+
+
 async def test_an_act_on_a_row_of_another_gateway_is_asked_of_that_one(tmp_path: Path) -> None:
     layout = held_elsewhere(tmp_path, now=NOW)
     acts: FakeActs = open_acts()
