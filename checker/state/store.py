@@ -251,11 +251,15 @@ class StateFile:
 
     def prune(self, now: float) -> None:
         """Delete events older than 90 days, and roll-ups older than 400 days or 48 hours."""
-        day = time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
         with self.using() as db, transaction(db):
             db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
-            db.execute(FORGET_DAYS, {"before": day})
+            db.execute(FORGET_DAYS, {"before": first_kept_day(now)})
             db.execute(FORGET_HOURS, {"before": int(now // HOUR_S) - KEEP_HOURS})
+
+
+def first_kept_day(now: float) -> str:
+    """Return the oldest day of which the roll-up is kept (YYYY-MM-DD)."""
+    return time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
 
 
 def read_applicants(path: Path) -> tuple[Applicant, ...]:
