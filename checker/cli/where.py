@@ -14,6 +14,7 @@ from checker.cli.seen import SeenByAll, seen_by_all
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.model import CheckerError, Forward, InvalidValue, Node, NodeName, ssh_forwards
+from checker.model.tunnel import is_held
 from checker.output import age, aligned, say
 from checker.registry.nodes import Registry
 from checker.rows.cells import where_text
@@ -73,13 +74,11 @@ def cmd_where(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(aligned([HEADINGS, *(cells(one, seen, now) for one in forwards)]))
         for sentence in filter(None, (one.sentence(now) for one in seen.gateways)):
             narrate(sentence)
-    held = all(is_held(one, seen) for one in forwards)
+    held = all(is_held_now(one, seen) for one in forwards)
     return ExitCode.OK if held else ExitCode.NOT_UP
 
 
-def is_held(forward: Forward, seen: SeenByAll) -> bool:
-    from checker.rows.gateways import is_held  # these verbs are for fleets
-
+def is_held_now(forward: Forward, seen: SeenByAll) -> bool:
     tunnel = seen.at(forward.node, forward.port)
     return is_held(tunnel) and not seen.is_stale(tunnel, time.time())
 
@@ -126,7 +125,7 @@ def cmd_connect(args: argparse.Namespace, layout: Layout) -> ExitCode:
     seen = seen_by_all(layout, now)
     tunnel = seen.at(forward.node, forward.port)
     where = seen.where_is(tunnel)
-    if where is not None and not is_held(forward, seen):
+    if where is not None and not is_held_now(forward, seen):
         if not where.is_cut_off:
             last = f"{tunnel.status}, seen last by {where.gateway}"
             raise Nowhere(f"no gateway holds {forward.node} port {forward.port} ({last})")

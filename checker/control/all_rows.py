@@ -112,20 +112,22 @@ def with_state(
 
 def with_others(layout: Layout, here: FromState, now: float, *, behind: bool) -> FromState:
     """Add what the other gateways of the fleet saw. Raises StateError, ConfigError."""
-    from checker.control.fleet_rows import known_elsewhere, seen_everywhere  # only a fleet needs it
+    from checker.control.fleet_rows import (
+        known_everywhere,
+        seen_everywhere,
+    )  # only a fleet needs it
 
     every_s = here.sweep.every_s if here.sweep else 0.0
     seen = seen_everywhere(layout, here.tunnels, every_s, now)
     if seen is None:
         return here
-    more = known_elsewhere(layout, seen, now) if behind else {}
     return replace(
         here,
         tunnels=seen.tunnels,
         where=seen.where,
         gateways=seen.gateways,
         unregistered=(*here.unregistered, *seen.unregistered),
-        known={**here.known, **more},
+        known=known_everywhere(layout, seen, here.known, now) if behind else here.known,
     )
 
 

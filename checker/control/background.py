@@ -25,7 +25,9 @@ V = TypeVar("V")
 class Background:
     """Hours, connections and unregistered devices. Only one thread may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_sums: bool = True) -> None:
+        """`has_sums`: whether to read hours and days, too."""
+        self.has_sums = has_sums
         self.hours: dict[Key, dict[int, Share]] = {}
         self.registrations: dict[NodeName, Registration] = {}
         self.flaps: dict[NodeName, Flaps] = {}
@@ -44,6 +46,8 @@ class Background:
     def is_due(self, now: float) -> bool:
         """Whether it is time to read again; `now` is wall clock time."""
         clock = time.monotonic()
+        if not self.has_sums:
+            return clock >= self.next_connections
         return (
             clock >= self.next_connections
             or clock >= self.next_hours
@@ -58,6 +62,8 @@ class Background:
             began = time.thread_time()
             self.nodes |= self.read_connections(state)
             self.next_connections = clock + at_least(CONNECTIONS_EVERY_S, began)
+        if not self.has_sums:
+            return self.look_at(keys)
         if clock >= self.next_hours or hour != self.hour:
             began = time.thread_time()
             self.read_hours(state, hour)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout, has_mirrors
 from checker.config.settings import load_config
 from checker.control.background import Background
-from checker.model import NodeName, Port, ProcessId, Tunnel, Unregistered, by_place
+from checker.control.past_sums import PastSums, Source, at_all
+from checker.model import HOUR_S, NodeName, Port, ProcessId, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
-from checker.rows.gateways import GatewayView, merge
-from checker.rows.row import Key, Known, Whereabouts
-from checker.state.errors import StateError
+from checker.rows.fleet_uptimes import up_for_s
+from checker.rows.gateways import GatewayView, ahead, merge
+from checker.rows.row import NOTHING_MORE, Key, Known, Whereabouts
+from checker.state.errors import StateError, StateMissing
 from checker.state.mirrors import mirror_path, mirrored, read_pulse
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
@@ -91,13 +93,18 @@ def mirror_of(layout: Layout, id_: GatewayId) -> Iterator[StateFile]:
         yield mirror
 
 
-def look(id_: GatewayId, mirror: StateFile, sweep: Sweep | None) -> GatewayView:
-    """What is known of a gateway, besides its rows. Raises StateError."""
+def look(
+    id_: GatewayId, mirror: StateFile, sweep: Sweep | None, ahead_s: float = 0.0
+) -> GatewayView:
+    """What is known of a gateway, besides its rows; `ahead_s`: as far as its clock was ahead when
+    we looked last. Raises StateError.
+    """
     heard = read_pulse(mirror)
     return GatewayView(
         id=id_,
         every_s=sweep.every_s if sweep else 0.0,
         pulse_at=heard.heard_at if heard else None,
+        ahead_s=ahead(heard.ahead_s, ahead_s) if heard else 0.0,
         state=heard.pulse.state if heard else "",
         paths=mirror.paths(),
     )
@@ -143,14 +150,36 @@ def seen_everywhere(
     )
 
 
-def known_elsewhere(layout: Layout, seen: Seen, now: float) -> dict[Key, Known]:
-    """Return what else is known about the rows of other gateways. Raises StateError."""
-    found: dict[Key, Known] = {}
+def known_everywhere(
+    layout: Layout, seen: Seen, here: Mapping[Key, Known], now: float
+) -> dict[Key, Known]:
+    """Return what else is known about rows; `here`: what this gateway knows. Raises StateError."""
+    found = dict(here)
+    sources: dict[str, PastSums] = {}
+    with suppress(StateMissing), closing(open_reader(layout.state)) as state:
+        sources[seen.here.id] = read_sums(state, now)
     for gateway in seen.gateways[1:]:
+        if gateway.trouble:
+            continue
         keys = {key for key, where in seen.where.items() if where.gateway == gateway.id}
-        if keys:
-            with mirror_of(layout, GatewayId(gateway.id)) as mirror:
-                background = Background()
-                background.poll(mirror, now, keys)
-                found.update((key, background.known(key)) for key in keys)
+        with mirror_of(layout, GatewayId(gateway.id)) as mirror:
+            sources[gateway.id] = read_sums(mirror, now)
+            background = Background(has_sums=False)
+            background.poll(mirror, now, keys)
+            found.update((key, background.known(key)) for key in keys)
+    hour = int(now // HOUR_S)
+    for key, tunnel in seen.tunnels.items():
+        where, up_s = seen.where[key], up_for_s(tunnel, now)
+        holder = where.gateway if where.is_elsewhere and not where.is_cut_off else ""
+        each = [
+            Source(sums, up_s if id_ == holder else 0.0, has_row=id_ == where.gateway)
+            for id_, sums in sources.items()
+        ]
+        found[key] = at_all(key, each, hour).into(found.get(key, NOTHING_MORE))
     return found
+
+
+def read_sums(state: StateFile, now: float) -> PastSums:
+    sums = PastSums()
+    sums.read(state, now)
+    return sums

@@ -13,6 +13,7 @@ from checker.rows.fleet_uptimes import (
     Watch,
     changes_of,
     days_of,
+    late_from,
     lately_of,
     lately_up,
     watch_of,
@@ -21,6 +22,7 @@ from checker.rows.row import HOURS
 from checker.rows.uptimes import Change, Reported, change_in, reported, start_of
 from checker.state.errors import StateError, StateMissing
 from checker.state.store import open_reader
+from checker.state.sums import read_summed
 from checker.state.uptimes import ByForward, History, Times, first_event_at, history
 
 
@@ -74,6 +76,8 @@ class Mirrored:
     """What the mirror of another gateway has, which may lack the sums of days and hours."""
 
     history: History
+    summed: Collection[str]
+    """The days of which it has the sums."""
     tunnels: Mapping[tuple[NodeName, Port], Tunnel]
     since: float
     """When its oldest event was, Unix seconds."""
@@ -92,7 +96,10 @@ def mirrored(
     try:
         with closing(open_reader(path)) as state:
             sweep = state.last_sweep()
+            with state.using() as db:
+                summed = read_summed(db)
             return Mirrored(
+                summed=summed.keys(),
                 history=stack.enter_context(history(path, times, nodes)),
                 tunnels=by_place(state.tunnels()),
                 since=first_event_at(state) or 0.0,
@@ -114,13 +121,16 @@ def did(
     own = Watch(here.days.of(place), changes_in(here, place))
     if not others:
         return reported(forward, own.days, own.changes, span, here.lately.get(place))
-    watches, hours = [own], [here.lately.get(place)]
+    watches, hours = [own], [(here.lately.get(place), 0.0)]
     for other in others:
         days, changes = other.history.days.of(place), changes_in(other.history, place)
         told = other.told(place, changes)
-        watches.append(Watch(days, changes) if days else watch_of(told, *span))
-        hours.append(other.history.lately.get(place) or lately_up(told, *lately))
-    return reported(forward, days_of(watches), changes_of(watches), span, lately_of(hours))
+        watch = watch_of(told, *span, days, other.summed)
+        watches.append(watch)
+        summed = other.history.lately.get(place)
+        hours.append((summed, watch.up_for_s) if summed else (lately_up(told, *lately), 0.0))
+    found = days_of(watches, late_from(lately[1]))
+    return reported(forward, found, changes_of(watches), span, lately_of(hours))
 
 
 def changes_in(found: History, place: tuple[NodeName, Port]) -> list[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from checker.fleet.allowance import Allowance
 from checker.fleet.identity import Identity
@@ -20,13 +20,26 @@ from checker.fleet.sayings import (
     parse_question,
     rows_body,
 )
+from checker.fleet.sums import (
+    MARKS,
+    MOST_SUMS,
+    Marks,
+    Sums,
+    first_told,
+    marks_body,
+    period_of,
+    sums_body,
+)
 from checker.fleet.telling import MOST_BYTES, Teller
 from checker.model import CheckerError, Event
 from checker.model.gateway_id import GatewayId
+from checker.model.sums import Period
 
 log = logging.getLogger(__name__)
 MOST_A_SECOND = 100.0
 """Answers: a flood of questions must not take our processor."""
+MARKS_EVERY_S = 60.0
+"""So often sums are added up, whoever asks."""
 
 
 class Answering:
@@ -43,6 +56,8 @@ class Answering:
         self.id, self.identity, self.looking = id_, identity, looking
         self.teller, self.beat = teller, beat
         self.allowance = Allowance(MOST_A_SECOND)
+        self.marks: Mapping[Period, str] = {}
+        self.marked_at = float("-inf")
 
     async def answer(self, subject: str, content: bytes) -> bytes | None:
         """Return the answer; None: there is none."""
@@ -53,7 +68,8 @@ class Answering:
             if subject == ask_subject(self.id, ROWS):
                 body = self.rows(question)
             elif subject == ask_subject(self.id, PAST):
-                body = await asyncio.to_thread(self.past, question)
+                tell = self.sums if question.about else self.past
+                body = await asyncio.to_thread(tell, question)
             else:
                 return None
             return self.identity.sealed(subject, body)
@@ -91,6 +107,18 @@ class Answering:
             beat=self.beat(),
         )
         return past_body(past)
+
+    def sums(self, question: Question) -> bytes:
+        """Raises InvalidValue, StateError."""
+        nonce, now = question.nonce, time.monotonic()
+        if question.about != MARKS:
+            period = period_of(question.about)
+            found = self.looking.sums(period, question.place, MOST_SUMS)
+            has_more = len(found) == MOST_SUMS
+            return sums_body(Sums(nonce=nonce, period=period, sums=found, has_more=has_more))
+        if now - self.marked_at >= MARKS_EVERY_S:
+            self.marks, self.marked_at = self.looking.marks(*first_told(time.time())), now
+        return marks_body(Marks(nonce=nonce, marks=self.marks))
 
 
 def fitting(events: Sequence[Event]) -> tuple[Event, ...]:

@@ -87,6 +87,7 @@ def tunnel_values(one: Tunnel) -> list[Any]:
         one.bytes_total,
         one.answer,
         one.due_s,
+        *(() if one.held_until is None else (one.held_until,)),
     ]
 
 
@@ -185,6 +186,7 @@ def tunnel_of(place: Place, values: list[Any]) -> Tunnel:
         bytes_total=None if values[13] is None else whole_of(values[13]),
         answer=text_of(values[14]),
         due_s=number_or_none(values[15]),
+        held_until=instant_or_none(values[16]) if len(values) > 16 else None,
     )
 
 

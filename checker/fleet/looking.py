@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from checker.fleet.past import MOST_EVENTS
 from checker.model import Event, NodeName, Place, Port, Registration, Tunnel, Unregistered
+from checker.model.sums import Period, Sum
 from checker.state.errors import StateMissing
 from checker.state.event_query import Wanted
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
+from checker.state.sums import read_marks, read_sums
 
 OTHERS_EVERY_S = 5.0
 """Between two looks at connections and devices, which have no revision."""
@@ -140,11 +142,33 @@ class Looking:
 
     def past(self, since: int, limit: int) -> tuple[Event, ...]:
         """Return events after this id, oldest first. Raises StateError."""
+        with self.reader() as state:
+            events = () if state is None else state.wanted_events(Wanted(after=since))
+            return tuple(islice(events, limit))
+
+    def marks(self, hour: int, day: str) -> dict[Period, str]:
+        """Return the marks of all sums from this hour and day on. Raises StateError."""
+        with self.reader() as state:
+            if state is None:
+                return {}
+            with state.using() as db:
+                return read_marks(db, hour, day)
+
+    def sums(self, period: Period, after: tuple[str, int], limit: int) -> list[Sum]:
+        """Return sums of a period after this place. Raises StateError."""
+        with self.reader() as state:
+            if state is None:
+                return []
+            with state.using() as db:
+                return read_sums(db, period, after, limit)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[StateFile | None]:
+        """Open the file for the block, in any thread; None if there is none. Raises StateError."""
         try:
-            reader = open_reader(self.path)
+            found = open_reader(self.path)
         except StateMissing:
-            return ()
-        try:
-            return tuple(islice(reader.wanted_events(Wanted(after=since)), limit))
-        finally:
-            reader.close()
+            yield None
+            return
+        with contextlib.closing(found):
+            yield found

@@ -27,6 +27,7 @@ from checker.fleet.sayings import (
     parse_rows,
     question_body,
 )
+from checker.fleet.summing import Summing
 from checker.model import CheckerError, InvalidValue
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import HeardPulse
@@ -85,6 +86,7 @@ class Member:
         self.ask_from = 0.0
         """On a clock that does not jump."""
         self.complained: dict[str, float] = {}
+        self.summing = Summing(self.mirror, lambda question: self.answer(PAST, question))
 
     def hear(self, what: str, subject: str, content: bytes) -> None:
         """Take a message; drop it if too many wait: what is missed is asked for later."""
@@ -145,6 +147,8 @@ class Member:
                 await self.if_may_ask(self.ask_past, pulse.last_event)
         if then in (Then.ASK, Then.TAKE_AND_ASK):
             await self.if_may_ask(self.catch_up)
+        elif then is Then.TAKE:
+            await self.summing.turn()
 
     async def on_rows(self, body: bytes) -> None:
         rows = parse_rows(body)

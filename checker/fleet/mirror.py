@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from checker.fleet.gaps import Heard
@@ -19,6 +20,7 @@ from checker.fleet.past import Past
 from checker.fleet.telling import AGES_EVERY_S
 from checker.model import NodeName, ProcessId, Registration
 from checker.model.pulse import HeardPulse
+from checker.model.sums import Period, Sum
 from checker.model.tunnel import STALE_INTERVALS
 from checker.state.errors import StateError, translated
 from checker.state.mirrors import (
@@ -34,6 +36,7 @@ from checker.state.mirrors import (
 from checker.state.rows import Batch, Sweep, event_row
 from checker.state.schema import transaction
 from checker.state.store import StateFile, open_store
+from checker.state.sums import ADD_SUMMED, put_sums, read_summed
 from checker.state.writing import write_batch
 
 MOST_ROWS = 200_000
@@ -74,6 +77,7 @@ def opened(path: Path) -> StateFile:
     with store.using() as db, transaction(db):
         db.execute(ADD_PULSE)
         db.execute(ADD_POSITION)
+        db.execute(ADD_SUMMED)
     return store
 
 
@@ -160,6 +164,17 @@ class Mirror:
         with self.writing() as db:
             db.executemany(INSERT_EVENT, rows)
             db.execute(FORGET_OLD_EVENTS, {"last": past.last, "most": MOST_EVENTS})
+
+    def summed(self) -> dict[Period, str]:
+        """Return the periods whose sums are here, and the mark of each. Raises StateError."""
+        with self.store.using() as db:
+            return read_summed(db)
+
+    def put_sums(self, period: Period, mark: str, sums: Sequence[Sum]) -> None:
+        """Replace the sums of a period, and drop what is too old. Raises StateError."""
+        now = time.time()
+        with self.writing() as db:
+            put_sums(db, period, mark, sums, now)
 
     def forget_events(self) -> None:
         """Raises StateError."""

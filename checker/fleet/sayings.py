@@ -87,6 +87,10 @@ class Question:
     """The number of the last change, or the id of the last event, that the asker has."""
     known: int = 0
     """Up to which number the asker knows what is gone; 0: he begins from nothing."""
+    about: str = ""
+    """Of past time: `marks`, or the period whose sums are asked for; empty: events."""
+    place: tuple[str, int] = "", 0
+    """The node and port of the last sum that the asker has."""
 
 
 def question_body(question: Question) -> bytes:
@@ -95,6 +99,7 @@ def question_body(question: Question) -> bytes:
         "epoch": question.epoch,
         "since": question.since,
         "known": question.known,
+        **({"about": question.about, "place": question.place} if question.about else {}),
     }
     return json.dumps(table).encode()
 
@@ -109,7 +114,18 @@ def parse_question(body: bytes) -> Question:
         epoch=text_of(table.get("epoch", ""), 64),
         since=whole_of(table.get("since", 0)),
         known=whole_of(table.get("known", 0)),
+        about=text_of(table.get("about", ""), 16),
+        place=place_of(table.get("place", ["", 0])),
     )
+
+
+def place_of(value: Any) -> tuple[str, int]:
+    """Raises InvalidValue."""
+    match value:
+        case [node, port]:
+            return text_of(node, 128), whole_of(port)
+        case _:
+            raise InvalidValue(f"{value!r:.40} is not a place")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

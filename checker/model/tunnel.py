@@ -168,6 +168,9 @@ class Tunnel:
     revision: int = 0
     due_s: float | None = None
     """Seconds from the last probe to the end of the next one; None: the sweep's interval."""
+    held_until: float | None = None
+    """When a tunnel last held the port, if none does now and it was not `since`; 0: none ever did.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,27 @@ def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
         "failures": seen.failures,
         "kills": seen.kills,
     }
+
+
+LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
+"""Statuses of a forward whose tunnel holds the port."""
+
+
+def is_held(seen: Tunnel) -> bool:
+    """Whether a tunnel held the port when it was last seen."""
+    return seen.session is not None or seen.status in LISTENS
+
+
+def lost_at(seen: Tunnel) -> float:
+    """When the port lost the tunnel that held it last; 0: none ever did, as far as known."""
+    return (seen.since or 0.0) if seen.held_until is None else seen.held_until
+
+
+def last_held(before: Tunnel, since: float | None) -> float | None:
+    """Return `held_until` of a row that no tunnel holds and whose status is from `since`."""
+    if is_held(before):
+        return None
+    return before.held_until if since == before.since else lost_at(before)
 
 
 AHEAD_S = 5.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from checker.model import Status, Tunnel, Watched
@@ -13,6 +13,18 @@ Day = tuple[str, float, float]
 """Day, seconds up, seconds watched."""
 
 
+Pair = tuple[float, float]
+"""Seconds up and watched."""
+Timed = tuple[Pair, float]
+"""The same, and for how many seconds the forward has been up at that gateway: 0 if it is not, or if
+that is this gateway.
+"""
+HOURS_LATE_S, DAYS_LATE_S = 900.0, 4500.0
+"""How late the sums of other gateways come at most: they are asked every ten minutes for those of
+hours, and every hour for those of days.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What one gateway has about a forward."""
@@ -20,6 +32,9 @@ class Watch:
     days: Sequence[Day] = ()
     changes: Sequence[Change] = ()
     """In their order."""
+    up_for_s: float = 0.0
+    """For how long the forward has been up at another gateway; 0: it is not, or that is this one.
+    """
 
     @property
     def began(self) -> str:
@@ -77,9 +92,16 @@ def days_up(times: Iterable[tuple[float, float]]) -> list[Day]:
     return [(day, up_s, 0.0) for day, up_s in sorted(sums.items())]
 
 
-def watch_of(told: Told, since: float, until: float) -> Watch:
-    """What a gateway that told no sums has about a forward."""
-    return Watch(days_up(times_up(told, since, until)), told.changes)
+def watch_of(
+    told: Told, since: float, until: float, days: Sequence[Day] = (), summed: Collection[str] = ()
+) -> Watch:
+    """What a gateway has about a forward: its sums of the days that it has `summed`, and what
+    follows from events for the others.
+    """
+    others = [day for day in days_up(times_up(told, since, until)) if day[0] not in summed]
+    is_told = any(day >= late_from(told.until) for day, _, _ in others)
+    for_s = 0.0 if is_told or not summed else up_for_s(told.now, told.until)
+    return Watch(sorted([*days, *others]), told.changes, for_s)
 
 
 def lately_up(told: Told, since: float, until: float) -> Watched:
@@ -88,25 +110,65 @@ def lately_up(told: Told, since: float, until: float) -> Watched:
     return Watched(day="", up_s=up_s, watched_s=0.0)
 
 
-def days_of(watches: Iterable[Watch]) -> list[Day]:
-    """The days of all. No second is counted as watched twice; if the forward was up at two gateways
-    at once, the sum may be too large, but not larger than what was watched.
+def up_at_all(pairs: Iterable[Pair]) -> Pair:
+    """Seconds up and watched, of those at several gateways. No second is counted as watched twice;
+    if the forward was up at two gateways at once, the sum may be too large, but not larger than
+    what was watched.
     """
-    sums: dict[str, tuple[float, float]] = {}
+    up_s = watched_s = 0.0
+    for up_one_s, watched_one_s in pairs:
+        up_s += up_one_s
+        watched_s = max(watched_s, watched_one_s)
+    return min(up_s, watched_s), watched_s
+
+
+def with_late(found: Sequence[Timed], late_s: float) -> list[Pair]:
+    """The same with what gateways have not told yet, `late_s` at most: it counts as up if the
+    forward has been up since.
+    """
+    most_s = max((watched_s for (_, watched_s), _ in found), default=0.0)
+    late = [max(0.0, min(most_s - pair[1], for_s, late_s)) for pair, for_s in found]
+    return [
+        (up_s + more_s, watched_s + more_s)
+        for ((up_s, watched_s), _), more_s in zip(found, late, strict=True)
+    ]
+
+
+def up_for_s(seen: Tunnel | None, now: float) -> float:
+    """For how long a forward has been up; 0: it is not. `now`: by the clock of its gateway."""
+    is_up = seen is not None and seen.status is Status.UP
+    return max(0.0, now - (seen.since or now)) if seen is not None and is_up else 0.0
+
+
+def late_from(now: float) -> str:
+    """The first day whose sums may be late."""
+    return day_at(now - DAYS_LATE_S)
+
+
+def days_of(watches: Sequence[Watch], late: str) -> list[Day]:
+    """The days of all; see `up_at_all`. `late`: the first one whose sums may be late."""
+    found: dict[str, list[Timed]] = {}
     for watch in watches:
         for day, up_s, watched_s in watch.days:
-            up_all_s, most_s = sums.get(day, (0.0, 0.0))
-            sums[day] = up_all_s + up_s, max(most_s, watched_s)
-    return [(day, min(up_s, most_s), most_s) for day, (up_s, most_s) in sorted(sums.items())]
+            found.setdefault(day, []).append(((up_s, watched_s), watch.up_for_s))
+    for watch in watches:
+        told = {day for day, _, _ in watch.days}
+        for day in found.keys() - told if watch.up_for_s else ():
+            if day >= late:  # it has just begun
+                found[day].append(((0.0, 0.0), watch.up_for_s))
+    return [
+        (day, *up_at_all(with_late(each, DAYS_LATE_S if day >= late else 0.0)))
+        for day, each in sorted(found.items())
+    ]
 
 
-def lately_of(watched: Iterable[Watched | None]) -> Watched | None:
-    """The last hours of all, counted alike."""
-    found = [one for one in watched if one is not None]
+def lately_of(watched: Iterable[tuple[Watched | None, float]]) -> Watched | None:
+    """The last hours of all; see `up_at_all`. With each, for how long it has been up there."""
+    found = [((one.up_s, one.watched_s), for_s) for one, for_s in watched if one is not None]
     if not found:
         return None
-    most_s = max(one.watched_s for one in found)
-    return Watched(day="", up_s=min(most_s, sum(one.up_s for one in found)), watched_s=most_s)
+    up_s, watched_s = up_at_all(with_late(found, HOURS_LATE_S))
+    return Watched(day="", up_s=up_s, watched_s=watched_s)
 
 
 def changes_of(watches: Sequence[Watch]) -> list[Change]:

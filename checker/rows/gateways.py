@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 from checker.model import ProcessId, Status, Tunnel, is_late
 from checker.model.instance import PATHS
+from checker.model.tunnel import is_held, lost_at
 from checker.rows.row import WORST_FIRST, Key, Whereabouts, age_text
 
 SILENT_S = 30.0
 """A gateway without a pulse for longer is unreachable."""
 QUIET_S = 10.0
 """Of equal rows, that of a gateway without a pulse for longer comes last: several were missed."""
+SAME_CLOCK_S = 2.0
+"""Clocks that differ by no more count as one: most do, and a pulse takes some time, too."""
 EXACT_S = 120.0
 """An age is told in seconds up to this one."""
-LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
-"""Statuses of a forward whose tunnel holds the port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class GatewayView:
     """Between its sweeps."""
     pulse_at: float | None = None
     """When its last pulse came, Unix seconds; None: none ever did."""
+    ahead_s: float = 0.0
+    """How far its clock was ahead of ours when that pulse came; 0 also if it was hardly."""
     state: str = ""
     """What it is for, as its pulse says: active, draining; empty: unknown."""
     trouble: str = ""
@@ -96,13 +99,34 @@ class GatewayRow(NamedTuple):
         return self.view.paths.get(self.seen.session, 0) if self.seen.session else 0
 
 
-def is_held(seen: Tunnel) -> bool:
-    """Whether a tunnel held the port when it was last seen."""
-    return seen.session is not None or seen.status in LISTENS
+def ahead(measured_s: float, before_s: float = 0.0) -> float:
+    """How far a clock is ahead, from the last pulse. It is what it was before if that is about
+    right, so that the times of all rows do not change with each pulse.
+    """
+    return before_s if abs(measured_s - before_s) <= SAME_CLOCK_S else float(round(measured_s))
+
+
+def by_our_clock(seen: Tunnel, ahead_s: float) -> Tunnel:
+    """The same with times by our clock, from a gateway whose clock is ahead."""
+    if not ahead_s:
+        return seen
+    return replace(
+        seen,
+        since=earlier(seen.since, ahead_s),
+        probed_at=earlier(seen.probed_at, ahead_s),
+        checked_at=earlier(seen.checked_at, ahead_s),
+        held_until=earlier(seen.held_until, ahead_s),
+    )
+
+
+def earlier(at: float | None, seconds: float) -> float | None:
+    """0 is never, and stays that."""
+    return at - seconds if at else at
 
 
 def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
+    seen = by_our_clock(seen, view.ahead_s)
     is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
     is_fresh = not is_old and not view.is_cut_off(now)
     return GatewayRow(view, seen, is_fresh, view.misses_pulses(now, QUIET_S))
@@ -119,9 +143,9 @@ def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
     absent = [row for row in rows if not row.is_held]
     said = [row for row in absent if row.is_fresh] or absent
     stale = max(held, key=lambda row: (held_at(row), *backwards(row)), default=None)
-    if stale is not None and (not said or held_at(stale) >= max(map(lost_at, said))):
+    if stale is not None and (not said or held_at(stale) >= max(lost_at(row.seen) for row in said)):
         return stale
-    return max(said, key=lambda row: (row.is_fresh, lost_at(row), *backwards(row)))
+    return max(said, key=lambda row: (row.is_fresh, *lost(row), *backwards(row)))
 
 
 def with_sessions(rows: Sequence[GatewayRow]) -> Sequence[GatewayRow]:
@@ -154,9 +178,9 @@ def held_at(row: GatewayRow) -> float:
     return max(probed_at, pulse_at)
 
 
-def lost_at(row: GatewayRow) -> float:
-    """When the forward was here last, as far as known."""
-    return row.seen.since or 0.0
+def lost(row: GatewayRow) -> tuple[float, float]:
+    """The larger, the later the forward was here; of those that never had it, the newest row."""
+    return lost_at(row.seen), row.seen.since or 0.0
 
 
 def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]:

@@ -1,6 +1,6 @@
 """Mirrors of other gateways' state files: what the agent of a fleet heard from each of them.
 
-A mirror has the schema of `state.db`, and two tables more. It is disposable: the agent fills a
+A mirror has the schema of `state.db`, and three tables more. It is disposable: the agent fills a
 missing one within seconds.
 """
 

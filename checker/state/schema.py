@@ -10,6 +10,7 @@ from pathlib import Path
 from checker.state.applicants import ADD_APPLICANT, has_applicants
 from checker.state.due import ADD_DUE, has_due
 from checker.state.errors import StateNewer
+from checker.state.held import ADD_HELD, has_held
 from checker.state.tally import MAKE_TALLY, has_tally
 
 UNREGISTERED_SINCE = 2
@@ -119,6 +120,7 @@ ADDITIONS: tuple[tuple[Callable[[sqlite3.Connection], bool], Sequence[str]], ...
     (has_tally, MAKE_TALLY),
     (has_applicants, (ADD_APPLICANT,)),
     (has_due, (ADD_DUE,)),
+    (has_held, (ADD_HELD,)),
 )
 """What came without a numbered migration: whether it is there, and the statements that add it."""
 

@@ -31,7 +31,6 @@ from checker.model import (
 )
 from checker.model.instance import path_in
 from checker.state.applicants import applicants_in
-from checker.state.due import any_due
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
 from checker.state.event_query import Wanted, newest_events, page_of_events, values_of
 from checker.state.rows import (
@@ -42,7 +41,6 @@ from checker.state.rows import (
     registration_from,
     shown_from,
     sweep_from,
-    tunnels_from,
     unregistered_from,
 )
 from checker.state.schema import (
@@ -56,6 +54,7 @@ from checker.state.schema import (
     transaction,
     version_of,
 )
+from checker.state.tunnel_reading import tunnels_since
 from checker.state.writing import next_revision, write_batch
 
 KEEP_EVENTS_S = 90 * 86400
@@ -71,11 +70,6 @@ Source: sqlite.org/rescode.html.
 """
 LEAST_ROOM = 1 << 18
 """Bytes: more than the write-ahead log and its index take to begin with."""
-TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
-TUNNELS_DUE_SINCE = (
-    "SELECT tunnel.*, due_s FROM tunnel LEFT JOIN due USING (node, port) WHERE revision > :revision"
-)
-"""If some forwards are probed more seldom than the others."""
 UNREGISTERED = (
     "SELECT unregistered.*, calls_itself FROM unregistered LEFT JOIN said USING (port, node)"
     " ORDER BY port"
@@ -132,8 +126,7 @@ class StateFile:
     def tunnels(self, *, since_revision: int = 0) -> tuple[Tunnel, ...]:
         """Return the tunnels that were written after this revision; 0 gives all."""
         with self.using() as db:
-            statement = TUNNELS_DUE_SINCE if any_due(db) else TUNNELS_SINCE
-            return tuple(tunnels_from(db.execute(statement, {"revision": since_revision})))
+            return tuple(tunnels_since(db, since_revision))
 
     def registrations(self) -> tuple[Registration, ...]:
         with self.using() as db:
@@ -258,11 +251,15 @@ class StateFile:
 
     def prune(self, now: float) -> None:
         """Delete events older than 90 days, and roll-ups older than 400 days or 48 hours."""
-        day = time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
         with self.using() as db, transaction(db):
             db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
-            db.execute(FORGET_DAYS, {"before": day})
+            db.execute(FORGET_DAYS, {"before": first_kept_day(now)})
             db.execute(FORGET_HOURS, {"before": int(now // HOUR_S) - KEEP_HOURS})
+
+
+def first_kept_day(now: float) -> str:
+    """Return the oldest day of which the roll-up is kept (YYYY-MM-DD)."""
+    return time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
 
 
 def read_applicants(path: Path) -> tuple[Applicant, ...]:

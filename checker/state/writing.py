@@ -6,6 +6,7 @@ import sqlite3
 
 from checker.state.applicants import write_applicants
 from checker.state.due import DELETE_DUE, write_due
+from checker.state.held import DELETE_HELD, write_held
 from checker.state.rows import (
     Batch,
     event_row,
@@ -30,6 +31,7 @@ RENAMES = (
     "UPDATE OR REPLACE hour SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE shown_key SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE due SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE held SET node = :new WHERE node = :old",
     "UPDATE event SET node = :new WHERE node = :old",
 )
 UPSERT_TUNNEL = """
@@ -119,9 +121,11 @@ def write_tunnels(db: sqlite3.Connection, batch: Batch, revision: int) -> None:
     db.executemany(DELETE_TUNNEL, forgotten)
     db.executemany(DELETE_SHOWN, forgotten)
     db.executemany(DELETE_DUE, forgotten)
+    db.executemany(DELETE_HELD, forgotten)
     db.executemany(UPSERT_SHOWN, [shown_row(shown) for shown in batch.shown])
     db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])
     write_due(db, batch.tunnels)
+    write_held(db, batch.tunnels)
     db.executemany(
         UPSERT_FLAPS,
         [

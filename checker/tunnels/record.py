@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 
 from checker.model import EventKind, Flaps, Forward, Policy, Port, ProcessId, Status, Tunnel
+from checker.model.tunnel import last_held
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import CONDITION
 from checker.tunnels.losses import lost, wait_for
@@ -103,6 +104,7 @@ class TunnelRecord:
             after = replace(after, since=time.time())
             text = f"{before.status} -> {after.status}: {why}"
             self.ledger.log_event(EventKind.STATUS, text, node=forward.node, port=forward.port)
+        after = replace(after, held_until=last_held(before, after.since))
         if after != replace(before, revision=0):
             self.ledger.put(after)
         self.ledger.put_flaps(forward.node, Flaps())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout, has_mirrors
 from checker.model import Tunnel, Unregistered
 from checker.rows.row import Key, Known, Whereabouts
+from checker.state.store import StateFile
 
 if TYPE_CHECKING:
     from checker.rows.gateways import GatewayView
@@ -70,9 +72,21 @@ class Fleet:
     def strangers(self) -> Collection[Key]:
         return () if self.gateways is None else self.gateways.strangers
 
-    def poll_background(self, now: float) -> set[Key]:
-        """Read what else is known, if it is time; the rows for which it changed."""
-        return set() if self.gateways is None else self.gateways.poll_background(now)
+    def poll_background(self, state: StateFile | None, now: float) -> set[Key]:
+        """Read what else is known, if it is time; the rows for which it changed. `state`: the file
+        of this gateway. Raises StateError.
+        """
+        return set() if self.gateways is None else self.gateways.poll_background(state, now)
+
+    def with_past(self, key: Key, known: Known, now: float) -> Known:
+        """The same, with how much of the time the forward was up at all gateways."""
+        return known if self.gateways is None else self.gateways.with_past(key, known, now)
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The mirrors of the other gateways."""
+        gateways = self.gateways
+        return () if gateways is None else [one.path for one in gateways.mirrors.values()]
 
     @property
     def own(self) -> str:

@@ -10,8 +10,10 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.control.background import Background
 from checker.control.fleet_rows import look, others, own_id, own_paths
-from checker.model import Tunnel, Unregistered, by_place
+from checker.control.past_sums import Past, PastSums, Source, at_all
+from checker.model import HOUR_S, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
+from checker.rows.fleet_uptimes import up_for_s
 from checker.rows.gateways import GatewayRow, GatewayView, merged, row_of
 from checker.rows.row import Key, Known, Whereabouts
 from checker.state.errors import StateError
@@ -34,8 +36,10 @@ class Mirror:
         self.view = GatewayView(id=id_, every_s=0.0)
         self.tunnels: dict[Key, Tunnel] = {}
         self.unregistered: dict[Key, Unregistered] = {}
-        self.background = Background()
-        self.was_cut_off = False
+        self.background = Background(has_sums=False)
+        self.sums = PastSums()
+        self.shown_as = False, 0.0
+        """Whether it was unreachable, and how far its clock was ahead, as its rows are shown."""
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
         self.token, self.revision = -1, 0
@@ -56,9 +60,11 @@ class Mirror:
         return self.with_silence(loud, now), quiet
 
     def with_silence(self, loud: set[Key], now: float) -> set[Key]:
-        """The same, with all rows if the gateway became unreachable, or was heard again."""
-        before, self.was_cut_off = self.was_cut_off, self.view.is_cut_off(now)
-        return loud if self.was_cut_off is before else {*loud, *self.tunnels}
+        """The same, with all rows if the gateway became unreachable, or was heard again, or if its
+        clock was set.
+        """
+        before, self.shown_as = self.shown_as, (self.view.is_cut_off(now), self.view.ahead_s)
+        return loud if self.shown_as == before else {*loud, *self.tunnels}
 
     def read(self, now: float) -> tuple[set[Key], set[Key]]:
         """Raises StateError."""
@@ -68,17 +74,19 @@ class Mirror:
             self.state = open_reader(self.path)
             self.identity, self.token, self.revision = identity, -1, 0
             self.background.start_again()
+            self.sums.start_again()
         token = self.state.changed_token()
         if token == self.token:
             return set(), set()
-        self.view = look(self.id, self.state, self.state.last_sweep())
+        view = look(self.id, self.state, self.state.last_sweep(), self.view.ahead_s)
+        self.view, there = view, now + view.ahead_s
         found = self.state.tunnels(since_revision=self.revision)
         changed, before = by_place(found), self.tunnels
         gone = before.keys() - changed.keys() if not self.revision else set[Key]()
         loud = {
             key
             for key, seen in changed.items()
-            if is_news(before.get(key), seen, self.view.every_s, now)
+            if is_news(before.get(key), seen, view.every_s, there)
         }
         if self.revision:
             self.tunnels.update(changed)
@@ -89,15 +97,27 @@ class Mirror:
         self.token = token
         return loud | gone, changed.keys() - loud
 
-    def poll_background(self, now: float, keys: Collection[Key]) -> set[Key]:
-        """Read what else is known about these rows, if it is time; those for which it changed."""
-        if self.state is None or not self.background.is_due(now):
-            return set()
+    def source(self, key: Key, now: float, *, has_row: bool) -> Source:
+        """The hours and days of a forward."""
+        seen = None if self.view.is_cut_off(now) else self.tunnels.get(key)
+        return Source(self.sums, up_for_s(seen, now + self.view.ahead_s), has_row=has_row)
+
+    def poll_background(self, now: float, where: Mapping[Key, Whereabouts]) -> set[Key]:
+        """Read what else is known, if it is time; the rows for which it changed. `where`: of all
+        rows.
+        """
+        changed, state = set[Key](), self.state
+        if state is None:
+            return changed
         try:
-            return self.background.poll(self.state, now, keys)
+            if self.background.is_due(now):
+                keys = [key for key, each in where.items() if each.gateway == self.id]
+                changed |= self.background.poll(state, now, keys)
+            if self.sums.is_due(now):
+                self.sums.poll(state, now)
         except StateError as error:
             self.view = replace(self.view, trouble=str(error))
-            return set()
+        return changed
 
     def close(self) -> None:
         if self.state is not None:
@@ -117,6 +137,14 @@ class Gateways:
         """As each row was last reported."""
         self.trouble = ""
         self.next_look = 0.0
+        self.sums = PastSums()
+        """Of this gateway."""
+        self.past: dict[Key, Past] = {}
+        """Put together from all gateways, until one of them says more."""
+        self.hour = 0
+        """Up to which this goes."""
+        self.summed: StateFile | None = None
+        """The file that those are from."""
 
     def poll(
         self, here: Mapping[Key, Tunnel], every_s: float, now: float
@@ -137,6 +165,8 @@ class Gateways:
             news, others_ = mirror.poll(now)
             loud |= news
             quiet |= others_
+        for key in loud & self.past.keys():
+            del self.past[key]
         return loud, quiet - loud
 
     def look_for_mirrors(self, here: Mapping[Key, Tunnel], every_s: float) -> set[Key]:
@@ -165,7 +195,7 @@ class Gateways:
         """Show only this gateway's rows from now on; those that were another's."""
         changed = set(self.where)
         self.close()
-        self.own, self.where = None, {}
+        self.own, self.where, self.summed = None, {}, None
         self.mirrors.clear()
         return changed
 
@@ -206,14 +236,43 @@ class Gateways:
         mirror = self.holder(key)
         return None if mirror is None else mirror.background.known(key)
 
-    def poll_background(self, now: float) -> set[Key]:
-        """Read what else is known, if it is time; the rows for which it changed."""
+    def with_past(self, key: Key, known: Known, now: float) -> Known:
+        """The same, with how much of the time the forward was up at all gateways."""
+        hour = int(now // HOUR_S)
+        if hour != self.hour:
+            self.hour = hour
+            self.past.clear()
+        past = self.past.get(key)
+        if past is None:
+            past = self.past[key] = self.past_of(key, now)
+        return past.into(known)
+
+    def past_of(self, key: Key, now: float) -> Past:
+        holder, mirrors = self.holder(key), self.mirrors.values()
+        sources = [
+            Source(self.sums, has_row=holder is None),
+            *(one.source(key, now, has_row=one is holder) for one in mirrors),
+        ]
+        return at_all(key, sources, self.hour)
+
+    def poll_background(self, here: StateFile | None, now: float) -> set[Key]:
+        """Read what else is known, if it is time; the rows for which it changed. `here`: the state
+        file of this gateway, if it can be read. Raises StateError.
+        """
         changed = set[Key]()
         for mirror in self.mirrors.values():
-            if mirror.background.is_due(now):
-                theirs = [key for key, where in self.where.items() if where.gateway == mirror.id]
-                changed |= mirror.poll_background(now, theirs)
-        return changed
+            changed |= mirror.poll_background(now, self.where)
+        if here is not self.summed:
+            self.summed = here
+            self.sums.start_again()
+        if here is not None and self.mirrors and self.sums.is_due(now):
+            self.sums.poll(here, now)
+        every = [self.sums, *(mirror.sums for mirror in self.mirrors.values())]
+        if not any(one.waiting for one in every):
+            changed = changed.union(*(one.take_changed() for one in every))
+            for key in changed & self.past.keys():
+                del self.past[key]
+        return changed & self.where.keys()
 
     def stranger(self, key: Key) -> Unregistered | None:
         """The device at another gateway that is not in the registry; None: there is none."""

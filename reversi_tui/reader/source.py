@@ -202,6 +202,7 @@ class Source:
         if seen is None:
             seen = Tunnel(node=key[0], port=key[1])
         known = self.fleet.known(key) or self.known_here(key, seen)
+        known = self.fleet.with_past(key, known, self.now())
         forward = (self.registered.forwards or {}).get(key)
         stranger = self.background.unregistered.get(key) or self.fleet.stranger(key)
         barred = self.registered.barred.get(key[0], "")
@@ -237,8 +238,8 @@ class Source:
         """Keys of the rows whose data beside the state file's row changed."""
         barred = self.registered.new_day()
         changed = {key for key in self.keys() if key[0] in barred} if barred else set()
-        changed |= self.fleet.poll_background(self.now())
         try:
+            changed |= self.fleet.poll_background(self.state, self.now())
             if (
                 self.state is not None
                 and self.registered.forwards is not None
@@ -346,10 +347,14 @@ class Source:
         holder = self.fleet.holder(key)
         if holder is not None:  # its processes are on another machine
             seen = holder.tunnels.get(key)
-            return read_past(self.layout, holder.path, key, (seen, None), self.now())
+            paths = holder.path, self.layout.state, *self.fleet.paths
+            return read_past(
+                self.layout, tuple(dict.fromkeys(paths)), key, (seen, None), self.now()
+            )
         seen = self.seen.get(key)
         usage = self.read_usage(seen.session.pid) if seen and seen.session else None
-        return read_past(self.layout, self.layout.state, key, (seen, usage), self.now())
+        paths = self.layout.state, *self.fleet.paths
+        return read_past(self.layout, paths, key, (seen, usage), self.now())
 
     def run(self, post: Callable[[Report], object]) -> None:
         """Report changes until stopped."""

@@ -236,7 +236,7 @@ def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
 
 
 def only_known(gateway: str) -> str:
-    """Why the row of another gateway has no uptime: sums are not mirrored."""
+    """Why the row of another gateway has no uptime: an older release does not tell it."""
     return f"only {gateway} knows them"
 
 

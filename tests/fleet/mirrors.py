@@ -22,12 +22,16 @@ LONG_S = 36000.0
 """Between two sweeps: no row is stale while a test runs."""
 
 
-def mirror(layout: Layout, id_: str, batch: Batch, heard_at: float) -> None:
-    """Write a mirror, and when its gateway was heard last."""
+def mirror(
+    layout: Layout, id_: str, batch: Batch, heard_at: float, *, ahead_s: float = 0.0
+) -> None:
+    """Write a mirror, and when its gateway was heard last, whose clock is ahead."""
     path = mirror_path(layout, GatewayId(id_))
     path.parent.mkdir(exist_ok=True)
     heard = HeardPulse(
-        pulse=Pulse(epoch="e", beat=1, number=1, at=heard_at, version="0", state="active"),
+        pulse=Pulse(
+            epoch="e", beat=1, number=1, at=heard_at + ahead_s, version="0", state="active"
+        ),
         heard_at=heard_at,
     )
     with closing(open_store(path)) as store:

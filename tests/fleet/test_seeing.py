@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from tests.fleet.homes import Words
 from tests.fleet.mirrors import held_elsewhere, mirror
-from tests.reversi_tui.console.states import write
+from tests.reversi_tui.console.states import sweep, tunnel, write
 from tests.reversi_tui.scripted import all_up
 
 Say = Callable[..., Words]
@@ -121,6 +122,28 @@ def test_a_silent_gateway_makes_its_rows_stale_and_says_so(
     assert "gw3 unreachable 2h" in err
     assert [line.split()[:2] for line in shown.splitlines()[1:]] == [["cellar", "gw3"]]
     assert "gw3 unreachable 2h" in said
+
+
+@pytest.mark.parametrize("ahead_s", [3.0, 6.0, 90.0, 7300.0, -90.0, -7300.0])
+def test_the_clock_of_another_gateway_makes_no_row_stale(
+    layout: Layout, say: Say, once: Say, ahead_s: float
+) -> None:
+    now = time.time()
+    there = now + ahead_s
+    barn = replace(tunnel("barn", 20011), since=there - 7200, probed_at=there - 4)
+    often = replace(sweep(there), every_s=20.0)
+    mirror(layout, "gw2", Batch(tunnels=[barn], sweep=often), now - 1, ahead_s=ahead_s)
+    write(layout, Batch(sweep=replace(sweep(now), every_s=20.0)))
+
+    code, out, _ = say("status", "barn", "--json")
+    (found,) = json.loads(out)["tunnels"]
+    stale = once("--filter", "status:stale node:barn", "--columns", "node")[1]
+
+    assert code == 0
+    assert (found["gateway"], found["status"]) == ("gw2", "up")
+    assert found["probed_at"] == pytest.approx(now - 4, abs=4)
+    assert found["since"] == pytest.approx(now - 7200, abs=4)
+    assert "barn" not in stale
 
 
 def event(node: str, at: float, text: str, kind: EventKind = EventKind.STATUS) -> Event:

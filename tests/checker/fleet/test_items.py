@@ -52,6 +52,7 @@ TUNNELS = st.builds(
     bytes_total=st.none() | WHOLE,
     answer=SHOWN,
     due_s=st.none() | SECONDS,
+    held_until=st.none() | SECONDS,
 )
 
 

@@ -21,7 +21,7 @@ from checker.fleet.member import Member
 from checker.fleet.mirror import Mirror, MirrorFull
 from checker.fleet.past import Past, past_body
 from checker.fleet.pulses import pulse_body
-from checker.fleet.sayings import Rows, rows_body, say_subject
+from checker.fleet.sayings import Rows, parse_question, rows_body, say_subject
 from checker.fleet.telling import Teller
 from checker.model import Event, EventKind, InvalidValue, NodeName, Port, Status, Tunnel
 from checker.model.gateway_id import GatewayId
@@ -64,7 +64,7 @@ class Other:
         return self.key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
     async def ask(self, subject: str, question: bytes, within_s: float) -> bytes:
-        self.asked += 1
+        self.asked += not parse_question(question).about
         if self.trouble is not None:
             raise self.trouble()
         answering = Answering(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import NodeName, Port, ProcessId, Status, Tunnel
-from checker.rows.gateways import GatewayView, chosen, merge, merged, row_of
+from checker.rows.gateways import GatewayView, ahead, by_our_clock, chosen, merge, merged, row_of
 from checker.rows.row import Moment, Row, Whereabouts
 
 NOW = 1_800_000_000.0
@@ -38,6 +38,8 @@ def seen(status: Status, *, probed: float = 5.0, since: float = 3600.0) -> Tunne
 
 UP, DOWN, HUNG = seen(Status.UP), seen(Status.DOWN), seen(Status.HUNG)
 NEVER = seen(Status.UNKNOWN)
+NEW = replace(seen(Status.DOWN, since=2), held_until=0.0)
+"""First probed just now, and nobody ever held it."""
 GW2, GW3 = heard("gw2"), heard("gw3")
 QUIET = heard("gw2", 12.0)
 SILENT = heard("gw2", 41.0)
@@ -82,6 +84,23 @@ Said = list[tuple[GatewayView, Tunnel]]
         ),
         pytest.param(
             [(HERE, DOWN), (GW2, seen(Status.DOWN, since=60))], "gw2", (), id="lost there last"
+        ),
+        pytest.param([(HERE, NEW), (SILENT, UP)], "gw2", (), id="first probed here since"),
+        pytest.param(
+            [(HERE, NEW), (GW3, NEW), (SILENT, UP)], "gw2", (), id="first probed everywhere since"
+        ),
+        pytest.param(
+            [(HERE, replace(NEW, held_until=NOW - 20)), (SILENT, seen(Status.UP, probed=45))],
+            "gw1",
+            (),
+            id="it was here since, then another program had the port",
+        ),
+        pytest.param([(HERE, NEW), (GW2, DOWN)], "gw2", (), id="lost there, never here"),
+        pytest.param(
+            [(HERE, replace(NEW, since=NOW - 9)), (GW2, NEW)],
+            "gw2",
+            (),
+            id="never anywhere: the newest row, so that all gateways agree",
         ),
         pytest.param(
             [(HERE, replace(UP, session=None)), (GW2, UP), (GW3, UP)],
@@ -142,6 +161,22 @@ def test_rows_of_a_silent_gateway_are_stale(
     assert where.is_elsewhere
 
 
+@pytest.mark.parametrize(
+    ("measured_s", "before_s", "found_s"),
+    [
+        pytest.param(0.3, 0.0, 0.0, id="one clock"),
+        pytest.param(-1.9, 0.0, 0.0, id="hardly behind"),
+        pytest.param(89.6, 0.0, 90.0, id="ahead"),
+        pytest.param(-89.6, 0.0, -90.0, id="behind"),
+        pytest.param(91.4, 90.0, 90.0, id="a slow pulse changes nothing"),
+        pytest.param(93.4, 90.0, 93.0, id="it drifted"),
+        pytest.param(0.1, 90.0, 0.0, id="it was set right"),
+    ],
+)
+def test_how_far_a_clock_is_ahead(measured_s: float, before_s: float, found_s: float) -> None:
+    assert ahead(measured_s, before_s) == found_s
+
+
 def keeps(view: GatewayView, path: int) -> GatewayView:
     """The same gateway, and which path of the node its connection is."""
     return replace(view, paths={ProcessId(pid=4000, start_ticks=7): path})
@@ -184,8 +219,9 @@ TUNNELS = st.builds(
     st.sampled_from([status for status in Status if status is not Status.BROKEN]),
     probed=st.sampled_from([1.0, 30.0, 61.0, 300.0]),
     since=st.sampled_from([2.0, 40.0, 70.0, 3600.0]),
-)
+) | st.just(NEW)
 VIEWS = st.sampled_from([HERE, GW2, GW3, heard("gw4", 31.0), heard("gw5", None)])
+OFFSETS = st.integers(-90_000, 90_000).map(float)
 SAYINGS = st.lists(
     st.tuples(VIEWS, TUNNELS), min_size=1, max_size=5, unique_by=lambda one: one[0].id
 )
@@ -199,6 +235,20 @@ def test_the_order_of_the_gateways_does_not_matter(said: Said, order: object) ->
     order.shuffle(other)  # type: ignore[attr-defined]
 
     assert merged(rows, NOW) == merged(other, NOW)
+
+
+@settings(max_examples=50)
+@given(said=SAYINGS, clocks=st.dictionaries(st.sampled_from(["gw2", "gw3", "gw4"]), OFFSETS))
+def test_the_clocks_of_the_others_do_not_matter(said: Said, clocks: dict[str, float]) -> None:
+    rows = [row_of(view, tunnel, NOW) for view, tunnel in said]
+
+    others = [
+        row_of(replace(view, ahead_s=by), by_our_clock(tunnel, -by), NOW)
+        for view, tunnel in said
+        for by in (clocks.get(view.id, 0.0),)
+    ]
+
+    assert merged(others, NOW) == merged(rows, NOW)
 
 
 @settings(max_examples=50)

@@ -30,6 +30,7 @@ OTHERS: dict[str, Any] = {
     "answer": "SSH-2.0-other",
     "revision": 12,
     "due_s": 300.0,
+    "held_until": 800.0,
 }
 """Another value for each field of a tunnel that does not identify it."""
 BESIDE: dict[str, Any] = {

@@ -17,6 +17,7 @@ from checker.model import (
     StayedOpen,
     Tunnel,
 )
+from checker.model.tunnel import lost_at
 from checker.tunnels.judge import (
     Kill,
     LookAgain,
@@ -116,6 +117,25 @@ def test_a_kill_counts_the_connection_that_is_killed() -> None:
 
 def test_a_tunnel_that_was_not_there_is_not_lost() -> None:
     assert judged(seen(NoListener(), Owner.NOBODY, None), tunnel(Status.DOWN)).flaps == Flaps()
+
+
+def test_a_row_knows_since_when_nobody_holds_the_port() -> None:
+    nobody = seen(NoListener(), Owner.NOBODY, None)
+    foreign = seen(GOOD, Owner.FOREIGN, None)
+    lost_just_now = judged(nobody, tunnel(Status.UP)).tunnel
+    never = judged(nobody, Tunnel(node=OFFICE, port=PORT)).tunnel
+
+    assert (lost_at(lost_just_now), lost_at(never)) == (NOW, 0.0)
+    for before, at in (
+        (lost_just_now, NOW),
+        (never, 0.0),
+        (tunnel(Status.DOWN, session=None), NOW - 100),
+    ):
+        other = judged(foreign, before, now=NOW + 50).tunnel
+        again = judged(nobody, other, now=NOW + 60).tunnel
+        assert again.since == NOW + 60
+        assert lost_at(again) == at
+        assert judged(seen(GOOD), again).tunnel.held_until is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.model import EventKind, Flaps, Policy, Port, ProcessId, ShownKey, Status, Tunnel
+from checker.model.tunnel import lost_at
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import CONDITION
 from checker.tunnels.losses import lost
@@ -130,6 +131,16 @@ def test_a_shut_forward_keeps_its_kills_and_is_logged_once(record: TunnelRecord)
     )
     assert record.flaps(FORWARD) == Flaps()
     assert texts(record, EventKind.STATUS) == ["up -> unknown: disabled"]
+    assert lost_at(after) == after.since
+
+
+def test_a_shut_forward_that_nobody_held_was_not_lost(record: TunnelRecord) -> None:
+    record.ledger.put(Tunnel(node=OFFICE, port=PORT, status=Status.DOWN, since=NOW, held_until=0.0))
+
+    record.shut(FORWARD, "disabled")
+    record.shut(FORWARD, "disabled")
+
+    assert record.ledger.tunnel(FORWARD).held_until == 0.0
 
 
 def test_a_reset_clears_strikes_losses_and_the_wait(record: TunnelRecord) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,25 @@ from checker.model import (
     Aim,
     Event,
     EventKind,
+    Hour,
     NodeName,
     Outcome,
     Port,
     ProcessId,
     Status,
     Verb,
+    Watched,
 )
+from checker.model.gateway_id import GatewayId
+from checker.model.sums import Sum
+from checker.rows.hours import known_at
+from checker.rows.row import Key, Known, Row
+from checker.rows.uptimes import DAY_S, day_at
+from checker.state.mirrors import mirror_path
 from checker.state.rows import Batch
+from checker.state.schema import transaction
+from checker.state.store import open_store
+from checker.state.sums import ADD_SUMMED, put_sums
 from reversi_tui.app import Console
 from reversi_tui.reader.source import Source
 from tests.fleet.mirrors import LONG_S, at, held_elsewhere, mirror
@@ -128,6 +140,84 @@ def test_a_row_that_another_gateway_only_probed_again_stays_there(tmp_path: Path
     assert row.where
     assert (row.where.gateway, row.seen.latency_ms, row.seen.session) == ("gw2", 7.0, again.session)
     assert not report.probed
+
+
+def test_a_row_of_a_gateway_whose_clock_is_ahead_is_as_old_as_it_is(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    often = replace(sweep(NOW + 90), every_s=20.0)
+    (barn,) = at(NOW + 90, tunnel("barn", 20011))
+    mirror(layout, "gw2", Batch(tunnels=[barn], sweep=often), NOW, ahead_s=90.0)
+    reading = Source(dependencies(layout))
+
+    def told() -> dict[str, float | None]:
+        """The ages of the rows that are reported."""
+        report = reading.step()
+        changed = report.changed if report else ()
+        ages = {row.seen.node: row.seen.probed_at for row in changed}
+        return {node: None if at is None else NOW - at for node, at in ages.items()}
+
+    first = told()
+    while reading.step():
+        pass
+    again = replace(barn, probed_at=NOW + 93)
+    mirror(layout, "gw2", Batch(tunnels=[again]), NOW + 4, ahead_s=88.5)
+    assert told() == {}, "it was only probed again"
+    mirror(layout, "gw2", Batch(), NOW + 6, ahead_s=0.0)
+    set_right = told()
+    reading.close()
+    reading.fleet.close()
+
+    assert first["barn"] == 1.0
+    assert set_right["barn"] == -93.0
+
+
+def test_the_hours_and_days_of_all_gateways_are_added_up(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    hour, today, before = int(NOW // 3600), day_at(NOW), day_at(NOW - DAY_S)
+    own = [
+        Hour(node=BARN[0], port=BARN[1], hour=hour - ago, up_s=up_s, watched_s=3600.0)
+        for ago, up_s in ((3, 3600.0), (2, 1200.0), (1, 0.0))
+    ]
+    days = [(*BARN, Watched(day=before, up_s=600.0, watched_s=1000.0))]
+    write(layout, Batch(hours=own, uptime=days))
+    reading = Source(dependencies(layout))
+
+    def known() -> Known:
+        while report := reading.step():
+            rows.update({row.key: row for row in report.changed})
+        return rows[BARN].known
+
+    def told(*periods: tuple[str, float, float]) -> None:
+        path = mirror_path(layout, GatewayId("gw2"))
+        with closing(open_store(path)) as store, store.using() as db, transaction(db):
+            db.execute(ADD_SUMMED)
+            for period, up_s, watched_s in periods:
+                put_sums(db, period, f"{up_s}", [Sum(*BARN, up_s, watched_s)], NOW)
+
+    def again() -> Known:
+        gateways = reading.fleet.gateways
+        assert gateways
+        for mirrored in gateways.mirrors.values():
+            mirrored.sums.next_hours = mirrored.sums.next_days = 0.0
+        return known()
+
+    rows: dict[Key, Row] = {}
+    untold = known()
+    told((str(hour - 2), 1800.0, 3600.0), (str(hour - 1), 3600.0, 3600.0))
+    hours = again().hours
+    told((str(hour - 3), 0.0, 3600.0), (before, 200.0, 1000.0), (today, 0.0, 0.0))
+    more = again()
+    past = reading.past(BARN)
+    here = reading.past((NodeName("attic"), Port(20010)))
+    reading.close()
+    reading.fleet.close()
+
+    assert known_at(rows[BARN]) == ""
+    assert (untold.hours, untold.week) == ((), None), "that it was not here says nothing"
+    assert hours[-4:] == (1.0, 0.833, 1.0, None)
+    assert (more.hours[-4:], more.week, more.month) == ((1.0, 0.833, 1.0, None), 0.8, 0.8)
+    assert [(day.day, day.up_s) for day in past.days] == [(before, 800.0), (today, 0.0)]
+    assert here.days == ()
 
 
 async def test_an_act_on_a_row_of_another_gateway_is_asked_of_that_one(tmp_path: Path) -> None:
