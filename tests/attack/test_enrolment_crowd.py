@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, closing
 
@@ -299,7 +300,7 @@ def test_all_places_are_taken_and_the_fleet_does_not_notice(
     assert gateway.daemon is not None
     pid = Control(layout=gateway.layout).daemon_pid()
     assert pid is not None
-    process, told = psutil.Process(pid), events_about(gateway)
+    process, told, began = psutil.Process(pid), events_about(gateway), time.monotonic()
     before = process.memory_info().rss
     long = render_enrol(Enrol("x", public_key(97), tuple(map(public_key, range(600, 800)))))
     assert ask(gateway, long)[0] == MALFORMED
@@ -325,7 +326,8 @@ def test_all_places_are_taken_and_the_fleet_does_not_notice(
     assert sum(path.stat().st_size for path in gateway.layout.state.parent.glob("state.db*")) < (
         16 << 20
     )
-    assert events_about(gateway) - told <= TOLD_A_MINUTE * 4
+    minutes = (time.monotonic() - began) / 60
+    assert events_about(gateway) - told <= TOLD_A_MINUTE * (4 + minutes)
 
     filtered = gateway.run("node", "reject", "--filter", "peer:198.51.7.1", "--yes")
     assert filtered.returncode == 0, filtered.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, closing
 
@@ -18,7 +19,7 @@ from checker.control.client import Control
 from checker.model import EventKind, ProcessId
 from checker.state.beats import beat_file
 from checker.tunnels.gateway import REFUSALS
-from checker.tunnels.rate_limits import HELD_AT_ONCE, Limit
+from checker.tunnels.rate_limits import HELD_AT_ONCE, TELL_EVERY_S, Limit
 from checker.wire import TRY_LATER, Asked
 from tests.attack.thief import break_in, refusals_logged, refused_event, say
 from tests.gate_message import gate_message
@@ -69,6 +70,7 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
     device = gateway.add("127.0.0.1:9")
     answers: list[tuple[int | None, str, str]] = []
     over = asyncio.Event()
+    began = time.monotonic()
 
     async def ask(connection: asyncssh.SSHClientConnection) -> None:
         while not (over.is_set() and len(answers) > LIMIT.burst * 2):
@@ -89,7 +91,8 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
         (TRY_LATER, "0\n", "reversi: more than 60 requests a minute; ask less often\n")
     }
     refused_event(gateway, device, "requests a minute")
-    assert len(gateway.events(device, EventKind.REFUSED)) == 1
+    most = 1 + (time.monotonic() - began) // TELL_EVERY_S  # a busy machine takes longer
+    assert 1 <= len(gateway.events(device, EventKind.REFUSED)) <= most
 
 
 async def test_a_flood_of_malformed_requests_is_put_off_and_does_not_fill_the_log(
@@ -121,6 +124,7 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
     quiet = gateway.add("127.0.0.1:9")
     over = asyncio.Event()
     refused = 0
+    began = time.monotonic()
 
     async def ask(connection: asyncssh.SSHClientConnection) -> None:
         nonlocal refused
@@ -139,11 +143,9 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.2", 80)
 
-    assert (
-        REFUSALS.burst
-        <= len(gateway.events(device, EventKind.REFUSED))
-        < REFUSALS.burst + REFUSALS.a_minute
-    )
+    minutes = 1 + (time.monotonic() - began) / 60
+    found = len(gateway.events(device, EventKind.REFUSED))
+    assert REFUSALS.burst <= found < REFUSALS.burst + REFUSALS.a_minute * minutes
 
 
 def test_the_number_of_requests_in_progress_is_limited(gateway: Gateway, other: Other) -> None:

@@ -249,15 +249,15 @@ async def flood(thief: Station) -> None:
         await client.subscribe(ask_subject(id_, "*"), cb=answer)
     for subject, message in (*under_its_own_name(thief), *under_odd_subjects(thief)):
         await client.publish(subject, message)
-    await client.flush(timeout=60)
+    await client.flush(timeout=150)
     for number in range(FLOOD):
         await client.publish(say_subject(GW1, ROWS), b"x" * 1000)
         await client.publish(say_subject(thief.id, PULSE), b"x" * 1000)
         for what in (ROWS, PAST):
             await client.publish(ask_subject(GW1, what), b'{"nonce": "n"}', reply="_INBOX.nobody")
         if number % 100 == 0:
-            await client.flush(timeout=60)
-    await client.flush(timeout=60)
+            await client.flush(timeout=150)
+    await client.flush(timeout=150)
     await bus.close()
 
 

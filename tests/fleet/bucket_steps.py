@@ -88,6 +88,11 @@ def in_bucket(station: Station) -> dict[str, Value]:
     return {key.name: one for key, one in found.items() if key and key.kind == NODE}
 
 
+def value_of(station: Station, name: str) -> Value:
+    """What the bucket has of a node that must be there; wait until the bucket can be read."""
+    return until(lambda: in_bucket(station).get(name), f"{name} in the bucket", within_s=WITHIN_S)
+
+
 def last(station: Station) -> int:
     """Raises CheckerError."""
     with open_as_editor(station.layout) as bucket:

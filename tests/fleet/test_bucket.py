@@ -18,7 +18,6 @@ from tests.fleet.bucket_steps import (
     do,
     ended,
     fleet,
-    in_bucket,
     nodes,
     put,
     revision,
@@ -26,6 +25,7 @@ from tests.fleet.bucket_steps import (
     until_all,
     until_compared,
     until_same,
+    value_of,
 )
 from tests.fleet.buses import WITHIN_S, Station
 from tests.system.waiting import until
@@ -47,7 +47,7 @@ def test_what_one_gateway_adds_gets_in_at_the_others_and_what_it_removes_does_no
         assert key in one.layout.authorized_keys.read_text(encoding="utf-8")
     do(gw2, "node", "remove", "barn", "--yes")
     until_all([gw1, gw3], lambda one: "barn" not in nodes(one), "no barn")
-    assert b"removed = true" in in_bucket(gw3)["barn"].text
+    assert b"removed = true" in value_of(gw3, "barn").text
     until_same(fleet)
 
 
@@ -129,7 +129,7 @@ def test_what_a_rogue_writes_into_the_bucket_changes_no_disk_and_goes_again(
     do(gw1, "node", "disable", "office")
     until_same(fleet)
     before = {one.id: nodes(one) for one in fleet}
-    value = in_bucket(gw1)["office"]
+    value = value_of(gw1, "office")
     good = value.text + value.signature
     old = value.text.replace(b"rev = 2", b"rev = 1") + value.signature
     newer = value.text.replace(b"rev = 2", b"rev = 9") + value.signature
@@ -149,9 +149,9 @@ def test_what_a_rogue_writes_into_the_bucket_changes_no_disk_and_goes_again(
     for key, content in writes:
         put(gw3, key, content)
 
-    until(lambda: in_bucket(gw1)["office"].text == value.text, "office heals", within_s=WITHIN_S)
+    until(lambda: value_of(gw1, "office").text == value.text, "office heals", within_s=WITHIN_S)
     until(
-        lambda: b'node = "attic"' in in_bucket(gw1)["attic"].text, "attic heals", within_s=WITHIN_S
+        lambda: b'node = "attic"' in value_of(gw1, "attic").text, "attic heals", within_s=WITHIN_S
     )
     for one in fleet:
         until_compared(one)
@@ -164,7 +164,7 @@ def test_what_a_rogue_writes_into_the_bucket_changes_no_disk_and_goes_again(
 def test_a_flood_of_keys_stops_no_edit(fleet: list[Station]) -> None:
     gw1, gw2, gw3 = fleet
     many = 5_000
-    value = in_bucket(gw1)["office"]
+    value = value_of(gw1, "office")
     content = value.text + value.signature
     with open_as_editor(gw3.layout) as bucket:
         flood = [(Key(kind=NODE, name=f"flood{n}"), content) for n in range(many)]
@@ -237,7 +237,7 @@ def test_only_editor_and_agent_may_write_and_no_one_may_delete(fleet: list[Stati
 def test_text_and_signature_lie_in_the_bucket_as_on_the_disk(fleet: list[Station]) -> None:
     gw1, *_ = fleet
     add(gw1, "whole")
-    value = in_bucket(gw1)["whole"]
+    value = value_of(gw1, "whole")
     path = entry_path(gw1.layout, "whole")  # type: ignore[arg-type]
 
     assert (value.text, value.signature) == read_pair(path, 1 << 20)

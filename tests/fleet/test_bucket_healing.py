@@ -38,11 +38,15 @@ def test_a_bucket_that_one_has_alone_is_copied_to_the_others(fleet: list[Station
     until(lambda: copies(gw1) == 3, "three copies again", within_s=WITHIN_S)
 
 
+def texts_in_bucket(station: Station) -> dict[str, bytes]:
+    return {name: value.text for name, value in in_bucket(station).items()}
+
+
 def test_a_bucket_that_was_wiped_heals_from_the_disks(fleet: list[Station]) -> None:
     gw1, *_ = fleet
     add(gw1, "lasting")
     until_same(fleet)
-    before = {name: value.text for name, value in in_bucket(gw1).items()}
+    before = until(lambda: texts_in_bucket(gw1), "the bucket can be read", within_s=WITHIN_S)
     for one in fleet:
         one.kill_bus()
         shutil.rmtree(bus_store(one.layout))
@@ -51,7 +55,7 @@ def test_a_bucket_that_was_wiped_heals_from_the_disks(fleet: list[Station]) -> N
         one.start_bus()
 
     until(
-        lambda: {name: value.text for name, value in in_bucket(gw1).items()} == before,
+        lambda: texts_in_bucket(gw1) == before,
         "the bucket heals",
         within_s=WITHIN_S,
     )

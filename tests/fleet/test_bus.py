@@ -280,7 +280,7 @@ async def forge(gw1: Station, stolen: Station, real: Pulse) -> None:
     for _ in range(3):
         await client.publish(say_subject(gw1.id, PULSE), recorded[0])
         await client.publish(say_subject(gw1.id, ROWS), recorded[0])
-    await client.flush(timeout=30)
+    await client.flush(timeout=150)
     await client.close()
 
 

@@ -125,7 +125,7 @@ def test_an_agent_that_is_gone_is_said(fleet: Pair, whose: GatewayId, clause: st
     device, session = fleet.connected()
     agent = fleet.agents[whose]
     agent.send_signal(signal.SIGKILL)
-    agent.wait(60)
+    agent.wait(150)
 
     done = fleet.say("reset", device.node)
 

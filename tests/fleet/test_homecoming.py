@@ -119,6 +119,7 @@ def test_a_copied_key_at_two_gateways_is_noticed_and_the_later_one_waits(fleet: 
     gw2.await_up(first)
     with earlier.beating(1):
         until(lambda: fleet.mirrored(first), "gw1 knows of the earlier one")
+        gw2.await_registered(first)
         later = gw1.connect(second, "hold", "bbbb")
         session = gw1.await_up(second)
 

@@ -145,6 +145,7 @@ def test_a_gateway_drains_and_takes_nodes_again_by_letter(
     device = gw1.add(gw1.service().target)
     leaving = gw1.connect(device, "hold", "first", "fake-1.0/ssh-9+moves")
     gw1.await_up(device)
+    gw1.await_registered(device)
 
     def said(verb: GatewayVerb) -> str:
         wanted = FarAct(gateway=GW1, verb=verb)

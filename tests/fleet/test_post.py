@@ -78,7 +78,7 @@ def test_that_nobody_is_there_is_said_at_once(fleet: list[Station]) -> None:
     gw1, gw2, _ = fleet
     assert gw2.agent is not None
     gw2.agent.terminate()
-    gw2.agent.wait(30)
+    gw2.agent.wait(150)
     asked = letter(gateway=GW2, verb=Verb.PROBE, via=gw1.id)
     content = signed(asked, anna(gw1).key)
 
@@ -86,7 +86,7 @@ def test_that_nobody_is_there_is_said_at_once(fleet: list[Station]) -> None:
     (outcome,) = send(asked, content, post_of(gw1.layout))
 
     assert outcome.sentence == "nothing was done: gateway gw2 cannot be reached"
-    assert time.monotonic() - began < 30  # the answer is waited for longer
+    assert time.monotonic() - began < 60  # the answer is waited for longer
     gw2.start_agent()
     until(
         lambda: "no daemon" in send(asked, content, post_of(gw1.layout))[0].sentence,
@@ -138,13 +138,13 @@ async def answered_by(stolen: Station, gw1: Station, gw2: Station) -> tuple[Outc
         await client.publish(message.reply, b"", headers={"Status": "503"})
         for old in recorded:
             await client.publish(message.reply, old)
-        await client.flush(timeout=30)
+        await client.flush(timeout=150)
         await asyncio.sleep(0.5)  # its answers come first; the outcome does not depend on it
         agent.send_signal(signal.SIGCONT)
 
     await client.subscribe(subject, cb=answer)
     await client.subscribe("_INBOX.>", cb=record)
-    await client.flush(timeout=30)
+    await client.flush(timeout=150)
     outcomes: list[Outcome] = []
     for _ in range(2):
         asked = letter(gateway=GW2, via=gw1.id)
@@ -174,7 +174,7 @@ def test_a_reader_of_the_bus_cannot_even_ask_for_an_act(
         bus.client._error_cb = note
         asking = asyncio.create_task(send_letter(bus, GW2, identity_of(gw1, GW2), content))
         said_no = asyncio.create_task(refused.wait())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             await asyncio.wait((asking, said_no), return_when=asyncio.FIRST_COMPLETED)
         was_answered = asking.done()
         asking.cancel()

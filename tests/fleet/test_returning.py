@@ -125,6 +125,7 @@ def test_the_second_tunnel_of_a_node_goes_to_the_second_gateway(two: Two) -> Non
     there = gw2.add(gw2.service().target, name=meets.node)
     gw2.connect(there, "hold", "word.1")
     gw2.await_up(there)
+    gw2.await_registered(there)
     word = "fake-1.0/ssh-9+moves-gw2"
     second, other, first = (
         gw1.connect(device, "hold", instance, word)

@@ -339,7 +339,7 @@ print("found:", sorted(fleets & parts))
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=200,
     )
 
     some = (

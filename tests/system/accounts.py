@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.programs import require
+from tests.system.waiting import until
 from tests.system.warm import Warm
 
 ENTRY = "from checker.cli.main import main; main()"
@@ -85,27 +85,33 @@ def temporary_account() -> Iterator[Account]:
     name = f"reversi-t{os.getpid()}-{secrets.token_hex(2)}"
     home = tempfile.mkdtemp(prefix="reversi-user-")
     Path(home).chmod(0o755)
-    subprocess.run(
-        ["useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name],
-        check=True,
+    change_accounts(
+        "useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name
     )
     try:
         found = pwd.getpwnam(name)
         yield Account(name=name, uid=found.pw_uid, gid=found.pw_gid)
     finally:
-        delete_account(name)
+        change_accounts("userdel", name)
         shutil.rmtree(home)
 
 
-def delete_account(name: str) -> None:
-    """Run userdel until it succeeds: it refuses while a process of the account is still ending."""
-    end = time.monotonic() + 60
-    while True:
-        done = subprocess.run(["userdel", name], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return
-        assert time.monotonic() < end, f"account {name} cannot be removed: {done.stderr}"
-        time.sleep(0.1)
+def change_accounts(*words: str) -> None:
+    """Run useradd, usermod or userdel until it succeeds. Each refuses after 15 s if another program
+    has the lock of the accounts, and userdel while a process of the account is still ending.
+    """
+    said = ""
+
+    def is_done() -> bool:
+        nonlocal said
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        said = done.stderr
+        return done.returncode == 0
+
+    try:
+        until(is_done, " ".join(words))
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {said}") from None
 
 
 @contextmanager

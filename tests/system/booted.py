@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -113,8 +114,9 @@ class Booted(Machine):
         for child in (
             Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split()
         ):
-            if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
-                return int(child)
+            with contextlib.suppress(OSError):  # those of the script before it end soon
+                if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                    return int(child)
         return None
 
     def start_sshd(self) -> None:
@@ -133,6 +135,11 @@ class Booted(Machine):
         words = ("journalctl", "--no-pager", "--output=json", "--unit", unit, "_TRANSPORT=stdout")
         entries = [json.loads(line) for line in self.must(*words).splitlines()]
         return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries]
+
+    def await_no_units(self) -> None:
+        """Wait until systemd has forgotten our units, as it does some time after they ended."""
+        words = ("systemctl", "list-units", "--all", "--no-pager", "--plain", "reversi-*")
+        until(lambda: "0 loaded units" in self.must(*words), "no unit of ours is loaded")
 
     def main_pid(self, unit: str) -> int:
         """The PID of the service's first process, as systemd sees it."""

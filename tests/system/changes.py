@@ -14,6 +14,7 @@ def node_up(gateway: Gateway) -> tuple[Device, Connection]:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     gateway.await_up(device)
+    gateway.await_registered(device)
     return device, connection
 
 

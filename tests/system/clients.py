@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ANSWER_WITHIN_S = 100.0
+ANSWER_WITHIN_S = 150.0
 QUICK_LOGIN = "KexAlgorithms=^curve25519-sha256"
 """As bundles have it; OpenSSH's own choice costs 75 ms of CPU more."""
 
@@ -123,6 +123,13 @@ class Device:
         return Connection(self.ssh("-N", *self.forwards()))
 
 
+def is_reloading(complaint: str) -> bool:
+    """Whether a client was turned away by an sshd that reads its configuration again: for a few
+    milliseconds it listens to nobody, and those who wait to be accepted are lost.
+    """
+    return "Connection refused" in complaint or "Connection reset by" in complaint
+
+
 class Connection:
     """A running client; a test writes its input lines and reads its answers."""
 
@@ -192,7 +199,7 @@ class Connection:
         assert self.process.stderr is not None
         return self.process.stderr.read().decode()
 
-    def ended(self, within_s: float = 100.0) -> int:
+    def ended(self, within_s: float = ANSWER_WITHIN_S) -> int:
         """Wait for the exit status."""
         return self.process.wait(within_s)
 

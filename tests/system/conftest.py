@@ -34,6 +34,7 @@ from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
 from tests.system.ports import free_port
 from tests.system.python_client import Echo
 from tests.system.shell.stand_ins import CRONTAB, program
+from tests.system.waiting import LONG_S
 from tests.system.warm import Warm, running
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -62,7 +63,7 @@ def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
     """Fail a module that leaves a process behind."""
     before = set(psutil.Process().children(recursive=True))
     yield
-    end = time.monotonic() + 60
+    end = time.monotonic() + LONG_S
     while left := [
         process
         for process in psutil.Process().children(recursive=True)

@@ -7,6 +7,7 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.inside import accounts_at_rest
 from tests.programs import require
 from tests.system.ports import accepts, free_port
 from tests.system.waiting import until
@@ -57,18 +58,19 @@ class MountedDevice:
         shutil.copy(f"{admin}.pub", folder / "admin.pub")
         with ExitStack() as ends:
             words = self.dropbear() if dropbear else self.sshd()
-            with (folder / "log").open("wb") as log:
-                self.process = subprocess.Popen(
-                    [
-                        *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
-                        *("sh", "-c", BUILD, "build", str(folder), *words),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
-            ends.callback(self.close)
-            until(lambda: accepts(self.port), "the device's SSH server listens")
+            with accounts_at_rest():
+                with (folder / "log").open("wb") as log:
+                    self.process = subprocess.Popen(
+                        [
+                            *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
+                            *("sh", "-c", BUILD, "build", str(folder), *words),
+                        ],
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                    )
+                ends.callback(self.close)
+                until(lambda: accepts(self.port), "the device's SSH server listens")
             ends.pop_all()
 
     def sshd(self) -> list[str]:

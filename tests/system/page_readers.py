@@ -53,9 +53,11 @@ class Readers(Backups):
 
     def shows_the_helpdesk_only_the_console(self) -> None:
         """The account gets the console in a terminal, and nothing else."""
-        until(lambda: self.old.listens(22), "sshd listens")
         ssh = "ssh -i helpdesk -o IdentitiesOnly=yes"
-        other = self.old.typed(f"{ssh} helpdesk@127.0.0.1 cat /etc/passwd")
+        typed = f"{ssh} helpdesk@127.0.0.1 cat /etc/passwd"
+        # sshd reads its files again some time after systemctl has ended
+        until(lambda: self.old.typed(typed).returncode == 2, "sshd has its new settings")
+        other = self.old.typed(typed)
         assert (other.returncode, other.stdout) == (2, "")
         assert "the console needs a terminal" in other.stderr
         forward = self.old.typed(f"{ssh} -W 127.0.0.1:20000 helpdesk@127.0.0.1")

@@ -19,7 +19,7 @@ def end_all(processes: Sequence[psutil.Process]) -> None:
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=5)
+    psutil.wait_procs(left, timeout=60)
 
 
 def end_one(process: subprocess.Popen[Any]) -> None:

@@ -149,20 +149,21 @@ def running(client: P, **environment: str) -> Iterator[P]:
             client.end()
 
 
-CLOSED = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN})
+CLOSED = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNREFUSED})
 
 
 def talk(port: int, text: bytes) -> bytes:
-    """Send a text through the tunnel; return what comes back, empty if the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), 5) as channel:
-        channel.settimeout(5)
-        received = b""
-        try:
+    """Send a text through the tunnel; return what comes back, empty if the connection is closed, or
+    refused.
+    """
+    received = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as channel:
             channel.sendall(text)
             channel.shutdown(socket.SHUT_WR)
             while part := channel.recv(65536):
                 received += part
-        except OSError as error:
-            if error.errno not in CLOSED:
-                raise
-        return received
+    except OSError as error:
+        if error.errno not in CLOSED:
+            raise
+    return received

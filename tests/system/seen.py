@@ -8,7 +8,18 @@ from contextlib import closing
 from checker.config.layout import Layout
 from checker.control.client import Control
 from checker.linux.processes import is_alive
-from checker.model import Aim, Event, EventKind, NodeName, Port, ProcessId, Status, Tunnel, Verb
+from checker.model import (
+    Aim,
+    Event,
+    EventKind,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Tunnel,
+    Verb,
+)
 from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
 from tests.system.clients import Device
@@ -51,13 +62,23 @@ class Seen:
         """The state file, which the caller closes."""
         return open_reader(self.layout.state)
 
-    def client(self, device: Device) -> str:
-        """The name and version that the device's newest connection reports."""
-        with closing(self.state()) as state:
+    def await_registered(
+        self, device: Device, *, after: ProcessId | None = None, within_s: float = LONG_S
+    ) -> Registration:
+        """Wait for the live connection that the device registered, other than `after`; return it.
+
+        A tunnel may be up before its `hold` has come; if the daemon is late, it learns of it only
+        after some seconds.
+        """
+
+        def fact() -> Registration | None:
+            with closing(self.state()) as state:
+                found = [one for one in state.registrations() if one.node == device.node]
             return next(
-                (one.client for one in reversed(state.registrations()) if one.node == device.node),
-                "",
+                (one for one in found if one.session != after and is_alive(one.session)), None
             )
+
+        return until(fact, f"{device.node} is registered", within_s=within_s)
 
     def logins_waiting(self) -> int | None:
         """The number of waiting logins that the last sweep counted on this machine's sshd."""

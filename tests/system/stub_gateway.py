@@ -99,13 +99,15 @@ class StubGateway:
         self.sshd: subprocess.Popen[bytes] | None = None
 
     def permit(self, ports: tuple[int, ...]) -> None:
-        """Rewrite authorized_keys."""
+        """Replace authorized_keys, which sshd may be reading."""
         listens = ",".join(f'permitlisten="localhost:{port}"' for port in ports)
         line = (
             f'restrict,port-forwarding,{listens},command="exec /bin/sh {self.home}/stub'
             f' {self.home}" {self.node_key}\n'
         )
-        (self.home / "authorized_keys").write_text(line)
+        new = self.home / "authorized_keys.new"
+        new.write_text(line)
+        new.replace(self.home / "authorized_keys")
 
     def answer(self, **numbers: int) -> None:
         """Set the answers to claim, check and beats (verdict) from now on."""

@@ -68,7 +68,7 @@ def test_a_bundle_comes_back_after_a_kill_and_a_hang_and_leaves_nothing(
             "ssh": r"bundle-[0-9a-z.]+/openssh-[0-9.]+p[0-9]+",
             "dbclient": r"bundle-[0-9a-z.]+/dropbear-20[0-9.]+",
         }[kit.client],
-        gateway.client(device),
+        gateway.await_registered(device).client,
     )
 
     kill(gateway, device)
@@ -130,7 +130,9 @@ def test_a_bundle_comes_back_after_two_minutes_in_a_black_hole(usual: Mode, boxe
         for device, box, session in found:
             until(lambda box=box: "no answer to a beat" in box.log(), "the device notices")  # type: ignore[misc]
             until(
-                lambda device=device, box=box: "no connection" in box.state(device.node)["error"],  # type: ignore[misc]
+                lambda device=device, box=box: (  # type: ignore[misc]
+                    "no connection" in box.state(device.node).get("error", "")
+                ),
                 "the device tries again",
             )
             until(lambda session=session: is_gone(session), "the gateway notices")  # type: ignore[misc]
@@ -209,7 +211,7 @@ def test_a_second_device_with_the_same_key_is_told_to_wait(gateway: Gateway, box
 
     second.start(built(gateway, device, second, DROPBEAR))
 
-    assert "asks to wait" in second.await_state("waiting", device.node)["error"]
+    second.await_state("waiting", device.node, saying="asks to wait")
     assert gateway.await_up(device) == session
     gateway.await_event(EventKind.CLONE, device)
     second.stop()

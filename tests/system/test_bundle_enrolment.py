@@ -60,6 +60,11 @@ def hurried(box: Box, fact: Callable[[], bool]) -> Callable[[], bool]:
     return now
 
 
+def error_of(box: Box, id_: str) -> str:
+    """The last error of the wait; empty if it has none yet."""
+    return box.state(WAITING.format(id_)).get("error", "")
+
+
 def asks(gateway: Gateway, box: Box, kit: Kit, id_: str, *forward: str) -> tuple[Path, str]:
     """Make an enrolment, and install its bundle; return it, and who asks."""
     gateway.ok("enrol", "new", id_, "--forward", *forward)
@@ -119,7 +124,7 @@ def test_a_rejected_device_ends_and_one_of_an_ended_enrolment_says_so(
     until(hurried(box, lambda: not box.processes()), "the rejected device ends")
     gateway.ok("enrol", "end", id_, "--yes")
 
-    state = hurried(other, lambda: "ended or expired" in other.state(WAITING.format(id_))["error"])
+    state = hurried(other, lambda: "ended or expired" in error_of(other, id_))
     until(state, "the other says why")
     assert "refuses the key of this enrolment" in other.sh(there, "status").stdout
     for one, bundle in ((box, file), (other, there)):

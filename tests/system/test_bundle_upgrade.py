@@ -110,7 +110,7 @@ def test_a_new_bundle_without_a_tunnel_is_rolled_back(
         DROPBEAR,
         name="newer.sh",
         GATEWAYS="127.0.0.1:1",
-        TRIAL="3",
+        TRIAL="5",
         KEY_DROPBEAR="another",
     )
 

@@ -125,7 +125,8 @@ def test_a_denied_port_that_becomes_free_is_taken_at_the_next_verdict(
 
             client.says(f"the gateway listens on port {taken} now")
             gateway.answer(verdict=0)
-            assert talk(taken, b"x") == b"hello\nx"
+            # if another beat came before that, the client connects again
+            until(lambda: talk(taken, b"x") == b"hello\nx", "the port carries")
 
 
 def test_a_client_with_all_ports_denied_claims_again(

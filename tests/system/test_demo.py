@@ -95,7 +95,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_headless_demo_shows_every_status_and_leaves_nothing(folder: Path) -> None:
-    demo = Demo(folder, "--headless", "120")
+    demo = Demo(folder, "--headless", "240")
     try:
         status = demo.follow(within_s=400)
     finally:
@@ -117,7 +117,7 @@ def test_the_headless_demo_shows_every_status_and_leaves_nothing(folder: Path) -
     ],
 )
 def test_a_signal_leaves_nothing(folder: Path, number: signal.Signals, moment: str) -> None:
-    demo = Demo(folder, "--headless", "120")
+    demo = Demo(folder, "--headless", "240")
     try:
         demo.follow(until=moment)
         while not demo.seen and demo.process.poll() is None:
@@ -155,7 +155,7 @@ def test_a_demo_that_runs_out_of_time_names_what_it_did_not_see(folder: Path, sc
 def test_no_process_outlives_a_demo_that_was_killed(folder: Path, scene: Scene) -> None:
     demo = Demo(folder, *scene.options, "--headless", "240")
     try:
-        demo.follow(until=scene.fault)
+        demo.follow(until=scene.fault, within_s=400)
     finally:
         demo.process.kill()
         demo.process.wait()

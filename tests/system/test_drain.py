@@ -6,15 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from checker.linux.processes import is_alive
-from checker.model import EventKind, ProcessId, Registration
+from checker.model import EventKind
 from tests.client.bundle.samples import as_released
 from tests.system.clients import Connection, Device
 from tests.system.devices import DROPBEAR, OPENSSH, Boxes, built
@@ -30,17 +28,6 @@ def said(connection: Connection) -> bytes:
     """All that an ended client printed on standard output and did not read yet."""
     assert connection.process.stdout is not None
     return connection.process.stdout.read()
-
-
-def registered(
-    gateway: Gateway, device: Device, *, after: ProcessId | None = None
-) -> Registration | None:
-    """The live connection that the device registered since. If the daemon is late, it learns of it
-    only after some seconds.
-    """
-    with closing(gateway.state()) as state:
-        found = [one for one in state.registrations() if one.node == device.node]
-    return next((one for one in found if one.session != after and is_alive(one.session)), None)
 
 
 def refused(device: Device) -> subprocess.CompletedProcess[str]:
@@ -76,7 +63,7 @@ def drained(own_gateway: Gateway) -> Drained:
     for device in (mover, waiter, mute):
         gateway.await_up(device)
     for device in (mover, waiter):
-        until(partial(registered, gateway, device), "it is registered")
+        gateway.await_registered(device)
 
     planned = gateway.run("drain", "--dry-run")
     gateway.ok("drain", "--no-wait")
@@ -110,7 +97,7 @@ def test_whoever_comes_back_to_a_gateway_that_drains_stays_also_over_a_restart(
     stays = gateway.connect(late, *MOVES)
     assert stays.beat() == 0
     for device in (mover, late):
-        found = until(partial(registered, gateway, device), "it is registered")
+        found = gateway.await_registered(device)
         assert found.client == "fake-1.0/ssh-9"
 
     gateway.kill_daemon()
@@ -154,14 +141,12 @@ def test_clients_of_each_release_come_back_and_stay_up(own_gateway: Gateway, box
     with python_client(devices["python"]):
         before = {name: gateway.await_up(device) for name, device in devices.items()}
         for device in devices.values():
-            until(partial(registered, gateway, device), "it is registered")
+            gateway.await_registered(device)
 
         gateway.ok("drain", "--no-wait")
 
         for name, device in devices.items():
-            held = until(
-                partial(registered, gateway, device, after=before[name]), "it is back", within_s=200
-            )
+            held = gateway.await_registered(device, after=before[name], within_s=200)
             assert held.client.startswith("reversi-" if name == "python" else "bundle-0.1.0/")
         gateway.ok("undrain")
         for name, box in running.items():

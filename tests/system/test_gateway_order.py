@@ -160,7 +160,7 @@ def test_each_client_leaves_a_gateway_that_drains_and_comes_back_if_there_is_no_
 
             for device, before in found:
                 gateway.await_up(device, after=before)
-                assert "moves" not in gateway.client(device)
+                assert "moves" not in gateway.await_registered(device, after=before).client
         finally:
             client.terminate()
 

@@ -102,7 +102,7 @@ def test_an_edit_by_hand_reaches_the_key_file_and_a_broken_one_locks_nobody_out(
     assert not gateway.has("/var/lib/reversi-fleet")
     (found,) = verdicts(gateway).values()
     assert "sudo reversi-checker uninstall --purge" in str(found["mend"])
-    assert "0 loaded units" in gateway.must("systemctl", "list-units", "--all", "reversi-*")
+    gateway.await_no_units()
 
 
 def devices_become_nodes_without_an_operator(gateway: Booted) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.programs import require
 from tests.system.booted import Booted
-from tests.system.clients import Device
+from tests.system.clients import Device, is_reloading
 from tests.system.machine import KEY_FILE as FILE
 from tests.system.machine import KEYS, PYTHON, SSH_PORT, status, verdicts
 from tests.system.waiting import until
@@ -62,8 +62,7 @@ class Knocking:
         while not self.rest.is_set():
             began = time.monotonic()
             done = self.device.ask("version")
-            # while sshd reads its configuration again, it listens to nobody for a few milliseconds
-            if done.returncode == REFUSED and "Connection refused" not in done.stderr:
+            if done.returncode == REFUSED and not is_reloading(done.stderr):
                 self.refused.append(done.stderr)
             self.logins += 1
             self.rest.wait(REST * (time.monotonic() - began))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -12,6 +11,7 @@ import asyncssh
 import pytest
 
 from checker.sshd.logins import Logins
+from tests.system.accounts import change_accounts
 from tests.system.harness import Gateway
 from tests.system.processes import with_descendants
 from tests.system.waiting import until
@@ -97,10 +97,10 @@ def test_a_private_sshd_admits_a_tunnel_user_whose_password_is_locked(
     if not own_gateway.mode.is_privileged:
         pytest.skip("only root's sshd can read the passwords")
     name = own_gateway.mode.tunnel.name
-    subprocess.run(["usermod", "--password", "!", name], check=True)
+    change_accounts("usermod", "--password", "!", name)
     try:
         own_gateway.up()
 
         assert own_gateway.add("127.0.0.1:9").ask("version").stdout.startswith("1 ")
     finally:
-        subprocess.run(["usermod", "--password", "*", name], check=True)
+        change_accounts("usermod", "--password", "*", name)

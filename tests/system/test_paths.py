@@ -23,6 +23,7 @@ from tests.system.network import DEVICE, GATEWAY, GATEWAY_HOST, ROUTER, Network
 from tests.system.processes import end_all
 from tests.system.python_client import Echo
 from tests.system.seen import is_gone
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.shell]
 ROUTER_HOST = "10.213.1.254"
@@ -104,8 +105,12 @@ def stop(box: Box) -> None:
 
 
 def instance(gateway: Gateway, session: ProcessId) -> str:
-    with closing(gateway.state()) as state:
-        return next(one.instance for one in state.registrations() if one.session == session)
+    def fact() -> str:
+        with closing(gateway.state()) as state:
+            found = {one.session: one.instance for one in state.registrations()}
+        return found.get(session, "")
+
+    return until(fact, "its hold is registered")
 
 
 def test_a_gateway_that_dies_costs_only_its_own_tunnel(pair: Pair, boxes: Boxes) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -48,10 +49,15 @@ class Running:
 
     def client(self, name: str) -> psutil.Process:
         """The process of that name."""
-        return until(
-            lambda: next((process for process in self.all() if process.name() == name), None),
-            f"{name} runs",
-        )
+
+        def fact() -> psutil.Process | None:
+            for process in self.all():
+                with suppress(psutil.NoSuchProcess):
+                    if process.name() == name:
+                        return process
+            return None
+
+        return until(fact, f"{name} runs")
 
     def verdicts(self) -> list[str]:
         return self.heard.read_text(encoding="ascii").split() if self.heard.exists() else []
@@ -60,7 +66,8 @@ class Running:
         if self.process.poll() is None:
             processes = self.all()
             for process in processes:
-                process.send_signal(signal.SIGCONT)
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
             end_all(processes)
         self.process.wait()
 
@@ -117,7 +124,8 @@ def test_our_client_holds_a_tunnel_and_comes_back_after_it_hung(
     )
     running.append(client)
     session = gateway.await_up(device)
-    assert gateway.client(device) == f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
+    held = gateway.await_registered(device)
+    assert held.client == f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 
     client.process.send_signal(signal.SIGSTOP)
     gateway.probe(device)

@@ -110,14 +110,13 @@ def test_prometheus_scrapes_evaluates_and_answers(api: str) -> None:
     assert [value for _, value in found(api, "reversi_kills_total")] == [1.0]
     for query in queries():
         assert asked(api, "query", query=query) is not None, query
-    rules = until(lambda: evaluated(api), "all rules were evaluated")
-    assert {rule["name"]: (rule["health"], rule["state"]) for rule in rules} == dict.fromkeys(
-        alerts(), ("ok", "inactive")
-    )
+    quiet = dict.fromkeys(alerts(), ("ok", "inactive"))
+    # on a busy machine a scrape that took too long makes an alert pending for a moment
+    until(lambda: states(api) == quiet, "each rule was evaluated, and no alert is raised")
 
 
-def evaluated(api: str) -> list[dict[str, Any]]:
-    """The rules, once each of them was evaluated."""
+def states(api: str) -> dict[str, tuple[str, str]]:
+    """Health and state of each rule, by its name."""
     groups = (asked(api, "rules") or {"groups": []})["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    return [] if any(rule["health"] == "unknown" for rule in rules) else rules
+    return {rule["name"]: (rule["health"], rule["state"]) for rule in rules}

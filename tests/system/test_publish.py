@@ -174,7 +174,7 @@ def test_a_file_that_haproxy_rejects_is_not_installed(
 
     assert haproxy.path.read_bytes() == live
     assert not list(gateway.home.glob("*.new"))
-    assert said_by(port) == b"SSH-2.0-one\r\n"
+    until(lambda: said_by(port) == b"SSH-2.0-one\r\n", "a visitor is greeted as before")
     gateway.ok("unpublish", device.node)
 
 

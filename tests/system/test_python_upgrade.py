@@ -154,7 +154,7 @@ def test_a_connection_holds_and_beats_and_is_recognized_later(
 def answers(device: Device) -> bool:
     """Whether the device's target is reached through the gateway."""
     try:
-        with socket.create_connection(("127.0.0.1", device.ports[0]), timeout=2) as visitor:
+        with socket.create_connection(("127.0.0.1", device.ports[0]), timeout=20) as visitor:
             return visitor.recv(4) == b"SSH-"
     except OSError:
         return False

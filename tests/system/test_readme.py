@@ -26,7 +26,7 @@ from tests.system.box_server import BoxServer, ssh_config
 from tests.system.harness import Gateway
 from tests.system.ports import accepts, free_port
 from tests.system.shell.stand_ins import CRONTAB, program
-from tests.system.waiting import until
+from tests.system.waiting import LONG_S, until
 
 pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def router_page() -> Iterator[int]:
 
 
 def fetched(port: int) -> bytes:
-    with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=LONG_S) as page:
         return bytes(page.read())
 
 
@@ -251,10 +251,11 @@ def test_the_second_example_brings_a_box_up(gateway: Gateway, box: Box, tmp_path
         assert set(rows) == {"roof-1", "roof-2", "roof-3"}
         port = read_registry(gateway.layout.nodes).node(NodeName("roof-1")).forwards[0].port
         through = ssh_config(tmp_path / "through", [machine.entry("127.0.0.1", port=port)])
-        assert (
-            Typed(gateway, through, {})
-            .run(f"ssh {machine.user}@127.0.0.1 'sh roof-1.sh status'")
-            .startswith("roof-1: up for")
+        asked = f"ssh {machine.user}@127.0.0.1 'sh roof-1.sh status'"
+        device = Typed(gateway, through, {})
+        until(
+            lambda: device.run(asked, codes=(0, 1)).startswith("roof-1: up for"),
+            "the device says so, too",
         )
         assert (box.folder / "roof-1.sh").stat().st_mode & 0o777 == 0o600
         assert box.sh(box.folder / "roof-1.sh", "uninstall").returncode == 0

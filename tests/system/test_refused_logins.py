@@ -168,9 +168,13 @@ def check_refusal(machine: Booted, device: Device, refusal: Refusal) -> None:
 
 
 def check_doctor(machine: Booted, refusal: Refusal) -> None:
+    # it waits for sshd's words for a few seconds, and the journal may be later
+    until(
+        lambda: refusal.words in judged(machine)[HERE]["sentence"],
+        "the doctor has heard sshd's words",
+    )
     found = judged(machine)
     assert found[HERE]["ok"] is False
-    assert refusal.words in found[HERE]["sentence"]
     if refusal.finding:
         assert found[refusal.finding]["ok"] is not True
         assert refusal.says in found[refusal.finding]["sentence"]

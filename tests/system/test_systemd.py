@@ -137,9 +137,7 @@ def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Bo
 
     gateway.ok("uninstall", "--yes")
 
-    assert "0 loaded units" in gateway.must(
-        "systemctl", "list-units", "--all", "--no-pager", "--plain", "reversi-*"
-    )
+    gateway.await_no_units()
 
 
 def test_nats_server_and_agent_follow_the_fleet_and_stop_without_a_failure(

@@ -64,7 +64,7 @@ async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
         yield visits
     finally:
         server.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
                 await asyncio.sleep(0.01)
 
@@ -198,7 +198,7 @@ async def test_a_probe_of_a_slow_link_takes_no_place_from_others(tmp_path: Path)
         waiting = group.create_task(one.probe_once(forward(slow.port)))
         while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
             await asyncio.sleep(0.01)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             await one.probe_once(forward(fast.port))
         under_way = not waiting.done()
         waiting.cancel()
@@ -213,7 +213,7 @@ async def test_an_unclear_forward_is_left_to_the_sweep_in_time(tmp_path: Path) -
     async with silent_listener() as visits:
         one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=100.0)
         one.ledger.put(replace(one.ledger.tunnel(forward(visits.port)), verdict=1))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             judgement = await settled(one, forward(visits.port), until=time.monotonic() + 0.5)
 
     assert isinstance(judgement.action, Recheck)

@@ -41,7 +41,7 @@ def test_a_wrong_option_is_named() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=200,
     )
 
     assert done.returncode == 2

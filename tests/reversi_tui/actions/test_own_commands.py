@@ -18,7 +18,7 @@ from reversi_tui.actions.own_commands import Ran, Stop, run
 from reversi_tui.terminal.process_group import how_it_ended
 from tests.programs import require
 
-SOON_S = 45.0
+SOON_S = 150.0
 
 
 def eventually(claim: Callable[[], object], what: str) -> None:
@@ -96,27 +96,24 @@ def test_no_more_than_the_first_bytes_are_kept() -> None:
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    began = time.monotonic()
-
     ran = run(
         [
             "sh",
             "-c",
-            f"sh -c 'trap \"\" TERM; echo $$ >{tmp_path}/pid; sleep 60' & echo begun; sleep 60",
+            f"sh -c 'trap \"\" TERM; echo $$ >{tmp_path}/pid; sleep 3600' & echo begun; sleep 3600",
         ],
-        within_s=1.0,
+        within_s=5.0,  # a busy machine may need some to start it
     )
 
     assert ran.status is None
-    assert "sh took longer than 1 s and was killed" in ran.sentence
+    assert "sh took longer than 5 s and was killed" in ran.sentence
     assert ran.output == "begun"
-    assert time.monotonic() - began < 55
     left = pid_in(tmp_path / "pid")
     eventually(lambda: gone(left), "what ignores SIGTERM is killed")
 
 
 def test_what_a_command_leaves_running_is_ended(tmp_path: Path) -> None:
-    ran = run(["sh", "-c", f"sleep 60 >/dev/null 2>&1 & echo $! >{tmp_path}/pid"])
+    ran = run(["sh", "-c", f"sleep 3600 >/dev/null 2>&1 & echo $! >{tmp_path}/pid"])
 
     assert ran.status == 0
     eventually(lambda: gone(pid_in(tmp_path / "pid")), "the program left behind is ended")
@@ -169,7 +166,7 @@ def test_a_console_that_is_gone_takes_its_commands_along(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     require("sh", "sleep")
-    script = f"sleep 60 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
+    script = f"sleep 3600 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
     console = subprocess.Popen([sys.executable, "-c", STARTER, script])
     try:
         pids = [pid_in(tmp_path / name) for name in ("child", "own")]
@@ -186,7 +183,7 @@ def test_a_stop_ends_each_program_that_waits_for_it_with_its_children(tmp_path: 
     paths = [tmp_path / name for name in ("first", "second")]
 
     def one(path: Path) -> None:
-        ran.append(run(["sh", "-c", f"sleep 600 & echo $! > {path}; wait"], stop=stop))
+        ran.append(run(["sh", "-c", f"sleep 36000 & echo $! > {path}; wait"], stop=stop))
 
     threads = [threading.Thread(target=one, args=(path,)) for path in paths]
     for thread in threads:

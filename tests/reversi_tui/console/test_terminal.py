@@ -21,7 +21,7 @@ from tests.reversi_tui.console.emulator import ON_AT_FIRST, modes
 from tests.reversi_tui.console.pty_console import RUN, WITHIN_S, Terminal, on_terminal, terminal
 from tests.reversi_tui.console.states import demo_home
 
-ENDED_BY_HAND_S = 1.0
+ENDED_BY_HAND_S = 1.5
 """Processor time that an orderly end may cost; a loop that spins until the watchdog comes takes two
 seconds.
 """

@@ -17,7 +17,7 @@ from textual.message import Message
 from reversi_tui.terminal import driver
 from reversi_tui.terminal.driver import Bell, Driver
 
-WITHIN_S = 30
+WITHIN_S = 150
 
 
 class Listening(Driver):

@@ -103,7 +103,7 @@ def test_the_loop_restarts_a_killed_process(box: Box) -> None:
     os.kill(int(first.split()[0]), 9)
 
     until(
-        lambda: box.state()["pid"] != first and box.state()["state"] == "up",
+        lambda: box.state().get("pid") != first and box.state().get("state") == "up",
         "another process is up",
     )
     box.sh(file, "uninstall")

@@ -167,7 +167,7 @@ def test_a_device_of_an_ended_enrolment_asks_every_five_minutes_and_says_why(box
     refuse(box)
 
     why = "it refuses the key of this enrolment, which has ended or expired"
-    assert why in box.await_state("waiting", WAITING)["error"]
+    box.await_state("waiting", WAITING, saying=why)
     until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "it sleeps for five minutes")
     said = box.sh(file, "status")
     assert said.returncode == 1
@@ -230,7 +230,7 @@ def test_a_second_install_while_it_waits_changes_nothing(box: Box) -> None:
     assert box.state(WAITING) == before
     assert {path: path.read_bytes() for path in box.installed.iterdir()} == there
     assert asked(box) == ["enrol shed ssh-ed25519 AAAA"]
-    assert any(590 <= nap <= 750 for nap in box.naps())
+    until(lambda: any(590 <= nap <= 750 for nap in box.naps()), "it sleeps")
     said = box.sh(file, "status")
     assert said.returncode == 1
     assert f"{WAITING}: asks to become roof; on the gateway: {ACCEPT}\n" in said.stdout

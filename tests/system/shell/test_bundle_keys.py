@@ -89,7 +89,7 @@ def test_a_bundle_with_an_unknown_key_does_not_replace_another(
     (box.folder / "programs/refusal").unlink()
     assert box.sh(device, verb).returncode == 0
     until(
-        lambda: box.state()["pid"] != before["pid"] and box.state()["state"] == "up",
+        lambda: box.state().get("pid") != before["pid"] and box.state().get("state") == "up",
         "it is replaced",
     )
     box.sh(device, "uninstall")

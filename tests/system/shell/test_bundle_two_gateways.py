@@ -84,7 +84,7 @@ def test_it_moves_even_while_somebody_is_connected_through_its_forward(
     box.start(bundle(box, kit, gateways, port, echo))
     assert box.await_state("up")["gateway"] == f"127.0.0.1:{one.port}", box.log()
 
-    with socket.create_connection(("127.0.0.1", port), 20) as visitor:
+    with socket.create_connection(("127.0.0.1", port), 150) as visitor:
         assert visitor.recv(6) == b"hello\n"
         (one.home / "drains").touch()
 
