@@ -105,7 +105,10 @@ go_on() {
         pause "$((drawn + 1))"
         return
         ;;
-    busy) busy=$((busy + 1)) ;;
+    busy)
+        busy=$((busy + 1))
+        [ "$busy" -gt 3 ] || busy_bound=$(((RETRY + 1) * 4 / 5))
+        ;;
     denied) bar "$AUTH_WAIT" ;;
     impostor) bar 60 ;;
     esac
@@ -113,8 +116,10 @@ go_on() {
 }
 
 # Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. The last bound is
-# higher if a gateway was busy three times in a row, and if all of them refuse connections. Then half of it is the shortest wait, too: a
-# firewall that limits the connections of an address also counts those that it refuses.
+# higher if all gateways refuse connections. Then half of it is the shortest wait, too: a firewall that limits the connections of an address
+# also counts those that it refuses. After a busy gateway the bound is at most 12 s; from the third in a row on it is 12 s, and a second more
+# each time, up to a minute. If it grows faster, sshd is idle once the herd has passed; shorter waits keep its queue so full that logins time
+# out.
 back_off() {
     now
     [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
@@ -122,8 +127,12 @@ back_off() {
     set -- "$bound"
     bound=$((bound * 2))
     [ "$bound" -le "$most" ] || bound=$most
-    if [ -n "$eager" ]; then
-        [ "$busy" -ge 3 ] || [ "$1" -le "$RETRY" ] || set -- "$RETRY"
+    if [ -n "$eager" ] && [ "$busy" -ge 3 ]; then
+        set -- "$busy_bound"
+        [ "$busy_bound" -ge "$most" ] || busy_bound=$((busy_bound + 1))
+    elif [ -n "$eager" ]; then
+        [ "$busy" -eq 0 ] || set -- "$1" "$busy_bound"
+        [ "$1" -le "${2:-$RETRY}" ] || set -- "${2:-$RETRY}"
     elif [ "$1" -eq "$most" ]; then
         least=$((most / 2))
     fi

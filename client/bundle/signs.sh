@@ -79,7 +79,7 @@ read_pace() {
     is_count "$pace" && [ "$pace" -gt 0 ] || pace=1
 }
 
-slow_down() { set_pace "$((pace * 2))"; }
+slow_down() { busy=0; set_pace "$((pace * 2))"; }
 
 speed_up() {
     busy=0 turned=0
