@@ -10,9 +10,9 @@ from client.pace import Limits, Pace
 from client.words import Failure
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 15.0
-REFUSED_CAP_S = 60.0
-"""The longest wait while all gateways refuse connections: a firewall that limits the connections of
-an address also counts those that it refuses.
+REFUSED_BASE_S, REFUSED_CAP_S = 1.0, 60.0
+"""The first bound of the wait while all gateways refuse connections, and its end: a firewall that
+limits the connections of an address also counts those that it refuses.
 """
 MOST_BUSY = 3
 BUSY_BASE_S, BUSY_STEP_S, BUSY_CAP_S = 12.0, 1.0, 60.0
@@ -56,6 +56,8 @@ class Route:
         self.ids = ids or ("",) * len(gateways)
         self.at = 0
         self.attempt = 0
+        self.refusals = 0
+        """How many waits in a row followed nothing but refusals."""
         self.tried: set[int] = set()
         self.all_refused = True
         """Whether every gateway tried in this round refused the connection."""
@@ -105,15 +107,19 @@ class Route:
         """Return the next wait, with full jitter: from 0 to a bound that doubles each time. While
         gateways are busy, it grows by a second instead.
 
-        After nothing but refusals the bound is higher, and at it the wait is at least half of it:
-        with shorter waits six devices behind one address kept `ufw limit` closed for 19 minutes,
-        instead of six.
+        Refusals in a row have a bound of their own, so that a client that has just come back after
+        many tries does not wait long if sshd restarts. It ends higher, and there the wait is at
+        least half of it: with shorter waits six devices behind one address kept `ufw limit` closed
+        for 19 minutes, instead of six.
         """
-        bound_s = BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16)
-        self.attempt += 1
         if self.tried and self.all_refused:
+            bound_s = REFUSED_BASE_S * 2.0 ** min(self.refusals, 16)
+            self.refusals += 1
             least_s = 0.0 if bound_s < REFUSED_CAP_S else REFUSED_CAP_S / 2
             return self.uniform(least_s, min(bound_s, REFUSED_CAP_S))
+        self.refusals = 0
+        bound_s = BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16)
+        self.attempt += 1
         if self.busy >= MOST_BUSY:
             return self.uniform(0.0, self.next_busy_bound_s())
         return self.uniform(0.0, min(bound_s, BUSY_BASE_S if self.busy else BACKOFF_CAP_S))
@@ -187,7 +193,7 @@ class Route:
 
     def logged_in(self, took_s: float) -> None:
         """Note that the current gateway accepted a login."""
-        self.busy = 0
+        self.busy = self.refusals = 0
         self.pace.logged_in(took_s)
 
     def worked(self) -> None:

@@ -8,6 +8,7 @@ share_instance() {
     instance=${instance%-}.$number
 }
 
+refused_bound=1
 begin_round() { left=$GATEWAYS tried=0; }
 
 without() { # LIST: print it without $gateway
@@ -115,8 +116,8 @@ go_on() {
     log_error
 }
 
-# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. The last bound is
-# higher if all gateways refuse connections. Then half of it is the shortest wait, too: a firewall that limits the connections of an address
+# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. Refusals in a row have
+# a bound of their own, which ends higher. There half of it is the shortest wait, too: a firewall that limits the connections of an address
 # also counts those that it refuses. After a busy gateway the bound is at most 12 s; from the third in a row on it is 12 s, and a second more
 # each time, up to a minute. If it grows faster, sshd is idle once the herd has passed; shorter waits keep its queue so full that logins time
 # out.
@@ -124,18 +125,21 @@ back_off() {
     now
     [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
     most=$((RETRY * 4)) least=0
-    set -- "$bound"
-    bound=$((bound * 2))
-    [ "$bound" -le "$most" ] || bound=$most
-    if [ -n "$eager" ] && [ "$busy" -ge 3 ]; then
+    if [ -z "$eager" ]; then
+        set -- "$refused_bound"
+        refused_bound=$((refused_bound * 2))
+        [ "$refused_bound" -le "$most" ] || refused_bound=$most
+        [ "$1" -lt "$most" ] || least=$((most / 2))
+    elif [ "$busy" -ge 3 ]; then
         set -- "$busy_bound"
         [ "$busy_bound" -ge "$most" ] || busy_bound=$((busy_bound + 1))
-    elif [ -n "$eager" ]; then
+    else
+        set -- "$bound" "$RETRY"
+        [ "$bound" -ge "$RETRY" ] || bound=$((bound * 2))
         [ "$busy" -eq 0 ] || set -- "$1" "$busy_bound"
-        [ "$1" -le "${2:-$RETRY}" ] || set -- "${2:-$RETRY}"
-    elif [ "$1" -eq "$most" ]; then
-        least=$((most / 2))
+        [ "$1" -le "$2" ] || set -- "$2"
     fi
+    [ -z "$eager" ] || refused_bound=1
     eager=
     draw "$(($1 - least))"
     pause "$((drawn + least))"

@@ -135,6 +135,19 @@ def test_waits_for_a_busy_gateway_grow_slowly_and_from_the_third_in_a_row() -> N
     assert waits(route(1), BUSY, 6) == [0.5, 1.0, 12.0, 13.0, 14.0, 15.0]
 
 
+@pytest.mark.parametrize("failure", [BUSY, UNREACHABLE, Failure.SLOW, None], ids=str)
+def test_other_failures_do_not_make_the_waits_after_a_refusal_long(failure: Failure | None) -> None:
+    found = route(1)
+    waits(found, UNREACHABLE, 12)
+    waits(found, REFUSED, 12)
+    if failure is None:
+        found.logged_in(1.0)
+    else:
+        waits(found, failure, 12)
+
+    assert waits(found, REFUSED, 8) == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
 def test_a_busy_gateway_is_tried_sooner_than_one_that_was_away_for_long() -> None:
     found = route(1)
     waits(found, UNREACHABLE, 12)
