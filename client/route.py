@@ -9,16 +9,17 @@ from client.config import Address
 from client.pace import Limits, Pace
 from client.words import Failure
 
-BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
-ROUND_CAP_S = 15.0
-"""The longest wait after a round of several gateways."""
-REFUSED_CAP_S = 60.0
-"""The longest wait while all gateways refuse connections: a firewall that limits the connections of
-an address also counts those that it refuses.
+BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 15.0
+REFUSED_BASE_S, REFUSED_CAP_S = 1.0, 60.0
+"""The first bound of the wait while all gateways refuse connections, and its end: a firewall that
+limits the connections of an address also counts those that it refuses.
 """
-BUSY_CAP_S = 60.0
-"""The longest wait after MOST_BUSY busy gateways in a row."""
 MOST_BUSY = 3
+BUSY_BASE_S, BUSY_STEP_S, BUSY_CAP_S = 12.0, 1.0, 60.0
+"""The bound of the wait after MOST_BUSY busy gateways in a row, its growth with each wait, and its
+end. It costs sshd next to nothing to turn a connection away. If the bound grows faster, sshd is
+idle once the herd has passed; a shorter one keeps its queue so full that logins time out.
+"""
 BARRED_S = {
     Failure.UNREACHABLE: 0.0,
     Failure.REFUSED: 0.0,
@@ -55,11 +56,14 @@ class Route:
         self.ids = ids or ("",) * len(gateways)
         self.at = 0
         self.attempt = 0
+        self.refusals = 0
+        """How many waits in a row followed nothing but refusals."""
         self.tried: set[int] = set()
         self.all_refused = True
         """Whether every gateway tried in this round refused the connection."""
         self.busy = 0
         """How often in a row a gateway was busy; one that cannot be reached does not count."""
+        self.busy_bound_s = BUSY_BASE_S
         self.barred_until_s = [float("-inf")] * len(gateways)
         self.drained_until_s = [float("-inf")] * len(gateways)
 
@@ -100,19 +104,30 @@ class Route:
         )
 
     def backoff_s(self) -> float:
-        """Return the next wait, with full jitter: from 0 to a bound that doubles each time.
+        """Return the next wait, with full jitter: from 0 to a bound that doubles each time. While
+        gateways are busy, it grows by a second instead.
 
-        After nothing but refusals the bound is higher, and at it the wait is at least half of it:
-        with shorter waits six devices behind one address kept `ufw limit` closed for 19 minutes,
-        instead of six.
+        Refusals in a row have a bound of their own, so that a client that has just come back after
+        many tries does not wait long if sshd restarts. It ends higher, and there the wait is at
+        least half of it: with shorter waits six devices behind one address kept `ufw limit` closed
+        for 19 minutes, instead of six.
         """
-        bound_s = BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16)
-        self.attempt += 1
         if self.tried and self.all_refused:
+            bound_s = REFUSED_BASE_S * 2.0 ** min(self.refusals, 16)
+            self.refusals += 1
             least_s = 0.0 if bound_s < REFUSED_CAP_S else REFUSED_CAP_S / 2
             return self.uniform(least_s, min(bound_s, REFUSED_CAP_S))
-        cap_s = BACKOFF_CAP_S if len(self.gateways) == 1 else ROUND_CAP_S
-        return self.uniform(0.0, min(bound_s, BUSY_CAP_S if self.busy >= MOST_BUSY else cap_s))
+        self.refusals = 0
+        bound_s = BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16)
+        self.attempt += 1
+        if self.busy >= MOST_BUSY:
+            return self.uniform(0.0, self.next_busy_bound_s())
+        return self.uniform(0.0, min(bound_s, BUSY_BASE_S if self.busy else BACKOFF_CAP_S))
+
+    def next_busy_bound_s(self) -> float:
+        bound_s = self.busy_bound_s
+        self.busy_bound_s = min(bound_s + BUSY_STEP_S, BUSY_CAP_S)
+        return bound_s
 
     def fail(self, failure: Failure, now_s: float) -> float:
         """Go on to the next gateway; return the seconds to wait before trying it."""
@@ -120,6 +135,8 @@ class Route:
         self.all_refused &= self.is_refusal(failure)
         if failure is Failure.BUSY:
             self.busy += 1
+            if self.busy <= MOST_BUSY:
+                self.busy_bound_s = BUSY_BASE_S
         elif failure in REACHED:
             self.busy = 0
         if BARRED_S[failure]:
@@ -176,7 +193,7 @@ class Route:
 
     def logged_in(self, took_s: float) -> None:
         """Note that the current gateway accepted a login."""
-        self.busy = 0
+        self.busy = self.refusals = 0
         self.pace.logged_in(took_s)
 
     def worked(self) -> None:

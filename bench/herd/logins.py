@@ -1,8 +1,7 @@
 """`python -m bench.herd.logins FILE`: log in many times, all at once or few at a time.
 
 FILE is JSON. Each login has a key of its own and runs `check`, with the time limits and the
-back-off of the Python client: full jitter, from 0 to a bound that doubles up to 30 s. Print what
-was counted, as JSON, when the last one has succeeded.
+back-off of the Python client. Print what was counted, as JSON, when the last one has succeeded.
 """
 
 from __future__ import annotations
@@ -20,8 +19,11 @@ from typing import Any
 import asyncssh
 
 from checker.daemon.startup import raise_file_limit
+from client.config import Address
+from client.login import Dialer, Owner, Refusal
 from client.pace import Pace
-from client.route import BACKOFF_BASE_S, BACKOFF_CAP_S
+from client.route import Route
+from client.words import Failure
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,45 +42,50 @@ class Tally:
     """When 95 % had logged in."""
 
 
-async def attempt(spec: dict[str, Any], key: asyncssh.SSHKey, pace: Pace) -> None:
-    """Log in once, and ask. Raises TimeoutError, asyncssh.Error, OSError."""
-    async with asyncio.timeout(pace.login_s):
-        connection = await asyncssh.connect(
-            spec["host"],
-            spec["port"],
-            username=spec["user"],
-            client_keys=[key],
-            config=None,
-            agent_path=None,
-            known_hosts=asyncssh.import_known_hosts(spec["known_hosts"]),
-            kex_algs="^curve25519-sha256",
-            encryption_algs="^aes128-gcm@openssh.com",
-            login_timeout=120,
-        )
+def options(spec: dict[str, Any], key: asyncssh.SSHKey) -> asyncssh.SSHClientConnectionOptions:
+    return asyncssh.SSHClientConnectionOptions(
+        config=None,
+        username=spec["user"],
+        client_keys=[key],
+        agent_path=None,
+        known_hosts=asyncssh.import_known_hosts(spec["known_hosts"]),
+        kex_algs="^curve25519-sha256",
+        encryption_algs="^aes128-gcm@openssh.com",
+    )
+
+
+async def attempt(dialer: Dialer, route: Route) -> Failure | None:
+    """Log in once, and ask; return why it failed."""
+    began = time.monotonic()
+    connection = await dialer.dial(route.gateway, route.limits(began), Owner)
+    if isinstance(connection, Refusal):
+        return connection.failure
+    route.logged_in(time.monotonic() - began)
     try:
-        async with asyncio.timeout(pace.setup_s):
+        async with asyncio.timeout(route.pace.setup_s):
             await connection.run("check", stdin=asyncssh.DEVNULL, check=True)
+    except TimeoutError:
+        return Failure.SLOW
+    except (asyncssh.Error, OSError):
+        return Failure.UNREACHABLE
     finally:
         connection.abort()
+    return None
 
 
 async def log_in(spec: dict[str, Any], key: asyncssh.SSHKey, tally: Tally) -> float:
     """Try until it succeeds; return that moment (monotonic)."""
-    pace, tries = Pace(10.0, 8.0), 0
-    while True:
-        try:
-            await attempt(spec, key, pace)
-        except TimeoutError:
+    gateway = Address(host=spec["host"], port=spec["port"])
+    route = Route((gateway,), (Pace(10.0, 8.0),), random.uniform)
+    dialer = Dialer({gateway: options(spec, key)})
+    while (failure := await attempt(dialer, route)) is not None:
+        if failure is Failure.SLOW:
             tally.slow += 1
-            pace.timed_out()
-        except (asyncssh.Error, OSError):
-            tally.refused += 1
+            route.pace.timed_out()
         else:
-            return time.monotonic()
-        await asyncio.sleep(
-            random.uniform(0.0, min(BACKOFF_BASE_S * 2.0 ** min(tries, 16), BACKOFF_CAP_S))
-        )
-        tries += 1
+            tally.refused += 1
+        await asyncio.sleep(route.fail(failure, time.monotonic()))
+    return time.monotonic()
 
 
 async def main() -> None:

@@ -8,6 +8,7 @@ share_instance() {
     instance=${instance%-}.$number
 }
 
+refused_bound=1
 begin_round() { left=$GATEWAYS tried=0; }
 
 without() { # LIST: print it without $gateway
@@ -105,28 +106,40 @@ go_on() {
         pause "$((drawn + 1))"
         return
         ;;
-    busy) busy=$((busy + 1)) ;;
+    busy)
+        busy=$((busy + 1))
+        [ "$busy" -gt 3 ] || busy_bound=$(((RETRY + 1) * 4 / 5))
+        ;;
     denied) bar "$AUTH_WAIT" ;;
     impostor) bar 60 ;;
     esac
     log_error
 }
 
-# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. The last bound is
-# higher if a gateway was busy three times in a row, and if all of them refuse connections. Then half of it is the shortest wait, too: a
-# firewall that limits the connections of an address also counts those that it refuses.
+# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. Refusals in a row have
+# a bound of their own, which ends higher. There half of it is the shortest wait, too: a firewall that limits the connections of an address
+# also counts those that it refuses. After a busy gateway the bound is at most 12 s; from the third in a row on it is 12 s, and a second more
+# each time, up to a minute. If it grows faster, sshd is idle once the herd has passed; shorter waits keep its queue so full that logins time
+# out.
 back_off() {
     now
     [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
     most=$((RETRY * 4)) least=0
-    set -- "$bound"
-    bound=$((bound * 2))
-    [ "$bound" -le "$most" ] || bound=$most
-    if [ -n "$eager" ]; then
-        [ "$busy" -ge 3 ] || [ "$1" -le "$RETRY" ] || set -- "$RETRY"
-    elif [ "$1" -eq "$most" ]; then
-        least=$((most / 2))
+    if [ -z "$eager" ]; then
+        set -- "$refused_bound"
+        refused_bound=$((refused_bound * 2))
+        [ "$refused_bound" -le "$most" ] || refused_bound=$most
+        [ "$1" -lt "$most" ] || least=$((most / 2))
+    elif [ "$busy" -ge 3 ]; then
+        set -- "$busy_bound"
+        [ "$busy_bound" -ge "$most" ] || busy_bound=$((busy_bound + 1))
+    else
+        set -- "$bound" "$RETRY"
+        [ "$bound" -ge "$RETRY" ] || bound=$((bound * 2))
+        [ "$busy" -eq 0 ] || set -- "$1" "$busy_bound"
+        [ "$1" -le "$2" ] || set -- "$2"
     fi
+    [ -z "$eager" ] || refused_bound=1
     eager=
     draw "$(($1 - least))"
     pause "$((drawn + least))"

@@ -79,10 +79,10 @@ read_pace() {
     is_count "$pace" && [ "$pace" -gt 0 ] || pace=1
 }
 
-slow_down() { set_pace "$((pace * 2))"; }
+slow_down() { busy=0; set_pace "$((pace * 2))"; }
 
 speed_up() {
-    busy=0 turned=0
+    busy=0 turned=0 refused_bound=1
     now
     set -- 1
     while [ "$(($1 * SETUP * BEAT))" -lt "$((3 * (now_s - begun_s)))" ]; do set -- "$(($1 * 2))"; done

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from client.config import Address
 from client.pace import Limits, Pace
-from client.route import Route
+from client.route import BUSY_CAP_S, REFUSED_CAP_S, Route
 from client.words import Failure
 
 UNREACHABLE, REFUSED, SILENT, BUSY = (
@@ -80,7 +82,7 @@ def test_one_gateway_keeps_the_usual_times() -> None:
     found = route(1)
 
     assert found.limits(0.0) == USUAL
-    assert waits(found, UNREACHABLE, 12)[-1] == 30.0
+    assert waits(found, UNREACHABLE, 12)[-1] == 15.0
     assert waits(route(1), SILENT, 12)[-1] == 60.0
 
 
@@ -117,7 +119,7 @@ def test_a_configured_time_is_halved_too() -> None:
     assert route(2, connect_s=30.0).limits(0.0).connect_s == 15.0
 
 
-def test_a_failed_round_of_several_gateways_waits_at_most_fifteen_seconds() -> None:
+def test_a_failed_round_waits_at_most_fifteen_seconds() -> None:
     for failure in (UNREACHABLE, SILENT):
         assert waits(route(2), failure, 12)[:4] == [0.5, 1.0, 2.0, 4.0]
         assert waits(route(2), failure, 12)[-1] == 15.0
@@ -125,20 +127,37 @@ def test_a_failed_round_of_several_gateways_waits_at_most_fifteen_seconds() -> N
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_busy_gateways_are_left_alone_for_up_to_a_minute_with_full_jitter(count: int) -> None:
-    assert waits(route(count), BUSY, 12)[-1] == 60.0
-    assert waits(route(count, fraction=0.0), BUSY, 12)[-1] == 0.0
+    assert waits(route(count), BUSY, 60)[-1] == 60.0
+    assert waits(route(count, fraction=0.0), BUSY, 60)[-1] == 0.0
 
 
-def test_two_busy_answers_are_not_yet_a_reason_for_long_waits() -> None:
+def test_waits_for_a_busy_gateway_grow_slowly_and_from_the_third_in_a_row() -> None:
+    assert waits(route(1), BUSY, 6) == [0.5, 1.0, 12.0, 13.0, 14.0, 15.0]
+
+
+@pytest.mark.parametrize("failure", [BUSY, UNREACHABLE, Failure.SLOW, None], ids=str)
+def test_other_failures_do_not_make_the_waits_after_a_refusal_long(failure: Failure | None) -> None:
+    found = route(1)
+    waits(found, UNREACHABLE, 12)
+    waits(found, REFUSED, 12)
+    if failure is None:
+        found.logged_in(1.0)
+    else:
+        waits(found, failure, 12)
+
+    assert waits(found, REFUSED, 8) == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_a_busy_gateway_is_tried_sooner_than_one_that_was_away_for_long() -> None:
     found = route(1)
     waits(found, UNREACHABLE, 12)
 
-    assert waits(found, BUSY, 3) == [30.0, 30.0, 60.0]
+    assert waits(found, BUSY, 4) == [12.0, 12.0, 12.0, 13.0]
 
 
 def test_a_gateway_that_cannot_be_reached_does_not_hide_that_the_other_is_busy() -> None:
     found = route(2)
-    for _ in range(12):
+    for _ in range(60):
         found.fail(BUSY, 0.0)
         wait_s = found.fail(SILENT, 0.0)
 
@@ -152,9 +171,23 @@ def test_a_login_ends_the_count_of_busy_answers(failure: Failure | None) -> None
     if failure is None:
         found.logged_in(1.0)
     else:
-        found.fail(failure, 0.0)
+        assert found.fail(failure, 0.0) == 15.0
 
-    assert waits(found, BUSY, 3) == [30.0, 30.0, 60.0]
+    assert waits(found, BUSY, 4) == [12.0, 12.0, 12.0, 13.0]
+
+
+@given(
+    failures=st.lists(st.sampled_from([UNREACHABLE, REFUSED, SILENT, BUSY, Failure.SLOW])),
+    count=st.integers(1, 3),
+)
+def test_no_wait_is_longer_than_its_rule(failures: list[Failure], count: int) -> None:
+    found = route(count)
+    for failure in failures:
+        most_s = 15.0 if found.busy == 0 and failure is not BUSY else BUSY_CAP_S
+        if found.is_refusal(failure):
+            most_s = REFUSED_CAP_S
+
+        assert 0.0 <= found.fail(failure, 0.0) <= most_s
 
 
 def test_a_gateway_that_drains_is_left_at_once_and_comes_last_for_a_minute() -> None:

@@ -148,7 +148,7 @@ def test_if_all_gateways_drain_it_comes_back_within_fifteen_seconds(
     box.start(bundle(box, *names, retry="3600"))
 
     until(lambda: any(1 <= nap <= 15 for nap in box.naps()), "it waits")
-    assert hosts(box) == [name.removesuffix(":22") for name in names]
+    assert hosts(box)[: len(names)] == [name.removesuffix(":22") for name in names]
     for file in (box.folder / "programs").glob("drains-*"):
         file.unlink()
     box.await_state("up")
