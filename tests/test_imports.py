@@ -117,6 +117,13 @@ def test_a_command_starts_without_what_only_others_need() -> None:
     assert not added & {"psutil", "checker.sshd.lockdown", "checker.cli.nodes", "checker.install"}
 
 
+def test_a_verb_of_node_starts_without_what_only_others_need() -> None:
+    added = added_by('from checker.cli.main import build_parser; build_parser(["node", "list"])')
+
+    assert "checker.cli.nodes" in added
+    assert not added & {"checker.cli.node_add", "checker.cli.node_pending", "checker.sshd.lockdown"}
+
+
 def test_pure_modules_import_no_effect() -> None:
     added = added_one_by_one(PURE)
 

@@ -8,14 +8,15 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 
 from checker import __version__, journal
 from checker.arguments import Help, Parser
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
-from checker.cli.verbs import Command, global_options
+from checker.cli.node import NODE_VERBS, add_group
+from checker.cli.verbs import Command, Verbs, global_options
 from checker.config.layout import find_layout, refuse_unmade
 from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
@@ -36,7 +37,7 @@ VERBS = {
     "mutes": "mute",
     "alert": "alert",
     "metrics": "metrics",
-    "node": "nodes",
+    "node": "node",
     "enrol": "enrol",
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",
@@ -56,6 +57,8 @@ VERBS = {
 
 Only the module of the wanted verb is imported: to import all takes longer than most commands.
 """
+NODE = "node"
+"""The module of the group `node`, whose verbs have modules of their own."""
 
 EPILOG = """\
 examples:
@@ -71,24 +74,32 @@ exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or config
 """
 
 
-def modules_for(words: Iterable[str]) -> Iterable[str]:
-    """Return the module that declares the verb of this command line, or all modules if its first
-    word is not a verb.
+def modules_for(words: Iterable[str], modules: Mapping[str, str] = VERBS) -> Sequence[str]:
+    """Return the modules that declare the verb of this command line, or all modules if its first
+    word is not a verb. After `node` come those that declare its verb, or all verbs of `node`.
     """
     ahead = iter(words)
+    verb = verb_in(ahead, modules)
+    wanted = [modules[verb]] if verb else dict.fromkeys(modules.values())
+    below = modules_for(ahead, NODE_VERBS) if NODE in wanted else ()
+    return [each for name in wanted for each in (name, *(below if name == NODE else ()))]
+
+
+def verb_in(ahead: Iterator[str], verbs: Container[str]) -> str:
+    """Skip global options; return the next word if it is a verb, else an empty text."""
     for word in ahead:
-        if word in VERBS:
-            return (VERBS[word],)
+        if word in verbs:
+            return word
         if word == "--home":
             next(ahead, None)
         elif word != "--debug" and not word.startswith("--home="):
             break
-    return dict.fromkeys(VERBS.values())
+    return ""
 
 
 def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
     """Return the grammar that these words need, each verb with an example; by default all."""
-    parser = Parser(
+    parser: argparse.ArgumentParser = Parser(
         prog=PROG,
         description="Test reverse SSH tunnels end to end, and free the ports of those that hang.",
         epilog=EPILOG,
@@ -98,9 +109,18 @@ def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     parser.set_defaults(is_of_root=False, is_registering=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in modules_for(words):
-        import_module(f"checker.cli.{name}").add_to(verbs)
+    declare(verbs, modules_for(words))
     return parser
+
+
+def declare(verbs: Verbs, modules: Iterable[str]) -> None:
+    """Declare the verbs of these modules; those after `node` are verbs of that group."""
+    of_node, group = {*NODE_VERBS.values()}, verbs
+    for name in modules:
+        if name == NODE:
+            group = add_group(verbs)
+        else:
+            import_module(f"checker.cli.{name}").add_to(group if name in of_node else verbs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

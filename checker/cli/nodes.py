@@ -1,4 +1,4 @@
-"""The verbs `node list` and `show`, and the group `node` that holds all node verbs."""
+"""The verbs `node list` and `show`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import compress
 
-from checker.cli import (
-    forward_edits,
-    migrate,
-    node_add,
-    node_edits,
-    node_forward,
-    node_pending,
-    node_pin,
-    node_remove,
-    node_sign,
-)
 from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.dialog import warn
@@ -56,23 +45,10 @@ HEADINGS = ("NODE", "PORT", "TARGET", "EXPECT", "KEY")
 NOWHERE = ("-", "-", "-")
 
 
-def add_to(verbs: Verbs) -> None:
-    """Declare `node` and its verbs."""
-    group = add_verb(
-        verbs, "node", "add, list, show, change and remove nodes", "reversi-checker node list"
-    )
-    actions = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    node_add.add_to(actions)
+def add_to(actions: Verbs) -> None:
+    """Declare these verbs."""
     add_list(actions)
     add_show(actions)
-    node_remove.add_to(actions)
-    node_edits.add_to(actions)
-    forward_edits.add_to(actions)
-    node_forward.add_to(actions)
-    node_pin.add_to(actions)
-    node_pending.add_to(actions)
-    node_sign.add_to(actions)
-    migrate.add_to(actions)
 
 
 def add_list(actions: Verbs) -> None:

@@ -20,7 +20,7 @@ from tests.host_keys import put_rsa_host_key
 from tests.system.accounts import Account, Mode
 from tests.system.clients import Connection, Device
 from tests.system.ports import accepts, free_block, free_port
-from tests.system.processes import end_all, end_one, still_there, with_descendants
+from tests.system.processes import below_us, end_all, end_one, still_there
 from tests.system.seen import Seen
 from tests.system.services import Service
 from tests.system.waiting import until
@@ -285,16 +285,14 @@ class Gateway(Seen):
         """Note all processes that belong to this gateway, so that `close` can check that they are
         gone.
         """
-        for started in (
+        started = (
             self.daemon,
             self.sshd,
             *(connection.process for connection in self.connections),
-        ):
-            if started is not None and started.poll() is None:  # else its PID may be another's
-                self.seen |= with_descendants(started.pid)
-        for process in psutil.process_iter(["cmdline"]):
-            if str(self.home) in " ".join(process.info["cmdline"] or ()):
-                self.seen.add(process)
+        )
+        # else its PID may be another's
+        roots = {one.pid for one in started if one is not None and one.poll() is None}
+        self.seen |= below_us(roots, word=str(self.home))
 
     def close(self) -> None:
         """End everything, remove everything, and fail if a process outlived it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import psutil
@@ -48,3 +48,19 @@ def with_descendants(pid: int) -> set[psutil.Process]:
         return {first, *first.children(recursive=True)}
     except psutil.NoSuchProcess:
         return set()
+
+
+def below_us(pids: Collection[int], *, word: str) -> set[psutil.Process]:
+    """These children of ours with their descendants, and all that we or our children started with
+    this text in its command line. The processes of the machine are read once.
+    """
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.Process().children(recursive=True):  # parents before their children
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if (
+                process.pid in pids
+                or process.ppid() in found
+                or word in " ".join(process.cmdline())
+            ):
+                found[process.pid] = process
+    return set(found.values())

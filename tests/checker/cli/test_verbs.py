@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from checker.cli.main import VERBS, build_parser
+from checker.cli.node import NODE_VERBS
 from checker.cli.verbs import add_verb, add_yes, global_options
 
 
@@ -46,9 +47,10 @@ def leaves(
         yield " ".join(path), parser
 
 
-def verbs_of(parser: argparse.ArgumentParser) -> list[str]:
-    (group,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
-    return list(group.choices)
+def verbs_of(parser: argparse.ArgumentParser, group: str = "") -> list[str]:
+    """The verbs of the grammar, or of a group of them."""
+    (below,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return verbs_of(below.choices[group]) if group else list(below.choices)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -65,6 +67,19 @@ def test_the_grammar_of_one_verb_is_that_of_its_module(verb: str) -> None:
 )
 def test_without_a_verb_the_whole_grammar_is_there(words: list[str]) -> None:
     assert verbs_of(build_parser(words)) == list(VERBS)
+
+
+@pytest.mark.parametrize("verb", NODE_VERBS)
+def test_the_grammar_of_one_verb_of_node_is_that_of_its_module(verb: str) -> None:
+    parser = build_parser(["node", "--debug", "--home", "/x", verb, "--help"])
+
+    declared = verbs_of(parser, "node")
+    assert declared == [one for one in NODE_VERBS if NODE_VERBS[one] == NODE_VERBS[verb]]
+
+
+@pytest.mark.parametrize("words", ["", "node", "node --help", "node lst", "node --help add"])
+def test_without_a_verb_of_node_all_of_them_are_there(words: str) -> None:
+    assert verbs_of(build_parser(words.split()), "node") == list(NODE_VERBS)
 
 
 def test_each_command_that_changes_something_has_a_dry_run() -> None:
