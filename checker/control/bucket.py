@@ -67,8 +67,8 @@ class Bucket:
         """Make the bucket, or have it copied to so many servers; to one, if not so many are there
         now. Raises BucketRefused, BusAbsent.
 
-        The copy that is left, if there are to be fewer, is the leader's. A gateway that was removed
-        may lead until all others know that, and would take the bucket with it.
+        When copies are given up, the leader's is the one that stays. A gateway that was removed may
+        lead until all others know that, and would take the bucket with it.
         """
         try:
             present = self.state()
