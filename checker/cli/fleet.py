@@ -11,7 +11,7 @@ from checker.cli import fleet_drain
 from checker.cli.dialog import ask, narrate, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
-from checker.config.layout import SYSTEM, Layout, refuse_missing
+from checker.config.layout import SYSTEM, Layout, refuse_missing, refuse_unmade
 from checker.output import say
 
 KEY_HELP = (
@@ -72,7 +72,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.registry.lock import refuse_others
     from checker.signatures import NoKey
 
-    refuse_missing(layout)
+    refuse_unmade(layout, args.home, os.environ)
     refuse_others(layout)
     id_ = parse_gateway_id(args.id)
     if args.dry_run:
@@ -87,7 +87,8 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:
         sign_cards(layout, args.key)
     except NoKey:
         say(f"now write who may sign into {signers_file(layout)}, and then sign its card:")
-        say("  reversi-checker fleet card --sign --key FILE")
+        program = f"reversi-checker --home {layout.home}" if layout.home else "sudo reversi-checker"
+        say(f"  {program} fleet card --sign --key FILE")
     if layout == SYSTEM:
         say("then have root take in what other gateways bring: sudo reversi-checker init")
     return ExitCode.OK

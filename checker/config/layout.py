@@ -120,6 +120,8 @@ SYSTEM = Layout(
     host_key=Path("/etc/ssh/ssh_host_ed25519_key"),
     home=None,
 )
+KEEP_AGENT = "sudo --preserve-env=SSH_AUTH_SOCK "
+"""What an operator types before a command of root that signs with his agent."""
 
 
 def home_layout(home: Path) -> Layout:

@@ -23,6 +23,7 @@ class ConfigError(CheckerError):
 
 MOST_BYTES = 1 << 20
 """Most bytes of a file that an admin writes; the largest node needs fewer."""
+NOT_THERE = "there is no such file; check the name, and the directory that you are in"
 TOO_LONG = re.compile(rb"\b0[xob][0-9a-fA-F_]{3500,}")
 """A number that Python reads, and then cannot print. Source: sys.set_int_max_str_digits."""
 
@@ -69,6 +70,8 @@ def beginning(path: Path, most: int) -> bytes:
                 return file.read(most)
         finally:
             os.close(handle)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ConfigError(path, NOT_THERE) from error
     except OSError as error:
         raise ConfigError(
             path, f"cannot be read ({error.strerror}); check its permissions"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,9 +63,12 @@ class Bucket:
         """Raises BucketMissing, BucketRefused, BusAbsent."""
         return parse_state(self.line.ask(Question(subject=INFO)))
 
-    def make(self, replicas: int) -> State:
+    def make(self, replicas: int, members: Collection[str]) -> State:
         """Make the bucket, or have it copied to so many servers; to one, if not so many are there
         now. Raises BucketRefused, BusAbsent.
+
+        When copies are given up, the leader's is the one that stays. A gateway that was removed may
+        lead until all others know that, and would take the bucket with it.
         """
         try:
             present = self.state()
@@ -74,7 +77,8 @@ class Bucket:
                 return self.manage(CREATE, replicas)
             except BucketRefused:
                 return self.manage(CREATE, 1)
-        if present.replicas != replicas:
+        is_more = replicas > present.replicas
+        if is_more or (replicas < present.replicas and present.leader in members):
             with contextlib.suppress(BucketRefused):
                 return self.manage(UPDATE, replicas)
         return present

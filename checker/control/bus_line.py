@@ -23,6 +23,11 @@ MOST_MESSAGE = 8 << 20
 NOBODY = b"503"
 """The status of a message that says: nobody answers under this subject."""
 
+NO_BUCKET = (
+    "no gateway on the bus answers for the bucket; after a start that takes some seconds, and later"
+    " it means that too few of those that have it are up and see each other"
+)
+
 
 class BusAbsent(CheckerError):
     """The nats-server on this machine does not answer, or refuses us."""
@@ -93,12 +98,12 @@ class BusLine:
         while len(answers) < len(questions):
             heard = self.message(deadline)
             if heard is None:
-                raise BusAbsent(f"nobody answered under {questions[0].subject}")
+                raise BusAbsent(NO_BUCKET)
             mark, _, number = heard.subject.rpartition("-")
             if mark != f"{self.inbox}.{token}":
                 continue  # news, or the answer to a question that we gave up
             if heard.status == NOBODY:
-                raise BusAbsent(f"nobody on the bus answers under {questions[0].subject}")
+                raise BusAbsent(NO_BUCKET)
             answers[int(number)] = heard.payload
             deadline = time.monotonic() + within_s
         return [answers[number] for number in range(len(questions))]

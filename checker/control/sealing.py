@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from checker.config.layout import Layout
+from checker.config.layout import KEEP_AGENT, SYSTEM, Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client import operator_name
@@ -260,7 +260,7 @@ def seal_changed(
         which = names[0] if len(names) == 1 else "--all"
         text = (
             f"changed on this gateway only, and not signed for the others: {error}; then run:"
-            f" reversi-checker node sign {which}"
+            f" {KEEP_AGENT if layout == SYSTEM else ''}reversi-checker node sign {which}"
         )
         report(Note(text, is_warning=True))
         return {}

@@ -54,7 +54,7 @@ def unsettled(facts: Facts, found: FleetFacts) -> Iterator[tuple[bool, str, str]
     yield (
         bool(found.unsigned),
         f"changed on this gateway only, and not signed: {named(found.unsigned)}",
-        remedies.ours(facts, "node sign --all"),
+        remedies.signing(facts, "node sign --all"),
     )
 
 

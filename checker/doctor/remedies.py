@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from checker.config.layout import KEEP_AGENT
 from checker.doctor.facts import Facts, TakenPort
 from checker.install.extra_drop_ins import LISTS
 from checker.install.places import DROP_IN, SERVICE
@@ -22,6 +23,11 @@ def ours(facts: Facts, words: str) -> str:
     """Return a `reversi-checker` command for this gateway."""
     home = f"--home {shlex.quote(str(facts.home))} " if facts.home else ""
     return f"{'' if facts.home else 'sudo '}reversi-checker {home}{words}"
+
+
+def signing(facts: Facts, words: str) -> str:
+    """Return a `reversi-checker` command that signs: sudo must bring the operator's agent along."""
+    return ours(facts, words).replace("sudo ", KEEP_AGENT, 1)
 
 
 def start(facts: Facts) -> str:

@@ -53,7 +53,6 @@ from checker.fleet.telling import Teller, Told
 from checker.model import CheckerError
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import Pulse
-from checker.registry.bucket_values import replicas_for
 from checker.state.ages import is_material
 from checker.state.drain_file import read_drain
 from checker.state.errors import StateError
@@ -349,11 +348,11 @@ class Agent:
 
 
 def syncing_of(role: Role) -> Syncing:
-    def replicas() -> int:
+    def on_it() -> frozenset[str]:
         cards = members(good_cards(role.layout), signed=role.signed)
-        return replicas_for(len(on_the_bus(cards.values())))
+        return frozenset(one.id for one in on_the_bus(cards.values()))
 
-    return Syncing(role.layout, role.login, is_signing=role.signed, replicas=replicas)
+    return Syncing(role.layout, role.login, is_signing=role.signed, members=on_it)
 
 
 def new_teller() -> Teller:

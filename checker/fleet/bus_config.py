@@ -105,6 +105,7 @@ def cluster(plan: BusPlan) -> str:
   name: {CLUSTER}
   listen: {quoted(route_listen(plan.own.bus))}
   no_advertise: true
+  advertise: {quoted(plan.own.bus)}
   routes: {json.dumps(routes)}
   tls {{
     cert_file: {CERTIFICATE_FILE}

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,8 +35,10 @@ from checker.registry.bucket_values import (
     BucketRefused,
     Key,
     Stale,
+    State,
     Value,
     is_named,
+    replicas_for,
 )
 from checker.registry.entries import rev_of
 
@@ -70,9 +72,14 @@ class Syncing:
     """`run` works until it is told to stop."""
 
     def __init__(
-        self, layout: Layout, login: Login, *, is_signing: bool, replicas: Callable[[], int]
+        self,
+        layout: Layout,
+        login: Login,
+        *,
+        is_signing: bool,
+        members: Callable[[], Collection[str]],
     ) -> None:
-        self.layout, self.login, self.replicas = layout, login, replicas
+        self.layout, self.login, self.members = layout, login, members
         self.is_signing = is_signing
         self.disk = DiskIndex(layout, is_signing=is_signing)
         self.prover = Prover(layout, is_signing=is_signing)
@@ -119,7 +126,7 @@ class Syncing:
                 now = time.monotonic()
                 if now - whole_at >= WHOLE_EVERY_S:
                     self.known, whole_at = Known(), now
-                    bucket.make(self.replicas())
+                    self.make(bucket)
                     is_due = True
                 if is_due or now - compared_at >= COMPARE_EVERY_S:
                     is_due = self.compare(bucket)
@@ -138,7 +145,7 @@ class Syncing:
         try:
             self.learn(bucket)
         except BucketMissing:
-            bucket.make(self.replicas())
+            self.make(bucket)
             self.known = Known()
             self.learn(bucket)
         self.spread(bucket)
@@ -163,10 +170,16 @@ class Syncing:
         alone, the others have none without it.
         """
         now = time.monotonic()
-        if self.copies != self.replicas() and now - self.spread_at >= COMPARE_EVERY_S:
+        is_due = now - self.spread_at >= COMPARE_EVERY_S
+        if is_due and self.copies != replicas_for(len(self.members())):
             self.spread_at = now
             with contextlib.suppress(BucketMissing, BucketRefused, BusAbsent):
-                self.copies = bucket.make(self.replicas()).replicas
+                self.copies = self.make(bucket).replicas
+
+    def make(self, bucket: Bucket) -> State:
+        """Make the bucket, or change how many gateways have it. Raises BucketRefused, BusAbsent."""
+        members = self.members()
+        return bucket.make(replicas_for(len(members)), members)
 
     def learn(self, bucket: Bucket) -> None:
         """Read what is new in the bucket. Raises BucketMissing, BucketRefused, BusAbsent."""

@@ -75,10 +75,11 @@ def fleet_commands(found: Found, changed: Collection[Path]) -> Iterator[Command]
     """Start what waits for the inbox."""
     if not found.choices.is_in_fleet:
         return
-    if FLEET_PATH_FILE.name not in found.linked:
-        yield Command(words=("systemctl", "enable", "--now", FLEET_PATH_FILE.name))
+    name = FLEET_PATH_FILE.name
+    if name not in found.linked or name in found.idle_units:
+        yield Command(words=("systemctl", "enable", "--now", name))
     elif FLEET_PATH_FILE in changed:
-        yield Command(words=("systemctl", "restart", FLEET_PATH_FILE.name))
+        yield Command(words=("systemctl", "restart", name))
 
 
 def fleet_withdrawals(found: Found) -> Iterator[Step]:

@@ -28,6 +28,7 @@ from checker.install.places import (
     ENABLED,
     EXTRA_UNIT_FILES,
     FILES,
+    FLEET_PATH_FILE,
     FLEET_STATE,
     FLEET_USER,
 )
@@ -289,8 +290,9 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         found, has_systemd=has_systemd, packaged=packaged_units(), linked=linked_units()
     )
     extra = [unit for unit in EXTRA_UNITS if was_chosen(found, unit)]
-    bus = [path for path in BUS_UNIT_FILES if path.name in found.linked]
-    units: list[ExtraUnit | Path] = [*extra, *bus] if has_systemd else []
+    fleet_files = (FLEET_PATH_FILE, *BUS_UNIT_FILES)
+    of_fleet = [path for path in fleet_files if path.name in found.linked]
+    units: list[ExtraUnit | Path] = [*extra, *of_fleet] if has_systemd else []
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     said = sshd_says(chosen.tunnel_user)

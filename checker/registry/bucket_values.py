@@ -77,6 +77,8 @@ class State:
 
     mark: Mark
     replicas: int
+    leader: str = ""
+    """Which gateway's server leads the copies; empty: unknown, or a server on its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +156,9 @@ def parse_state(answer: bytes) -> State:
     try:
         state = table["state"]
         mark = Mark(made=str(table["created"]), seq=int(state["last_seq"]))
-        return State(mark=mark, replicas=int(table["config"]["num_replicas"]))
-    except (KeyError, TypeError, ValueError):
+        leader = (table.get("cluster") or {}).get("leader", "")
+        return State(mark=mark, replicas=int(table["config"]["num_replicas"]), leader=str(leader))
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise BucketRefused("the nats-server says nothing clear about the bucket") from None
 
 

@@ -84,9 +84,9 @@ def test_init_without_a_signer_says_what_comes_next(
         (("fleet", "card", "gw7", "--weight", "2"), "there is no card of gw7 yet"),
         (("fleet", "card", "--weight", "1000"), "--weight 1000 is out of bounds"),
         (("fleet", "card", "--address", "gw1"), "add the port"),
-        (("fleet", "card", "--host-key", "missing.pub"), "missing.pub: cannot be read"),
-        (("fleet", "join", "missing.card"), "missing.card: cannot be read"),
-        (("fleet", "sign", "missing.toml"), "missing.toml: cannot be read"),
+        (("fleet", "card", "--host-key", "missing.pub"), "missing.pub: there is no such file"),
+        (("fleet", "join", "missing.card"), "missing.card: there is no such file"),
+        (("fleet", "sign", "missing.toml"), "missing.toml: there is no such file"),
         (("fleet", "sign", "x", "--as", "anna"), "--as needs --key FILE"),
         (("fleet", "push", "gw1"), "gw1 is this gateway"),
         (("fleet", "push", "gw22"), "did you mean 'gw2'"),
@@ -123,6 +123,21 @@ def test_bad_input_gets_one_sentence(
     monkeypatch.chdir(tmp_path)
 
     assert sentence in refused(gw1, *words)
+
+
+def test_init_makes_the_home_that_somebody_names(
+    gw1: Member, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY_FILE)
+    home = home_layout(tmp_path / "none" / "yet")
+    laptop = Member(layout=home, id=GatewayId("laptop"), capsys=gw1.capsys)
+
+    laptop.do("fleet", "init", "laptop", "--dry-run")
+    assert not home.config.parent.exists()
+    said = laptop.do("fleet", "init", "laptop")
+
+    assert f"reversi-checker --home {home.home} fleet card --sign" in said
+    assert load_config(home.config).fleet is not None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -31,7 +32,7 @@ class StandIn:
         seq = self.values[-1].seq if self.values else 0
         return State(mark=Mark(made="now", seq=seq), replicas=self.replicas)
 
-    def make(self, replicas: int) -> State:
+    def make(self, replicas: int, members: Collection[str]) -> State:
         self.replicas = replicas
         return self.state()
 
@@ -58,7 +59,7 @@ class StandIn:
 
 def syncing(gateway: Member) -> Syncing:
     login = Login(port=1, user="agent", password="-")
-    return Syncing(gateway.layout, login, is_signing=True, replicas=lambda: 1)
+    return Syncing(gateway.layout, login, is_signing=True, members=lambda: {gateway.id})
 
 
 def compare(sync: Syncing, bucket: StandIn) -> None:

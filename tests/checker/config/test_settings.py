@@ -13,6 +13,7 @@ from checker.config.layout import SYSTEM, find_layout, home_layout
 from checker.config.settings import KEYS, Config, current_user, load_config, policy_in, ports_in
 from checker.config.toml_file import (
     ConfigError,
+    beginning,
     number_in,
     read_toml,
     refuse_unknown,
@@ -231,6 +232,16 @@ def test_a_directory_in_the_place_of_a_file_is_refused(path: Path) -> None:
 
     with pytest.raises(ConfigError, match="cannot be read"):
         read_toml(path)
+
+
+@pytest.mark.parametrize("name", ["gw2.card", "reversi.toml/gw2.card"])
+def test_a_file_that_does_not_exist_is_told_so_and_not_its_permissions(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "reversi.toml").write_text("", encoding="ascii")
+
+    with pytest.raises(ConfigError, match=r"gw2.card: there is no such file; check the name"):
+        beginning(tmp_path / name, 1)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

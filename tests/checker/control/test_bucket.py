@@ -16,8 +16,16 @@ MISSING = json.dumps({"error": {"err_code": 10059, "description": "stream not fo
 REFUSED = json.dumps({"error": {"err_code": 10005, "description": "no suitable peers"}}).encode()
 
 
-def state(replicas: int) -> bytes:
-    told = {"created": "x", "state": {"last_seq": 1}, "config": {"num_replicas": replicas}}
+MEMBERS = ("gw1", "gw2")
+
+
+def state(replicas: int, leader: str = "gw1") -> bytes:
+    told = {
+        "created": "x",
+        "state": {"last_seq": 1},
+        "config": {"num_replicas": replicas},
+        "cluster": {"leader": leader},
+    }
     return json.dumps(told).encode()
 
 
@@ -58,15 +66,33 @@ def test_the_bucket_is_made_with_as_many_copies_as_can_be(
 ) -> None:
     line = ScriptedLine(*answers)
 
-    found = Bucket(line).make(3)
+    found = Bucket(line).make(3, MEMBERS)
 
     assert line.asked == asked
     assert found.replicas == replicas
 
 
+@pytest.mark.parametrize(
+    ("leader", "asked"),
+    [
+        pytest.param("gw1", [(INFO, 0), (UPDATE, 1)], id="it stays at gw1"),
+        pytest.param("gw3", [(INFO, 0)], id="gw3 was removed, and would keep it"),
+        pytest.param("", [(INFO, 0)], id="nobody knows who would keep it"),
+    ],
+)
+def test_a_gateway_that_was_removed_does_not_take_the_bucket_with_it(
+    leader: str, asked: list[tuple[str, int]]
+) -> None:
+    line = ScriptedLine(state(3, leader), state(1, leader))
+
+    Bucket(line).make(1, MEMBERS)
+
+    assert line.asked == asked
+
+
 def test_what_is_refused_in_any_case_is_an_error() -> None:
     with pytest.raises(BucketRefused, match="no suitable peers"):
-        Bucket(ScriptedLine(MISSING, REFUSED, REFUSED)).make(3)
+        Bucket(ScriptedLine(MISSING, REFUSED, REFUSED)).make(3, MEMBERS)
 
 
 @pytest.mark.parametrize(

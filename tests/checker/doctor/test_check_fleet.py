@@ -36,7 +36,11 @@ def test_a_settled_gateway_is_well() -> None:
         (replace(GOOD, signers=0), "nobody may sign here", "write a line"),
         (replace(GOOD, state="inactive"), "reversi-fleet-apply.path is inactive", "init"),
         (replace(GOOD, left_out=("office",)), "was left out of office", "fleet status"),
-        (replace(GOOD, unsigned=tuple("abcdefg")), "a, b, c, d, e (and 2 more)", "sign --all"),
+        (
+            replace(GOOD, unsigned=tuple("abcdefg")),
+            "a, b, c, d, e (and 2 more)",
+            "sudo --preserve-env=SSH_AUTH_SOCK reversi-checker node sign --all",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_remedy(

@@ -172,6 +172,7 @@ def test_each_write_is_flushed_only_where_the_server_can(version: str, syncs: bo
     assert "http" not in text
     assert "host: 127.0.0.1\nport: 4223\n" in text
     assert 'routes: ["nats-route://gw2.example.org:6223"]' in text
+    assert 'advertise: "gw1.example.org:6223"' in text, "members reach it by its name"
     assert f'pinned_certs: ["{"01" * 32}", "{"02" * 32}"]' in text
 
 

@@ -59,6 +59,13 @@ def test_once_done_there_is_nothing_left_to_do() -> None:
     assert planned.steps == ()
 
 
+def test_a_watch_of_the_inbox_that_was_stopped_is_started_again() -> None:
+    after = done(MEMBER)
+    stopped = replace(after, linked=after.linked | {PATH}, idle_units=frozenset({PATH}))
+
+    assert words(plan(stopped))[-1] == f"systemctl enable --now {PATH}"
+
+
 def test_a_gateway_that_left_its_fleet_loses_the_units() -> None:
     after = done(MEMBER)
     left = replace(after, choices=Choices(), linked=after.linked | {PATH})
