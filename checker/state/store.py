@@ -31,7 +31,6 @@ from checker.model import (
 )
 from checker.model.instance import path_in
 from checker.state.applicants import applicants_in
-from checker.state.due import any_due
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
 from checker.state.event_query import Wanted, newest_events, page_of_events, values_of
 from checker.state.rows import (
@@ -42,7 +41,6 @@ from checker.state.rows import (
     registration_from,
     shown_from,
     sweep_from,
-    tunnels_from,
     unregistered_from,
 )
 from checker.state.schema import (
@@ -56,6 +54,7 @@ from checker.state.schema import (
     transaction,
     version_of,
 )
+from checker.state.tunnels import tunnels_since
 from checker.state.writing import next_revision, write_batch
 
 KEEP_EVENTS_S = 90 * 86400
@@ -71,11 +70,6 @@ Source: sqlite.org/rescode.html.
 """
 LEAST_ROOM = 1 << 18
 """Bytes: more than the write-ahead log and its index take to begin with."""
-TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
-TUNNELS_DUE_SINCE = (
-    "SELECT tunnel.*, due_s FROM tunnel LEFT JOIN due USING (node, port) WHERE revision > :revision"
-)
-"""If some forwards are probed more seldom than the others."""
 UNREGISTERED = (
     "SELECT unregistered.*, calls_itself FROM unregistered LEFT JOIN said USING (port, node)"
     " ORDER BY port"
@@ -129,11 +123,12 @@ class StateFile:
         with self.using() as db:
             return int(db.execute("PRAGMA data_version").fetchone()[0])
 
-    def tunnels(self, *, since_revision: int = 0) -> tuple[Tunnel, ...]:
-        """Return the tunnels that were written after this revision; 0 gives all."""
+    def tunnels(self, *, since_revision: int = 0, least_due_s: float = 0.0) -> tuple[Tunnel, ...]:
+        """Return the tunnels that were written after this revision; 0 gives all. Their `due_s` is
+        at least `least_due_s`; 0.0 leaves it as it is.
+        """
         with self.using() as db:
-            statement = TUNNELS_DUE_SINCE if any_due(db) else TUNNELS_SINCE
-            return tuple(tunnels_from(db.execute(statement, {"revision": since_revision})))
+            return tunnels_since(db, since_revision, least_due_s)
 
     def registrations(self) -> tuple[Registration, ...]:
         with self.using() as db:

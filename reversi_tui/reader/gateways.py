@@ -12,7 +12,7 @@ from checker.control.background import Background
 from checker.control.fleet_rows import look, others, own_id, own_paths
 from checker.model import Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
-from checker.rows.gateways import GatewayRow, GatewayView, merged, row_of
+from checker.rows.gateways import GatewayView, seen_among
 from checker.rows.row import Key, Known, Whereabouts
 from checker.state.errors import StateError
 from checker.state.mirrors import mirror_path
@@ -71,8 +71,12 @@ class Mirror:
         token = self.state.changed_token()
         if token == self.token:
             return set(), set()
+        before_s = self.view.every_s
         self.view = look(self.id, self.state, self.state.last_sweep())
-        found = self.state.tunnels(since_revision=self.revision)
+        every_s = self.view.every_s
+        if every_s != before_s:
+            self.revision = 0  # all rows are due after another time
+        found = self.state.tunnels(since_revision=self.revision, least_due_s=every_s)
         changed, before = by_place(found), self.tunnels
         gone = before.keys() - changed.keys() if not self.revision else set[Key]()
         loud = {
@@ -180,12 +184,12 @@ class Gateways:
         """What was seen of a forward, and where; `here`: by this gateway."""
         if self.own is None:
             return here, None
-        rows: list[GatewayRow] = [] if here is None else [row_of(self.own, here, now)]
+        found = [] if here is None else [(self.own, here)]
         for mirror in self.mirrors.values():
             seen = mirror.tunnels.get(key)
             if seen is not None:
-                rows.append(row_of(mirror.view, seen, now))
-        return merged(rows, now) if rows else (None, None)
+                found.append((mirror.view, seen))
+        return seen_among(found, now) if found else (None, None)
 
     def place(
         self, key: Key, here: Tunnel | None, now: float

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from checker.control.background import Background
-from checker.model import Event, Tunnel, by_place
+from checker.model import Event, Tunnel, Unregistered, by_place
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
@@ -176,11 +176,14 @@ class Source:
             return key in self.seen
         return (
             key in forwards
-            or key in self.background.unregistered
             or key in self.applying.rows
             or key in self.registered.broken
-            or self.fleet.stranger(key) is not None
+            or self.stranger(key) is not None
         )
+
+    def stranger(self, key: Key) -> Unregistered | None:
+        """The device of the shared key that is not in the registry; None: there is none."""
+        return self.background.unregistered.get(key) or self.fleet.stranger(key)
 
     def row(self, key: Key) -> Row:
         row = self.plain_row(key)
@@ -203,9 +206,8 @@ class Source:
             seen = Tunnel(node=key[0], port=key[1])
         known = self.fleet.known(key) or self.known_here(key, seen)
         forward = (self.registered.forwards or {}).get(key)
-        stranger = self.background.unregistered.get(key) or self.fleet.stranger(key)
         barred = self.registered.barred.get(key[0], "")
-        if forward is None and stranger is not None:
+        if forward is None and (stranger := self.stranger(key)) is not None:
             return replace(device_row(stranger, seen, known, barred=barred), where=where)
         node = self.registered.nodes.get(key[0])
         why = self.registered.reasons.get(key[0], "")
