@@ -104,9 +104,14 @@ def is_held(seen: Tunnel) -> bool:
 
 def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
-    is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
-    is_fresh = not is_old and not view.is_cut_off(now)
-    return GatewayRow(view, seen, is_fresh, view.misses_pulses(now, QUIET_S))
+    return GatewayRow(view, seen, is_fresh(view, seen, now), view.misses_pulses(now, QUIET_S))
+
+
+def is_fresh(view: GatewayView, seen: Tunnel, now: float) -> bool:
+    """Whether it was probed lately, and its gateway can be reached."""
+    if seen.probed_at is None or view.is_cut_off(now):
+        return False
+    return not is_late(seen.probed_at, seen.due_s, view.every_s, now)
 
 
 def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
@@ -168,11 +173,9 @@ def seen_among(
     """
     held = [one for one in found if is_held(one[1])]
     if len(held) == 1:  # as with nearly all forwards: then nobody else is to be asked
-        row = row_of(*held[0], now)
-        if row.is_fresh and not row.path:
-            view = row.view
-            where = whereabouts(view.id, (), is_cut_off=False, is_elsewhere=not view.is_here)
-            return in_time(view, row.seen), where
+        view, seen = held[0]
+        if not view.paths and is_fresh(view, seen, now):
+            return in_time(view, seen), whereabouts(view.id, is_elsewhere=not view.is_here)
     return merged([row_of(view, seen, now) for view, seen in found], now)
 
 
@@ -219,9 +222,9 @@ def lacks(row: GatewayRow, rows: Iterable[GatewayRow]) -> str:
 @lru_cache(4096)
 def whereabouts(
     gateway: str,
-    also: tuple[str, ...],
+    also: tuple[str, ...] = (),
     *,
-    is_cut_off: bool,
+    is_cut_off: bool = False,
     is_elsewhere: bool,
     lacks: str = "",
 ) -> Whereabouts:

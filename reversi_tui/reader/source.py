@@ -32,6 +32,7 @@ from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.reader.turns import Turns
+from reversi_tui.rows.order import as_listed
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 from reversi_tui.terminal.threads import giving_way
 
@@ -112,8 +113,8 @@ class Source:
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
         probed = self.only_probed() - changed
-        others = giving_way((changed | self.quiet) - probed)
-        rows = [self.row(key) for key in others if self.has(key)]
+        others = as_listed((changed | self.quiet) - probed, self.seen)
+        rows = [self.row(key) for key in giving_way(others) if self.has(key)]
         again = [row for key in giving_way(probed) if (row := self.probed_row(key))]
         self.quiet.clear()
         changed_rows = (*rows, *again)
@@ -308,7 +309,7 @@ class Source:
             return set()
         tunnels = self.state.tunnels(since_revision=self.revision)
         changed = by_place(tunnels)
-        if not self.revision:  # all were read, also those that did not change
+        if not self.revision and self.seen:  # all were read, also those that did not change
             changed = by_place(whole(tunnels, self.seen))
             changed = {key: each for key, each in changed.items() if self.seen.get(key) != each}
         self.sweep = self.state.last_sweep()
