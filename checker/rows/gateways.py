@@ -172,7 +172,7 @@ def seen_among(
     knows it says, of at least one.
     """
     held = [one for one in found if is_held(one[1])]
-    if len(held) == 1:  # as with nearly all forwards: then nobody else is to be asked
+    if len(held) == 1:  # as with nearly all forwards: then nobody else counts
         view, seen = held[0]
         if not view.paths and is_fresh(view, seen, now):
             return in_time(view, seen), whereabouts(view.id, is_elsewhere=not view.is_here)
