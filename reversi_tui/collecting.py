@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-AT_START = (100_000, 50, 50)
+AT_START = (1_000_000, 50, 50)
 """Objects that are made before the first look, and looks before one at older objects."""
 LATER = (10_000, 10, 10)
 """More than a sweep makes of the rows that it probed: it drops as many."""

@@ -188,9 +188,10 @@ class View:
         value_of, moment = BY_ID[self.sort_by].value, self.moment()
         changed = False
         nodes = set()
+        all_shown = self.only is None and not self.faults_only and not self.filter
         for key in keys:
             at, row = self.at[key], self.rows[key]
-            value, shown = value_of(row, moment), self.is_shown(row, moment)
+            value, shown = value_of(row, moment), all_shown or self.is_shown(row, moment)
             changed |= shown != self.is_in[at] or (shown and self.values[at] != value)
             if self.listed[at] is not row:
                 self.listed[at], self.texts[at] = row, None

@@ -124,7 +124,7 @@ def read_mirror(layout: Layout, id_: GatewayId) -> Mirror:
     try:
         with mirror_of(layout, id_) as mirror:
             view = look(id_, mirror, mirror.last_sweep())
-            tunnels = by_place(mirror.tunnels())
+            tunnels = by_place(mirror.tunnels(least_due_s=view.every_s))
             return Mirror(view=view, tunnels=tunnels, unregistered=mirror.unregistered())
     except StateError as error:
         return Mirror(view=GatewayView(id=id_, every_s=0.0, trouble=str(error)))

@@ -96,7 +96,8 @@ class GatewayRow(NamedTuple):
     @property
     def path(self) -> int:
         """Which of its node's two tunnels it is; 0: the node keeps one, or none was here."""
-        return self.view.paths.get(self.seen.session, 0) if self.seen.session else 0
+        paths, session = self.view.paths, self.seen.session
+        return paths.get(session, 0) if paths and session else 0
 
 
 def ahead(measured_s: float, before_s: float = 0.0) -> float:
@@ -127,9 +128,14 @@ def earlier(at: float | None, seconds: float) -> float | None:
 def row_of(view: GatewayView, seen: Tunnel, now: float) -> GatewayRow:
     """What this gateway says about a forward, and whether it still counts."""
     seen = by_our_clock(seen, view.ahead_s)
-    is_old = seen.probed_at is None or is_late(seen.probed_at, seen.due_s, view.every_s, now)
-    is_fresh = not is_old and not view.is_cut_off(now)
-    return GatewayRow(view, seen, is_fresh, view.misses_pulses(now, QUIET_S))
+    return GatewayRow(view, seen, is_fresh(view, seen, now), view.misses_pulses(now, QUIET_S))
+
+
+def is_fresh(view: GatewayView, seen: Tunnel, now: float) -> bool:
+    """Whether it was probed lately, and its gateway can be reached."""
+    if seen.probed_at is None or view.is_cut_off(now):
+        return False
+    return not is_late(seen.probed_at, seen.due_s, view.every_s, now)
 
 
 def chosen(rows: Sequence[GatewayRow]) -> GatewayRow:
@@ -183,6 +189,20 @@ def lost(row: GatewayRow) -> tuple[float, float]:
     return lost_at(row.seen), row.seen.since or 0.0
 
 
+def seen_among(
+    found: Sequence[tuple[GatewayView, Tunnel]], now: float
+) -> tuple[Tunnel, Whereabouts]:
+    """What was seen of a forward, where, and who else holds it; `found`: what each gateway that
+    knows it says, of at least one.
+    """
+    held = [one for one in found if is_held(one[1])]
+    if len(held) == 1:  # as with nearly all forwards: then nobody else counts
+        view, seen = held[0][0], by_our_clock(held[0][1], held[0][0].ahead_s)
+        if not view.paths and is_fresh(view, seen, now):
+            return in_time(view, seen), whereabouts(view.id, is_elsewhere=not view.is_here)
+    return merged([row_of(view, seen, now) for view, seen in found], now)
+
+
 def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]:
     """What was seen of a forward, where, and who else holds it."""
     row = rows[0] if len(rows) == 1 else chosen(rows)
@@ -192,16 +212,21 @@ def merged(rows: Sequence[GatewayRow], now: float) -> tuple[Tunnel, Whereabouts]
     where = whereabouts(
         view.id,
         tuple(sorted(also)),
-        view.is_cut_off(now),
-        not view.is_here and row.is_held,
-        lacks(row, rows),
+        is_cut_off=view.is_cut_off(now),
+        is_elsewhere=not view.is_here and row.is_held,
+        lacks=lacks(row, rows),
     )
     if where.half:
         seen = replace(seen, detail="; ".join(filter(None, (where.half, seen.detail))))
-    if view.is_here:
-        return seen, where
-    # rows of other gateways come more seldom
-    return replace(seen, due_s=max(view.every_s, seen.due_s or 0.0)), where
+    return in_time(view, seen), where
+
+
+def in_time(view: GatewayView, seen: Tunnel) -> Tunnel:
+    """The same, late only after as long as its gateway says: another one than this may sweep more
+    seldom. Whoever reads thousands has them so from the file, as a copy of each takes longer.
+    """
+    due_s = seen.due_s if view.is_here else max(view.every_s, seen.due_s or 0.0)
+    return seen if seen.due_s == due_s else replace(seen, due_s=due_s)
 
 
 def lacks(row: GatewayRow, rows: Iterable[GatewayRow]) -> str:
@@ -221,8 +246,9 @@ def lacks(row: GatewayRow, rows: Iterable[GatewayRow]) -> str:
 @lru_cache(4096)
 def whereabouts(
     gateway: str,
-    also: tuple[str, ...],
-    is_cut_off: bool,
+    also: tuple[str, ...] = (),
+    *,
+    is_cut_off: bool = False,
     is_elsewhere: bool,
     lacks: str = "",
 ) -> Whereabouts:
@@ -240,8 +266,8 @@ def merge(
     gateways: Iterable[tuple[GatewayView, Mapping[Key, Tunnel]]], now: float
 ) -> dict[Key, tuple[Tunnel, Whereabouts]]:
     """All rows of these gateways as one."""
-    found: dict[Key, list[GatewayRow]] = {}
+    found: dict[Key, list[tuple[GatewayView, Tunnel]]] = {}
     for view, tunnels in gateways:
         for key, seen in tunnels.items():
-            found.setdefault(key, []).append(row_of(view, seen, now))
-    return {key: merged(rows, now) for key, rows in found.items()}
+            found.setdefault(key, []).append((view, seen))
+    return {key: seen_among(each, now) for key, each in found.items()}

@@ -17,15 +17,15 @@ from checker.model import CheckerError, NodeName, Registration, Tunnel
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import HeardPulse
 from checker.state.mirrors import GET_POSITION, Position, mirror_path, mirrored, read_pulse
-from checker.state.rows import registration_from, tunnels_from
+from checker.state.rows import registration_from
 from checker.state.store import StateFile, open_reader
+from checker.state.tunnels import tunnels_of
 
 T = TypeVar("T")
 MOST_READ = 100_000
 MOST_IN_COMMON = 1000
 NODES = "SELECT DISTINCT node FROM registration LIMIT :most"
 REGISTRATIONS = "SELECT * FROM registration WHERE node = :node"
-TUNNELS = "SELECT * FROM tunnel WHERE node = :node"
 BROKEN = (CheckerError, OSError, ValueError, KeyError, TypeError, IndexError, sqlite3.Error)
 
 
@@ -95,7 +95,7 @@ def in_common(
         tunnels: list[Tunnel] = []
         for name in names:
             registrations += map(registration_from, db.execute(REGISTRATIONS, {"node": name}))
-            tunnels += tunnels_from(db.execute(TUNNELS, {"node": name}))
+            tunnels += tunnels_of(db, name)
     return InCommon(
         pulse=pulse,
         registrations=tuple(registrations),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,7 +18,6 @@ from checker.model import (
     ProcessId,
     Registration,
     ShownKey,
-    Status,
     Tunnel,
     Unregistered,
     Watched,
@@ -64,29 +63,8 @@ class Batch:
         return any(getattr(self, kind.name) for kind in fields(self))
 
 
-STATUSES = {status.value: status for status in Status}
-
-
 def process_from(row: sqlite3.Row) -> ProcessId | None:
     return None if row["pid"] is None else ProcessId(pid=row["pid"], start_ticks=row["start_ticks"])
-
-
-def tunnels_from(found: sqlite3.Cursor) -> Iterator[Tunnel]:
-    """The inverse of tunnel_row, for each row that was found."""
-    names = [column[0] for column in found.description]
-    at_ticks = names.index("start_ticks")
-    del names[at_ticks]
-    at_pid, at_status = names.index("pid"), names.index("status")
-    names[at_pid] = "session"
-    found.row_factory = None  # a reader that follows thousands of rows spends half its time here
-    for row in found:
-        values: list[Any] = list(row)
-        ticks, pid = values.pop(at_ticks), values[at_pid]
-        if pid is not None:
-            values[at_pid] = ProcessId(pid=pid, start_ticks=ticks)
-        word = values[at_status]
-        values[at_status] = STATUSES.get(word) or Status(word)
-        yield Tunnel(**dict(zip(names, values)))  # noqa: B905 - as many, and it costs a tenth
 
 
 def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:

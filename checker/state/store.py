@@ -54,7 +54,7 @@ from checker.state.schema import (
     transaction,
     version_of,
 )
-from checker.state.tunnel_reading import tunnels_since
+from checker.state.tunnels import tunnels_since
 from checker.state.writing import next_revision, write_batch
 
 KEEP_EVENTS_S = 90 * 86400
@@ -123,10 +123,12 @@ class StateFile:
         with self.using() as db:
             return int(db.execute("PRAGMA data_version").fetchone()[0])
 
-    def tunnels(self, *, since_revision: int = 0) -> tuple[Tunnel, ...]:
-        """Return the tunnels that were written after this revision; 0 gives all."""
+    def tunnels(self, *, since_revision: int = 0, least_due_s: float = 0.0) -> tuple[Tunnel, ...]:
+        """Return the tunnels that were written after this revision; 0 gives all. Their `due_s` is
+        at least `least_due_s`; 0.0 leaves it as it is.
+        """
         with self.using() as db:
-            return tuple(tunnels_since(db, since_revision))
+            return tunnels_since(db, since_revision, least_due_s)
 
     def registrations(self) -> tuple[Registration, ...]:
         with self.using() as db:

@@ -14,7 +14,7 @@ from checker.control.past_sums import Past, PastSums, Source, at_all
 from checker.model import HOUR_S, Tunnel, Unregistered, by_place
 from checker.model.gateway_id import GatewayId
 from checker.rows.fleet_uptimes import up_for_s
-from checker.rows.gateways import GatewayRow, GatewayView, merged, row_of
+from checker.rows.gateways import GatewayView, seen_among
 from checker.rows.row import Key, Known, Whereabouts
 from checker.state.errors import StateError
 from checker.state.mirrors import mirror_path
@@ -78,9 +78,12 @@ class Mirror:
         token = self.state.changed_token()
         if token == self.token:
             return set(), set()
+        before_s = self.view.every_s
         view = look(self.id, self.state, self.state.last_sweep(), self.view.ahead_s)
         self.view, there = view, now + view.ahead_s
-        found = self.state.tunnels(since_revision=self.revision)
+        if view.every_s != before_s:
+            self.revision = 0  # all rows are due after another time
+        found = self.state.tunnels(since_revision=self.revision, least_due_s=view.every_s)
         changed, before = by_place(found), self.tunnels
         gone = before.keys() - changed.keys() if not self.revision else set[Key]()
         loud = {
@@ -210,12 +213,12 @@ class Gateways:
         """What was seen of a forward, and where; `here`: by this gateway."""
         if self.own is None:
             return here, None
-        rows: list[GatewayRow] = [] if here is None else [row_of(self.own, here, now)]
+        found = [] if here is None else [(self.own, here)]
         for mirror in self.mirrors.values():
             seen = mirror.tunnels.get(key)
             if seen is not None:
-                rows.append(row_of(mirror.view, seen, now))
-        return merged(rows, now) if rows else (None, None)
+                found.append((mirror.view, seen))
+        return seen_among(found, now) if found else (None, None)
 
     def place(
         self, key: Key, here: Tunnel | None, now: float

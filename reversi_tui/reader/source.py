@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from checker.control.background import Background
-from checker.model import Event, Tunnel, by_place
+from checker.model import Event, Tunnel, Unregistered, by_place
 from checker.rows.from_registry import device_row, forward_row
 from checker.rows.row import Key, Known, Row
 from checker.state.drain_file import read_drain
@@ -32,6 +32,7 @@ from reversi_tui.reader.probed import Made
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.reader.trends import Trends
 from reversi_tui.reader.turns import Turns
+from reversi_tui.rows.order import as_listed
 from reversi_tui.rows.report import Daemon, Health, Past, Report, steadied
 from reversi_tui.terminal.threads import giving_way
 
@@ -112,8 +113,8 @@ class Source:
         self.next_quiet = time.monotonic() + QUIET_EVERY_S
         self.health = health
         probed = self.only_probed() - changed
-        others = giving_way((changed | self.quiet) - probed)
-        rows = [self.row(key) for key in others if self.has(key)]
+        others = as_listed((changed | self.quiet) - probed, self.seen)
+        rows = [self.row(key) for key in giving_way(others) if self.has(key)]
         again = [row for key in giving_way(probed) if (row := self.probed_row(key))]
         self.quiet.clear()
         changed_rows = (*rows, *again)
@@ -176,11 +177,14 @@ class Source:
             return key in self.seen
         return (
             key in forwards
-            or key in self.background.unregistered
             or key in self.applying.rows
             or key in self.registered.broken
-            or self.fleet.stranger(key) is not None
+            or self.stranger(key) is not None
         )
+
+    def stranger(self, key: Key) -> Unregistered | None:
+        """The device of the shared key that is not in the registry; None: there is none."""
+        return self.background.unregistered.get(key) or self.fleet.stranger(key)
 
     def row(self, key: Key) -> Row:
         row = self.plain_row(key)
@@ -204,9 +208,8 @@ class Source:
         known = self.fleet.known(key) or self.known_here(key, seen)
         known = self.fleet.with_past(key, known, self.now())
         forward = (self.registered.forwards or {}).get(key)
-        stranger = self.background.unregistered.get(key) or self.fleet.stranger(key)
         barred = self.registered.barred.get(key[0], "")
-        if forward is None and stranger is not None:
+        if forward is None and (stranger := self.stranger(key)) is not None:
             return replace(device_row(stranger, seen, known, barred=barred), where=where)
         node = self.registered.nodes.get(key[0])
         why = self.registered.reasons.get(key[0], "")
@@ -307,7 +310,7 @@ class Source:
             return set()
         tunnels = self.state.tunnels(since_revision=self.revision)
         changed = by_place(tunnels)
-        if not self.revision:  # all were read, also those that did not change
+        if not self.revision and self.seen:  # all were read, also those that did not change
             changed = by_place(whole(tunnels, self.seen))
             changed = {key: each for key, each in changed.items() if self.seen.get(key) != each}
         self.sweep = self.state.last_sweep()

@@ -9,10 +9,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from checker.model import Status
 from checker.rows.row import STALE, Key, Moment, Row
+
+Turn = tuple[float, Key]
+"""When to look at a row again."""
+Note = Callable[[list[Turn], Turn], None]
 
 
 class Tally:
@@ -25,7 +29,7 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.unregistered: set[Key] = set()
         self.muted: set[Key] = set()
-        self.turns: list[tuple[float, Key]] = []
+        self.turns: list[Turn] = []
         """When to look at a row again, the next one first."""
         self.due: dict[Key, float] = {}
         """The time of each row's entry in `turns`; an entry with another time is void."""
@@ -37,13 +41,12 @@ class Tally:
         """The same, until the view has taken them."""
         self.looked: Moment | None = None
 
-    def take(self, changed: Iterable[Key], gone: Iterable[Key], moment: Moment) -> None:
+    def take(self, changed: Collection[Key], gone: Iterable[Key], moment: Moment) -> None:
         """Count rows that changed, and no longer those that are gone."""
         self.looked = self.looked or moment
         for key in gone:
             self.forget(key)
-        for key in changed:
-            self.count(key, moment)
+        self.count_all(changed, moment)
 
     def look(self, moment: Moment) -> None:
         """Count again what is stale by now; all rows, if the clock went back or the sweep has
@@ -55,8 +58,7 @@ class Tally:
             self.due.clear()
             self.turned.update(self.rows)
             self.unjudged.update(self.rows)
-            for key in self.rows:
-                self.count(key, moment)
+            self.count_all(self.rows, moment)
         while self.turns and self.turns[0][0] < moment.now:
             at, key = heapq.heappop(self.turns)
             if self.due.get(key) == at:
@@ -77,7 +79,17 @@ class Tally:
         words, due = self.words, self.due
         return frozenset(key for key in probed if key in due and words.get(key) != STALE)
 
-    def count(self, key: Key, moment: Moment) -> None:
+    def count_all(self, keys: Collection[Key], moment: Moment) -> None:
+        """Count these rows; as many as there are noted already are put in order only at the end."""
+        if len(keys) <= len(self.turns):
+            for key in keys:
+                self.count(key, moment)
+            return
+        for key in keys:
+            self.count(key, moment, note=list.append)
+        heapq.heapify(self.turns)
+
+    def count(self, key: Key, moment: Moment, note: Note = heapq.heappush) -> None:
         row = self.rows[key]
         self.set_word(key, moment.word(row))
         if row.unregistered is not (key in self.unregistered):
@@ -88,7 +100,7 @@ class Tally:
         # one entry a row: a probe puts its time off, and the entry then finds nothing changed
         if at is not None and at < self.due.get(key, math.inf):
             self.due[key] = at
-            heapq.heappush(self.turns, (at, key))
+            note(self.turns, (at, key))
 
     def set_word(self, key: Key, word: str | None) -> None:
         before = self.words.get(key)

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import NodeName, Port, ProcessId, Status, Tunnel
-from checker.rows.gateways import GatewayView, ahead, by_our_clock, chosen, merge, merged, row_of
+from checker.rows.gateways import (
+    GatewayView,
+    ahead,
+    by_our_clock,
+    chosen,
+    merge,
+    merged,
+    row_of,
+    seen_among,
+)
 from checker.rows.row import Moment, Row, Whereabouts
 
 NOW = 1_800_000_000.0
@@ -267,3 +276,20 @@ def test_a_fresh_held_row_is_never_hidden_by_a_stale_one(said: Said) -> None:
         assert {found.view.id, *merged(rows, NOW)[1].also} == {row.view.id for row in held}
     else:
         assert merged(rows, NOW)[1].also == ()
+
+
+PATHS = st.builds(
+    keeps, st.sampled_from([HERE, GW2, GW3, heard("gw4", 31.0)]), st.sampled_from([1, 2])
+)
+
+
+@settings(max_examples=200)
+@given(
+    said=st.lists(
+        st.tuples(VIEWS | PATHS, TUNNELS), min_size=1, max_size=4, unique_by=lambda one: one[0].id
+    )
+)
+def test_to_ask_only_who_holds_it_finds_the_same(said: Said) -> None:
+    everybody = merged([row_of(view, tunnel, NOW) for view, tunnel in said], NOW)
+
+    assert seen_among(said, NOW) == everybody

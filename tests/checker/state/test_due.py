@@ -43,3 +43,14 @@ def test_it_follows_its_node_and_goes_with_its_tunnel(store: StateFile) -> None:
     store.write(Batch(forgotten=[(LOBBY, PORT)]))
     store.write(Batch(tunnels=[replace(UP, node=LOBBY)]))
     assert due(store) == [None]
+
+
+def test_who_sweeps_more_seldom_reads_no_forward_as_due_before(store: StateFile) -> None:
+    usual = replace(UP, node=LOBBY)
+    store.write(Batch(tunnels=[usual]))
+    assert [seen.due_s for seen in store.tunnels(least_due_s=40.0)] == [40.0]
+
+    store.write(Batch(tunnels=[SELDOM]))
+
+    found = store.tunnels(least_due_s=40.0)
+    assert {(seen.node, seen.due_s) for seen in found} == {(LOBBY, 40.0), (OFFICE, 155.0)}

@@ -220,6 +220,22 @@ def test_the_hours_and_days_of_all_gateways_are_added_up(tmp_path: Path) -> None
     assert here.days == ()
 
 
+def test_rows_follow_the_interval_of_the_gateway_that_they_are_from(tmp_path: Path) -> None:
+    layout = held_elsewhere(tmp_path, now=NOW)
+    reading = Source(dependencies(layout))
+    while reading.step():
+        pass
+    assert reading.row(BARN).seen.due_s == LONG_S
+
+    mirror(layout, "gw2", Batch(sweep=replace(sweep(NOW), every_s=40.0)), NOW)
+    report = reading.step()
+    reading.close()
+    reading.fleet.close()
+
+    assert report
+    assert {row.key: row.seen.due_s for row in report.changed}[BARN] == 40.0
+
+
 async def test_an_act_on_a_row_of_another_gateway_is_asked_of_that_one(tmp_path: Path) -> None:
     layout = held_elsewhere(tmp_path, now=NOW)
     acts: FakeActs = open_acts()

@@ -62,3 +62,20 @@ def test_a_row_that_is_gone_and_comes_back_is_looked_at_again() -> None:
     tally.look(Moment(now=NOW + 3 * EVERY_S + 3, every_s=EVERY_S))
 
     assert tally.stale == 1
+
+
+def test_many_rows_that_come_at_once_turn_stale_each_at_its_time() -> None:
+    seen = [
+        replace(tunnel("attic", port), probed_at=NOW - age)
+        for port, age in ((20010, 5.0), (20011, 50.0), (20012, 0.0), (20013, 30.0))
+    ]
+    rows = {(each.node, each.port): Row(forward=None, seen=each) for each in seen}
+    tally = Tally(rows)
+    tally.take(rows, (), Moment(now=NOW, every_s=EVERY_S))
+
+    stale = []
+    for after in (-51.0, -49.0, -29.0, -4.0, 1.0):
+        tally.look(Moment(now=NOW + 3 * EVERY_S + after, every_s=EVERY_S))
+        stale.append(tally.stale)
+
+    assert stale == [0, 1, 2, 3, 4]
