@@ -96,7 +96,7 @@ class Schedule:
         found = []
         while self.due and self.due[0][0] <= now:
             at, port = heapq.heappop(self.due)
-            if self.at.get(port) == at and port not in self.running:
+            if self.stands(at, port):
                 self.running.add(port)
                 found.append(self.forwards[port])
         return found
@@ -136,8 +136,13 @@ class Schedule:
 
     def overdue_s(self, now: float) -> float:
         """Seconds that the most overdue forward has waited; 0 if none is due."""
-        waiting = [at for port, at in self.at.items() if port not in self.running]
-        return max(0.0, now - min(waiting, default=now))
+        while self.due and not self.stands(*self.due[0]):
+            heapq.heappop(self.due)
+        return max(0.0, now - self.due[0][0]) if self.due else 0.0
+
+    def stands(self, at: float, port: Port) -> bool:
+        """Whether the port is due then, and is not being probed: `done` gives it another time."""
+        return self.at.get(port) == at and port not in self.running
 
 
 def forwards_of(registry: Registry, names: Iterable[NodeName]) -> Iterator[Forward]:

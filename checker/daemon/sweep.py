@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, Forward, NodeName, Port
+from checker.model import CheckerError, Forward, NodeName, Port, ProcessId, Tunnel
 from checker.registry.nodes import Registry
 from checker.tunnels.due import next_probe_s, rest_s
 from checker.tunnels.gateway import Gateway
@@ -179,10 +179,20 @@ class Sweeper:
         doubted = await self.gateway.watcher.doubted()
         if not doubted:
             return
-        tunnels = self.gateway.ledger.tunnels.values()
-        ports = [tunnel.port for tunnel in tunnels if tunnel.session in doubted]
+        ports = [row.port for row in self.rows_of(doubted) if row.session in doubted]
         self.schedule.at_once(ports, time.monotonic())
         self.wake.set()
+
+    def rows_of(self, sessions: Iterable[ProcessId]) -> Iterable[Tunnel]:
+        """Return the rows among which these connections' are: those of their nodes, or all if not
+        each of them registered as a node.
+        """
+        ledger, nodes = self.gateway.ledger, self.gateway.registry.nodes
+        known = [ledger.registrations.get(session) for session in sessions]
+        names = {one.node for one in known if one is not None}
+        if None in known or not names <= nodes.keys():
+            return ledger.tunnels.values()
+        return [ledger.tunnel(forward) for name in names for forward in nodes[name].forwards]
 
     def use(self, registry: Registry) -> None:
         """Probe the forwards of this registry from now on; soon, if their node has another pace."""

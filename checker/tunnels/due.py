@@ -7,7 +7,7 @@ import math
 from checker.model import Policy
 from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
 
-RESTING_A_S = 250
+RESTING_A_S = 125
 """Forwards on whose ports nobody listens: how many of them are judged in a second, at most."""
 
 

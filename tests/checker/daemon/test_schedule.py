@@ -267,6 +267,27 @@ def test_overdue_is_the_wait_of_the_most_overdue_forward() -> None:
     assert schedule.overdue_s(at + 3.0) == 0
 
 
+def test_a_forward_that_waits_for_its_new_time_is_not_overdue_by_its_old_one() -> None:
+    schedule = planned(ONE)
+    port = ONE.forwards[0].port
+
+    schedule.put(port, 500.0)
+
+    assert schedule.overdue_s(400.0) == 0
+    assert schedule.overdue_s(503.0) == pytest.approx(3.0)
+
+
+def test_a_forward_that_was_asked_for_during_its_probe_is_overdue_only_after_it() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+    schedule.put(forward.port, 500.0)
+    assert schedule.overdue_s(600.0) == 0
+
+    schedule.done(forward, 400.0, EVERY_S)
+
+    assert schedule.overdue_s(503.0) == pytest.approx(3.0)
+
+
 class Life:
     """A random walk of the schedule's calls, with what must always hold."""
 

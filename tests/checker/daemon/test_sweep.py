@@ -26,6 +26,7 @@ from checker.model import (
     Policy,
     Port,
     ProcessId,
+    Registration,
     Status,
     Tunnel,
     Unregistered,
@@ -129,6 +130,30 @@ async def test_what_a_connection_carries_is_probed_at_once_when_its_beat_is_over
 
     assert probed_next(sweeper) == [20010]
     assert sweeper.wake.is_set()
+
+
+@pytest.mark.parametrize(
+    ("name", "looked_at"),
+    [
+        pytest.param(OFFICE, {20010}, id="a node's: only its rows are looked at"),
+        pytest.param("50001", {20010, 20011}, id="one of the shared key: all are"),
+    ],
+)
+async def test_what_a_registered_connection_carries_is_found_by_its_node(
+    sweeper: Sweeper, name: NodeName, looked_at: set[int]
+) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    sweeper.gateway.ledger.put(Tunnel(node=NodeName("lobby"), port=Port(20011)))
+    sweeper.gateway.ledger.keep(
+        Registration(node=name, instance="i", session=SESSION, peer="", registered_at=NOW)
+    )
+    beat(sweeper, SESSION, 3040, 3030, 3020)
+
+    await sweeper.watch_beats()
+
+    assert {row.port for row in sweeper.rows_of([SESSION])} == looked_at
+    assert probed_next(sweeper) == [20010]
 
 
 async def test_a_beat_that_came_since_the_last_look_ends_all_doubt(sweeper: Sweeper) -> None:
