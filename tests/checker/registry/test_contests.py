@@ -79,7 +79,7 @@ def test_no_right_is_left_with_two_nodes(
     assert all(owner != name for name, (_, owner) in lost.items())
 
 
-def test_a_node_whose_rights_nobody_disputes_is_no_disputant() -> None:
+def test_a_node_whose_rights_nobody_disputes_does_not_take_part() -> None:
     asked = asked_by(a={Port(1)}, b={Port(1)}, c={Port(2)}, d={Port(3)})
     held = asked_by(b={Port(2)}, d={Port(3)})
 
