@@ -22,7 +22,7 @@ FIRST_PORT = 10_000
 LOCAL_PORTS = "45000 64999"
 """The kernel's own ports, away from those of the nodes."""
 MORE_PORTS = 500
-"""For `node add`."""
+"""For `node add`: before those of the nodes, as a node on a port that it took would be broken."""
 BANNER_PORT = 2022
 TARGET = f"127.0.0.1:{BANNER_PORT}"
 UP = ("up", "--ssh-port", "0")
@@ -55,8 +55,8 @@ async def grow(server: Gateway, before: int, after: int, clients: int) -> list[M
 
 
 def toml_of(plan: Plan, more: str = "") -> str:
-    last = FIRST_PORT + plan.registered[-1] + MORE_PORTS - 1
-    return f'ports = "{FIRST_PORT}-{last}"\n{more}'
+    last = FIRST_PORT + plan.registered[-1] - 1
+    return f'ports = "{FIRST_PORT - MORE_PORTS}-{last}"\n{more}'
 
 
 def separate_local_ports() -> None:

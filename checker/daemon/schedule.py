@@ -26,23 +26,32 @@ class Schedule:
         """Ports that were probed out of turn, perhaps all at once: they find a place of their own
         again.
         """
+        self.resting: dict[Port, float] = {}
+        """Ports on which nobody listened when they were judged last, and the seconds from one
+        judgement to the next.
+        """
 
     def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
         """Probe the forwards of the registry and these unregistered ones from now on.
 
-        New ones are probed within an interval; if there are few forwards, sooner. Only what changed
-        costs time.
+        New ones are probed within an interval, and so are resting ones that changed; if there are
+        few forwards, sooner. Only what changed costs time.
         """
         gone, came = self.changed(registry, tuple(unregistered))
         self.registry, self.unregistered = registry, tuple(unregistered)
         for port in gone:
             del self.forwards[port]
             self.at.pop(port, None)
+            self.resting.pop(port, None)
+        due = [one for one in came.values() if one.port not in self.at or self.woken_by(one)]
         self.forwards |= came
         spread_s = min(self.every_s, 0.05 * len(self.forwards))
-        for port, forward in came.items():
-            if port not in self.at:
-                self.put(port, now + spread_s * phase(forward))
+        for forward in due:
+            self.put(forward.port, now + spread_s * phase(forward))
+
+    def woken_by(self, forward: Forward) -> bool:
+        """Whether the forward rests, and this is another version of it."""
+        return forward.port in self.resting and self.forwards[forward.port] is not forward
 
     def changed(
         self, registry: Registry, unregistered: tuple[Forward, ...]
@@ -87,7 +96,7 @@ class Schedule:
         found = []
         while self.due and self.due[0][0] <= now:
             at, port = heapq.heappop(self.due)
-            if self.at.get(port) == at and port not in self.running:
+            if self.stands(at, port):
                 self.running.add(port)
                 found.append(self.forwards[port])
         return found
@@ -102,6 +111,7 @@ class Schedule:
         A time that was asked for meanwhile stands.
         """
         self.running.discard(forward.port)
+        self.resting.pop(forward.port, None)
         at = self.at.get(forward.port)
         if at is None:
             return
@@ -114,10 +124,25 @@ class Schedule:
             at if at > now else following if following > now else now + after_s * phase(forward),
         )
 
+    def rest(self, forward: Forward, now: float, after_s: float) -> None:
+        """Note that nobody listens on its port, and judge it again after `after_s`. If it rests for
+        longer or shorter than before, it finds a place of its own in that time.
+        """
+        is_known = self.resting.get(forward.port) == after_s
+        place_s = self.every_s + (after_s - self.every_s) * phase(forward)
+        self.done(forward, now, after_s if is_known else place_s)
+        if forward.port in self.at:
+            self.resting[forward.port] = after_s
+
     def overdue_s(self, now: float) -> float:
         """Seconds that the most overdue forward has waited; 0 if none is due."""
-        waiting = [at for port, at in self.at.items() if port not in self.running]
-        return max(0.0, now - min(waiting, default=now))
+        while self.due and not self.stands(*self.due[0]):
+            heapq.heappop(self.due)
+        return max(0.0, now - self.due[0][0]) if self.due else 0.0
+
+    def stands(self, at: float, port: Port) -> bool:
+        """Whether the port is due then, and is not being probed: `done` gives it another time."""
+        return self.at.get(port) == at and port not in self.running
 
 
 def forwards_of(registry: Registry, names: Iterable[NodeName]) -> Iterator[Forward]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from checker.daemon.schedule import Schedule
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, Forward, NodeName, Port
+from checker.model import CheckerError, Forward, NodeName, Port, ProcessId, Tunnel
 from checker.registry.nodes import Registry
-from checker.tunnels.due import next_probe_s
+from checker.tunnels.due import next_probe_s, rest_s
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.judge import Kill
 from checker.tunnels.observe import NOT_THERE
@@ -44,6 +45,9 @@ class Sweeper:
         self.gives_way_at = 0.0
         """When judging by the list may wait for an answer again; monotonic."""
         self.paces: dict[NodeName, float] = {}
+        self.rest_s = self.policy.probe_every_s
+        """Seconds between two judgements where nobody listens."""
+        gateway.watcher.shut_outs.on_news = lambda node: self.probe_soon([node])
         gateway.ledger.sightings.on_news = self.use_unregistered
         gateway.watcher.holders.table.on_new = self.probe_new
 
@@ -81,16 +85,33 @@ class Sweeper:
             await self.gateway.watcher.holders.table.all(newer_than=since)
         except OSError as error:
             self.gateway.ledger.complain(f"cannot list what listens: {error}")
+        self.wake_up()
+        self.rest_s = rest_s(self.policy, len(self.schedule.resting), self.rest_s)
         for start in range(0, len(down), AT_A_TIME):
             part = down[start : start + AT_A_TIME]
             await self.give_way()
             for forward in part:
-                if self.gateway.still_down(forward, newer_than=since) is None:
+                every_s = self.rest_s if self.may_rest(forward) else self.policy.probe_every_s
+                if self.gateway.still_down(forward, newer_than=since, every_s=every_s) is None:
                     self.begin(group, forward)
                 else:
-                    self.schedule.done(forward, time.monotonic(), self.policy.probe_every_s)
+                    self.schedule.rest(forward, time.monotonic(), every_s)
             await self.verdicts.write(*(forward.node for forward in part))
         self.wake.set()
+
+    def may_rest(self, forward: Forward) -> bool:
+        """Whether nothing about the forward changes before somebody listens on its port: it has no
+        other port, and its node lost no tunnel lately, so its verdict stays.
+        """
+        flaps = self.gateway.ledger.flaps.get(forward.node)
+        return forward.next_port is None and (flaps is None or not flaps.count)
+
+    def wake_up(self) -> None:
+        """Judge at once the resting forwards that have a listener by the last list."""
+        table, uid = self.gateway.watcher.holders.table, self.gateway.watcher.uid
+        listed = self.schedule.resting.keys() & table.by_port.keys()
+        taken = [one for one in listed if not table.is_vacant(one, uid, newer_than=-math.inf)]
+        self.schedule.at_once(taken, time.monotonic())
 
     async def give_way(self) -> None:
         """Let other work have its turn; while an operator waits, all that his answer needs. For as
@@ -158,10 +179,20 @@ class Sweeper:
         doubted = await self.gateway.watcher.doubted()
         if not doubted:
             return
-        tunnels = self.gateway.ledger.tunnels.values()
-        ports = [tunnel.port for tunnel in tunnels if tunnel.session in doubted]
+        ports = [row.port for row in self.rows_of(doubted) if row.session in doubted]
         self.schedule.at_once(ports, time.monotonic())
         self.wake.set()
+
+    def rows_of(self, sessions: Iterable[ProcessId]) -> Iterable[Tunnel]:
+        """Return the rows among which these connections' are: those of their nodes, or all if not
+        each of them registered as a node.
+        """
+        ledger, nodes = self.gateway.ledger, self.gateway.registry.nodes
+        known = [ledger.registrations.get(session) for session in sessions]
+        names = {one.node for one in known if one is not None}
+        if None in known or not names <= nodes.keys():
+            return ledger.tunnels.values()
+        return [ledger.tunnel(forward) for name in names for forward in nodes[name].forwards]
 
     def use(self, registry: Registry) -> None:
         """Probe the forwards of this registry from now on; soon, if their node has another pace."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checker.model import NodeName, Port
@@ -66,6 +66,30 @@ class Contest:
     def rank(self, right: Right, name: NodeName) -> tuple[bool, Age, NodeName]:
         """Return what is lowest for the node that keeps the right."""
         return right not in self.held.get(name, ()), self.ages.get(name, ()), name
+
+
+def disputants(
+    asked: Mapping[NodeName, Iterable[Right]],
+    held_by: Callable[[Collection[NodeName]], Mapping[NodeName, Iterable[Right]]],
+    unreadable: Collection[NodeName],
+) -> frozenset[NodeName]:
+    """Return the nodes that a contest needs to know, which are few of many: those whose file cannot
+    be read or asks for what another asks for, and those that ask for what the key lines of these
+    allow. `held_by` returns what the key lines of some nodes allow.
+    """
+    owners: dict[Right, NodeName] = {}
+    found = set(unreadable)
+    for name, rights in asked.items():
+        for right in rights:
+            owner = owners.setdefault(right, name)
+            if owner != name:
+                found |= {owner, name}
+    fresh = frozenset(found)
+    while fresh:
+        held = held_by(fresh).values()
+        fresh = frozenset(owners[one] for rights in held for one in rights if one in owners) - found
+        found |= fresh
+    return frozenset(found)
 
 
 def contested(asked: Mapping[NodeName, frozenset[Right]]) -> bool:

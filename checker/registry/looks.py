@@ -17,6 +17,8 @@ from checker.registry.waiting import SUFFIX
 
 WATCHED_EVERY_S = 30.0
 """Between two looks, though the watch saw nothing."""
+WATCHED_A_FILE_S = 0.002
+"""The same, for each file."""
 UNWATCHED_EVERY_S = 2.0
 """The same without a watch, as long as there are few files."""
 A_FILE_S = 0.0005
@@ -64,8 +66,10 @@ class Looks:
 
     def looked(self, now: float, files: int) -> None:
         """Note a look at so many files, which ended now."""
-        every_s = self.every_s if self.watch is None else WATCHED_EVERY_S
-        self.next_at = now + max(every_s, A_FILE_S * files)
+        every_s, a_file_s = (
+            (self.every_s, A_FILE_S) if self.watch is None else (WATCHED_EVERY_S, WATCHED_A_FILE_S)
+        )
+        self.next_at = now + max(every_s, a_file_s * files)
 
     def look_again(self) -> None:
         """Be due until `looked`: what was seen could not be used."""

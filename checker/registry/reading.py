@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,8 @@ from typing import NamedTuple
 from checker.config.layout import Layout, list_beside
 from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
-from checker.registry.contests import Age, Contest, Right
+from checker.registry.changed_lines import lines_of
+from checker.registry.contests import Age, Contest, Right, disputants
 from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
 from checker.registry.generation import identity
@@ -174,8 +175,17 @@ def with_broken(
     """Build a registry with broken files: decide who keeps what two ask for, and what each broken
     node keeps.
     """
-    lines, written_at = lines_beside(folder)
-    paths = {name: path_in(folder, name) for name in files}
+    content, written_at = lines_beside(folder)
+    asked = {name: nodes.rights(name) for name in nodes}
+    lines: dict[NodeName, tuple[KeyLine, ...]] = {}
+
+    def held_by(names: Collection[NodeName]) -> Mapping[NodeName, Iterable[Right]]:
+        found = key_lines(lines_of(content, names))
+        lines.update((name, found[name]) for name in names if name in found)
+        return {name: rights_in(found[name]) for name in names if name in found}
+
+    names = disputants(asked, held_by, unreadable.keys())
+    paths = {name: path_in(folder, name) for name in files if name in names}
     lost = contest(paths, nodes, unreadable.keys(), lines).settle()
     reasons = {
         **unreadable,
@@ -185,11 +195,11 @@ def with_broken(
     broken = tuple(
         BrokenFile(
             name=name,
-            path=path,
+            path=paths[name],
             reason=reasons[name],
             rights_of=written_at if name in kept else None,
         )
-        for name, path in paths.items()
+        for name in files
         if name in reasons
     )
     there = {**{n: one for n, one in nodes.entries.items() if n not in reasons}, **kept}
@@ -208,10 +218,10 @@ def contest(
     unreadable: Collection[NodeName],
     lines: Mapping[NodeName, Sequence[KeyLine]],
 ) -> Contest:
-    """Return what the files ask for, what the key lines allow, and how old each file is that asks
-    for what another asks for or has.
+    """Return what the files at these paths ask for, what the key lines allow, and how old each file
+    is that asks for what another asks for or has.
     """
-    asked = {name: frozenset(nodes.rights(name)) for name in nodes}
+    asked = {name: frozenset(nodes.rights(name)) for name in paths if name in nodes}
     held = {name: rights_in(own) for name, own in lines.items()}
     claims = Counter(
         right
@@ -244,17 +254,17 @@ def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
         return kept
 
 
-def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
-    """Return each node's key lines beside the folder, and when they were written last; none if
-    they cannot be read.
+def lines_beside(folder: Path) -> tuple[bytes, float]:
+    """Return the key lines beside the folder, and when they were written last; none if they cannot
+    be read.
     """
     path = folder.with_name("authorized_keys")
     try:
         there = read_places(path)
         place = path if there.is_in_file else list_beside(path)
-        return key_lines(there.present), place.stat().st_mtime
+        return there.present, place.stat().st_mtime
     except (OSError, ConfigError):
-        return {}, 0.0
+        return b"", 0.0
 
 
 def is_revoked(node: Node) -> bool:

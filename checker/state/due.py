@@ -22,7 +22,10 @@ CREATE TABLE due (
 """
 ANY_DUE = "SELECT 1 FROM due LIMIT 1"
 DELETE_DUE = "DELETE FROM due WHERE node = :node AND port = :port"
-INSERT_DUE = "INSERT OR REPLACE INTO due VALUES (:node, :port, :due_s)"
+PUT_DUE = """
+INSERT INTO due VALUES (:node, :port, :due_s)
+ON CONFLICT (node, port) DO UPDATE SET due_s = excluded.due_s WHERE due_s IS NOT excluded.due_s
+"""
 
 
 def has_due(db: sqlite3.Connection) -> bool:
@@ -42,6 +45,8 @@ def write_due(db: sqlite3.Connection, tunnels: Sequence[Tunnel]) -> None:
         if tunnel.due_s is not None
     ]
     if any_due(db):
-        places = [{"node": tunnel.node, "port": tunnel.port} for tunnel in tunnels]
-        db.executemany(DELETE_DUE, places)
-    db.executemany(INSERT_DUE, wanted)
+        usual = [
+            {"node": tunnel.node, "port": tunnel.port} for tunnel in tunnels if tunnel.due_s is None
+        ]
+        db.executemany(DELETE_DUE, usual)
+    db.executemany(PUT_DUE, wanted)

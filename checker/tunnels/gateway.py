@@ -220,14 +220,16 @@ class Gateway:
             forward, judgement, siblings=siblings, actor=actor, until=until
         )
 
-    def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
+    def still_down(
+        self, forward: Forward, *, newer_than: float, every_s: float | None = None
+    ) -> Judgement | None:
         """Judge a forward that was not there by the list of listeners; None if it must be
-        settled.
+        settled. `every_s`: until it is judged again; None: as long as usual.
         """
         node = self.registry.nodes.get(forward.node)
         if node and node.barred(today()):
             return None
-        return self.watcher.still_down(forward, newer_than=newer_than)
+        return self.watcher.still_down(forward, newer_than=newer_than, every_s=every_s)
 
     async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
         """Remove the node's old key or port if this tunnel, just probed, shows that its device uses

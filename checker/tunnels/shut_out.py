@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from checker.model import NodeName
@@ -49,6 +49,8 @@ class ShutOuts:
     """When the events of the last hour about addresses of no node were due, by reason."""
     untold: int = 0
     """How many refusals of such addresses had no event."""
+    on_news: Callable[[NodeName], None] = lambda _: None
+    """Called with a node whose rows get another note."""
 
     def seen(self, node: NodeName, address: str) -> None:
         """Note from where the node came."""
@@ -77,7 +79,10 @@ class ShutOuts:
 
     def shut(self, node: NodeName, words: str, now: float) -> None:
         """The node was turned away."""
+        before = self.notes.get(node)
         self.notes[node] = Note(words=words, at=now)
+        if before is None or before.words != words:
+            self.on_news(node)
 
     def note(self, node: NodeName, now: float) -> str:
         """Return the note for the node's rows; empty if there is none."""

@@ -181,14 +181,20 @@ class Watcher(Observer):
         return judgement if row is after else replace(judgement, tunnel=row)
 
     def judged(
-        self, forward: Forward, seen: Observation, held: Held, peer: str
+        self,
+        forward: Forward,
+        seen: Observation,
+        held: Held,
+        peer: str,
+        *,
+        every_s: float | None = None,
     ) -> tuple[Tunnel, Judgement]:
         """Judge, and write the row; return the row before, and the judgement. No await: the row and
-        the node's losses must not change meanwhile.
+        the node's losses must not change meanwhile. `every_s`: as for `still_down`.
         """
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
-        every_s = self.every_s(forward, judgement.tunnel.session)
+        every_s = every_s or self.every_s(forward, judgement.tunnel.session)
         after_s = due_s(judgement.action, seen.deadline_s, self.policy, every_s)
         is_its = seen.session is not None and judgement.tunnel.session == seen.session
         after = self.with_notes(
@@ -202,9 +208,12 @@ class Watcher(Observer):
         self.record.judged(before, after, judgement.flaps)
         return before, replace(judgement, tunnel=after)
 
-    def still_down(self, forward: Forward, *, newer_than: float) -> Judgement | None:
+    def still_down(
+        self, forward: Forward, *, newer_than: float, every_s: float | None = None
+    ) -> Judgement | None:
         """Judge a forward that was down, or not probed yet, and on whose ports nobody listens by a
-        list read after `newer_than` (monotonic); None if it must be probed.
+        list read after `newer_than` (monotonic); None if it must be probed. `every_s`: seconds
+        until it is judged again; None: as many as usual.
         """
         turn, table = self.turns.get(forward.port), self.holders.table
         since = max(newer_than, self.registered_at.get(forward.node, newer_than))
@@ -220,7 +229,7 @@ class Watcher(Observer):
             expect=forward.expect,
             deadline_s=forward.deadline_s or self.policy.deadline_s,
         )
-        return self.judged(forward, seen, Held(owner=Owner.NOBODY), "")[1]
+        return self.judged(forward, seen, Held(owner=Owner.NOBODY), "", every_s=every_s)[1]
 
     def with_peer(self, tunnel: Tunnel, peer: str, due_s: float | None) -> Tunnel:
         """Return the row with its connection's other side (empty: unknown), what it carried, and

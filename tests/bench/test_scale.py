@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bench.scale.logins import LoginCost, Logins, cost_from, is_steady, login_figure
+from bench.scale.plan import FULL_PLAN
+from bench.scale.registered import FIRST_PORT, toml_of
+from checker.config.settings import load_config
+from checker.registry.nodes import Registry, free_ports
 
 
 def logins(registered: int, cost: LoginCost) -> Logins:
@@ -53,3 +59,17 @@ def test_a_cost_that_is_not_sure_is_not_judged(
 
     assert (figure.measured, figure.met) == (measured, met)
     assert figure.target == "<= 45 ms"
+
+
+def test_a_node_that_is_added_takes_no_port_of_a_node_that_is_written_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "reversi.toml"
+    path.write_text(toml_of(FULL_PLAN), encoding="ascii")
+
+    free = free_ports(Registry(), (), load_config(path).policy.ports)
+
+    adds = 2 * FULL_PLAN.adds
+    written = range(FIRST_PORT, FIRST_PORT + FULL_PLAN.registered[-1])
+    assert set(written).isdisjoint(free[:adds])
+    assert set(written) <= set(free)

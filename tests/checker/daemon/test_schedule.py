@@ -72,6 +72,85 @@ def test_few_forwards_are_probed_soon() -> None:
     assert len(planned(ONE).ripe(0.05)) == 1
 
 
+def at_rest(count: int, after_s: float) -> Schedule:
+    """A schedule of forwards on whose ports nobody listened."""
+    schedule = planned(registry(("office", tuple(range(20000, 20000 + count)))))
+    for forward in schedule.ripe(EVERY_S):
+        schedule.rest(forward, EVERY_S, after_s)
+    return schedule
+
+
+def test_forwards_that_begin_to_rest_are_spread_over_the_time_until_they_are_judged_again() -> None:
+    schedule = at_rest(1000, 6 * EVERY_S)
+
+    counts = [len(schedule.ripe(EVERY_S * part)) for part in range(1, 9)]
+
+    assert counts[0] == 0, "none sooner than without a rest"
+    assert all(90 < count < 250 for count in counts[1:7])
+    assert sum(counts) == 1000, "each once"
+
+
+def test_a_forward_that_goes_on_resting_keeps_its_place() -> None:
+    schedule = at_rest(1, 100.0)
+    at = schedule.at[Port(20000)]
+
+    schedule.rest(schedule.ripe(at)[0], at, 100.0)
+
+    assert schedule.next_at(at) == pytest.approx(at + 100.0)
+
+
+def test_a_forward_that_was_probed_rests_no_longer() -> None:
+    schedule = at_rest(1, 100.0)
+    (forward,) = schedule.ripe(200.0)
+
+    schedule.done(forward, 200.0, EVERY_S)
+
+    assert not schedule.resting
+
+
+def test_a_resting_forward_that_is_changed_is_judged_soon_and_no_other() -> None:
+    schedule = at_rest(2, 3600.0)
+    changed = replace(
+        schedule.registry.nodes[OFFICE], forwards=tuple(schedule.registry.forwards[:1])
+    )
+    changed = replace(changed, forwards=(replace(changed.forwards[0], deadline_s=9.0),))
+    before = schedule.at[Port(20001)]
+
+    schedule.use(
+        schedule.registry.with_node(
+            replace(
+                changed,
+                forwards=(
+                    *changed.forwards,
+                    schedule.registry.forwards[1],
+                ),
+            )
+        ),
+        EVERY_S,
+    )
+
+    assert schedule.at[Port(20000)] <= 2 * EVERY_S
+    assert schedule.at[Port(20001)] == before
+
+
+def test_a_resting_forward_that_is_removed_is_forgotten() -> None:
+    schedule = at_rest(1, 100.0)
+
+    schedule.use(Registry(), EVERY_S)
+
+    assert not schedule.resting
+
+
+def test_a_forward_that_is_removed_while_it_is_judged_does_not_rest() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+    schedule.use(Registry(), EVERY_S)
+
+    schedule.rest(forward, EVERY_S, 100.0)
+
+    assert not schedule.resting
+
+
 def test_a_forward_under_way_is_not_begun_again() -> None:
     schedule = planned(ONE)
     first_of(schedule)
@@ -186,6 +265,27 @@ def test_overdue_is_the_wait_of_the_most_overdue_forward() -> None:
     assert schedule.overdue_s(at - 1.0) == 0
     first_of(schedule)
     assert schedule.overdue_s(at + 3.0) == 0
+
+
+def test_a_forward_that_waits_for_its_new_time_is_not_overdue_by_its_old_one() -> None:
+    schedule = planned(ONE)
+    port = ONE.forwards[0].port
+
+    schedule.put(port, 500.0)
+
+    assert schedule.overdue_s(400.0) == 0
+    assert schedule.overdue_s(503.0) == pytest.approx(3.0)
+
+
+def test_a_forward_that_was_asked_for_during_its_probe_is_overdue_only_after_it() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+    schedule.put(forward.port, 500.0)
+    assert schedule.overdue_s(600.0) == 0
+
+    schedule.done(forward, 400.0, EVERY_S)
+
+    assert schedule.overdue_s(503.0) == pytest.approx(3.0)
 
 
 class Life:

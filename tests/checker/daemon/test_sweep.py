@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,10 +20,13 @@ from checker.daemon.verdicts import Verdicts
 from checker.model import (
     Expect,
     ExpectKind,
+    Flaps,
+    Forward,
     NodeName,
     Policy,
     Port,
     ProcessId,
+    Registration,
     Status,
     Tunnel,
     Unregistered,
@@ -30,6 +34,7 @@ from checker.model import (
 from checker.registry.nodes import Registry
 from checker.state.beats import beat_file
 from checker.state.ledger import Ledger
+from checker.tunnels import due
 from checker.tunnels.gateway import Gateway
 from tests.checker.sshd.sessions import listening
 from tests.strategies import NOW, OFFICE, SESSION, free_port, node
@@ -127,6 +132,30 @@ async def test_what_a_connection_carries_is_probed_at_once_when_its_beat_is_over
     assert sweeper.wake.is_set()
 
 
+@pytest.mark.parametrize(
+    ("name", "looked_at"),
+    [
+        pytest.param(OFFICE, {20010}, id="a node's: only its rows are looked at"),
+        pytest.param("50001", {20010, 20011}, id="one of the shared key: all are"),
+    ],
+)
+async def test_what_a_registered_connection_carries_is_found_by_its_node(
+    sweeper: Sweeper, name: NodeName, looked_at: set[int]
+) -> None:
+    sweeper.use(sweeper.gateway.registry)
+    holds(sweeper, 20010, SESSION)
+    sweeper.gateway.ledger.put(Tunnel(node=NodeName("lobby"), port=Port(20011)))
+    sweeper.gateway.ledger.keep(
+        Registration(node=name, instance="i", session=SESSION, peer="", registered_at=NOW)
+    )
+    beat(sweeper, SESSION, 3040, 3030, 3020)
+
+    await sweeper.watch_beats()
+
+    assert {row.port for row in sweeper.rows_of([SESSION])} == looked_at
+    assert probed_next(sweeper) == [20010]
+
+
 async def test_a_beat_that_came_since_the_last_look_ends_all_doubt(sweeper: Sweeper) -> None:
     sweeper.use(sweeper.gateway.registry)
     holds(sweeper, 20010, SESSION)
@@ -199,11 +228,11 @@ async def test_forwards_that_are_down_are_looked_up_in_one_list(sweeper: Sweeper
         for port in (there, gone):
             gateway.ledger.put(Tunnel(node=OFFICE, port=port, status=Status.DOWN, probed_at=NOW))
         sweeper.use(registry)
-        down = sweeper.schedule.ripe(time.monotonic() + 60)
+        found = sweeper.schedule.ripe(time.monotonic() + 60)
         sweeper.verdicts.folder.mkdir()
 
         async with asyncio.TaskGroup() as group:
-            await sweeper.look(group, down)
+            await sweeper.look(group, found)
 
         rows = {port: gateway.ledger.tunnels[OFFICE, port] for port in (there, gone)}
     assert rows[there].status is not Status.DOWN, "it was probed"
@@ -228,6 +257,86 @@ async def test_what_listens_since_the_last_list_is_probed_at_once(sweeper: Sweep
     assert probed_next(sweeper) == [ports[0]]
 
 
+def down(sweeper: Sweeper, *ports: Port) -> list[Forward]:
+    """Say that the node's forwards on these ports are down; take them out as due."""
+    registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=ports)}))
+    sweeper.gateway.use(registry)
+    for port in ports:
+        sweeper.gateway.ledger.put(
+            Tunnel(node=OFFICE, port=port, status=Status.DOWN, probed_at=NOW)
+        )
+    sweeper.use(registry)
+    return sweeper.schedule.ripe(time.monotonic() + 3600)
+
+
+async def look(sweeper: Sweeper, due: Sequence[Forward]) -> None:
+    """Judge them by the list, which shows one listener at least: an empty one is not believed."""
+    with listening():
+        async with asyncio.TaskGroup() as group:
+            await sweeper.look(group, due)
+
+
+async def test_where_nobody_listens_many_forwards_are_judged_less_often(
+    sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "RESTING_A_S", 0.001)
+    ports = [free_port(), free_port()]
+    for _ in range(2):
+        await look(sweeper, down(sweeper, *ports))
+
+    rows = [sweeper.gateway.ledger.tunnels[OFFICE, port] for port in ports]
+    every_s = 2 / 0.001
+    assert sweeper.rest_s == every_s
+    assert [row.due_s for row in rows] == [every_s + POLICY.deadline_s] * 2, "no row is stale"
+    assert all(row.probed_at != NOW for row in rows)
+    assert set(sweeper.schedule.resting) == set(ports)
+
+
+async def test_a_forward_whose_node_lost_tunnels_lately_is_judged_as_often_as_ever(
+    sweeper: Sweeper,
+) -> None:
+    port = free_port()
+    due_now = down(sweeper, port)
+    sweeper.rest_s = 3600.0
+    sweeper.gateway.ledger.put_flaps(OFFICE, Flaps(count=2, last_at=time.time()))
+
+    await look(sweeper, due_now)
+
+    assert sweeper.schedule.next_at(0.0) < time.monotonic() + 60
+
+
+async def test_a_forward_that_moves_is_judged_as_often_as_ever(sweeper: Sweeper) -> None:
+    (forward,) = node(ports=(free_port(),)).forwards
+
+    assert sweeper.may_rest(forward)
+    assert not sweeper.may_rest(replace(forward, next_port=free_port()))
+
+
+async def test_a_resting_forward_is_judged_once_the_list_has_its_listener(sweeper: Sweeper) -> None:
+    ports = [free_port(), free_port()]
+    due_now = down(sweeper, *ports)
+    for forward in due_now:
+        sweeper.schedule.rest(forward, time.monotonic(), 3600.0)
+        sweeper.schedule.put(forward.port, time.monotonic() + 3600)
+    table = sweeper.gateway.watcher.holders.table
+    await table.all(newer_than=time.monotonic())
+
+    with listening(ports[0]):
+        await table.on(ports[0], newer_than=time.monotonic())  # so it is not new to the next list
+        await look(sweeper, [])
+
+        assert probed_next(sweeper) == [ports[0]]
+
+
+async def test_a_resting_node_that_sshd_turned_away_is_judged_soon(sweeper: Sweeper) -> None:
+    for forward in down(sweeper, free_port()):
+        sweeper.schedule.rest(forward, time.monotonic(), 3600.0)
+
+    sweeper.gateway.watcher.shut_outs.shut(OFFICE, "its key is not known", time.monotonic())
+
+    assert sweeper.schedule.next_at(0.0) < time.monotonic() + 60
+
+
 async def test_it_judges_nothing_by_the_list_while_an_operator_waits(
     sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,12 +345,12 @@ async def test_it_judges_nothing_by_the_list_while_an_operator_waits(
     registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=(port,))}))
     gateway.use(registry)
     sweeper.use(registry)
-    down = sweeper.schedule.ripe(time.monotonic() + 3600)
+    found = sweeper.schedule.ripe(time.monotonic() + 3600)
     await gateway.watcher.holders.table.all(newer_than=time.monotonic())
 
     async with asyncio.TaskGroup() as group:
         with sweeper.giving_way(), sweeper.giving_way():
-            looking = group.create_task(sweeper.look(group, down))
+            looking = group.create_task(sweeper.look(group, found))
             for _ in range(20):
                 await asyncio.sleep(0)
             assert (OFFICE, port) not in gateway.ledger.tunnels

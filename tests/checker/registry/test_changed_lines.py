@@ -15,7 +15,9 @@ from checker.registry.changed_lines import (
     changed_key_files,
     count_of_nodes,
     journal_of,
+    lines_of,
 )
+from checker.registry.kept_rights import key_lines
 from checker.registry.key_files import (
     KeyList,
     Stand,
@@ -138,3 +140,26 @@ def test_only_the_order_of_our_own_lines_does_not_count(
     one: bytes, other: bytes, expected: bool
 ) -> None:
     assert same_lines(one, other) is expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(merged({1: box(1), 2: box(2), 20: box(20)}), id="as written"),
+        pytest.param(merged({1: box(1), 2: box(2)}).removesuffix(b"\n"), id="no last newline"),
+        pytest.param(merged({1: box(1), 2: box(2)}).replace(b"\n", b"\r\n"), id="edited elsewhere"),
+        pytest.param(merged({1: box(1)}) + merged({1: box(1, 1)}), id="twice"),
+        pytest.param(b"", id="none"),
+    ],
+)
+@pytest.mark.parametrize("numbers", [(1,), (2, 3), tuple(range(40))], ids=str)
+def test_the_lines_of_some_owners_say_of_them_what_all_lines_say(
+    content: bytes, numbers: tuple[int, ...]
+) -> None:
+    names = [f"box-{number}" for number in numbers]
+
+    found, all_of_them = key_lines(lines_of(content, names)), key_lines(content)
+
+    assert {name: found.get(box(int(name[4:])).name) for name in names} == {
+        name: all_of_them.get(box(int(name[4:])).name) for name in names
+    }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName, Port
-from checker.registry.contests import Contest, Right, contested
+from checker.registry.contests import Contest, Right, contested, disputants
 
 NAMES = tuple(map(NodeName, "abcd"))
 RIGHTS: tuple[Right, ...] = (Port(1), Port(2), Port(3), "key 1", "key 2")
@@ -77,3 +77,35 @@ def test_no_right_is_left_with_two_nodes(
     assert not contested(left)
     assert lost.keys() <= readable.keys()
     assert all(owner != name for name, (_, owner) in lost.items())
+
+
+def test_a_node_whose_rights_nobody_disputes_does_not_take_part() -> None:
+    asked = asked_by(a={Port(1)}, b={Port(1)}, c={Port(2)}, d={Port(3)})
+    held = asked_by(b={Port(2)}, d={Port(3)})
+
+    names = disputants(asked, lambda some: {one: held[one] for one in some if one in held}, ())
+
+    assert names == {"a", "b", "c"}, "c asks for what the line of b allows"
+
+
+@given(asked=wishes, owners=owners, ages=ages, broken=st.frozensets(st.sampled_from(NAMES)))
+def test_a_contest_among_the_disputants_ends_as_one_among_all(
+    asked: dict[NodeName, frozenset[Right]],
+    owners: dict[Right, NodeName],
+    ages: dict[NodeName, tuple[float, ...]],
+    broken: frozenset[NodeName],
+) -> None:
+    readable = {name: rights for name, rights in asked.items() if name not in broken}
+    held = {
+        name: frozenset(right for right, owner in owners.items() if owner == name) for name in NAMES
+    }
+
+    names = disputants(readable, lambda some: {one: held[one] for one in some}, broken)
+
+    few = Contest(
+        asked={name: rights for name, rights in readable.items() if name in names},
+        held={name: held[name] for name in names},
+        ages=ages,
+        unreadable=broken,
+    )
+    assert few.settle() == Contest(asked=readable, held=held, ages=ages, unreadable=broken).settle()

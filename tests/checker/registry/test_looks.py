@@ -130,6 +130,15 @@ def test_another_directory_in_its_place_is_watched(folder: Path) -> None:
     assert len(watches.opened) == 2, "there is nothing to watch"
 
 
+def test_many_files_are_looked_at_less_often_if_they_are_watched(folder: Path) -> None:
+    looks = Looks(folder, Watches(), 2.0)
+
+    looked(looks, 100.0, 30_000)
+
+    assert not looks.is_due(159.9)
+    assert looks.is_due(160.0)
+
+
 @pytest.mark.parametrize(("files", "after_s"), [(3, 2.0), (30_000, 30_000 * A_FILE_S)])
 def test_without_a_watch_all_files_are_looked_at_now_and_then(
     folder: Path, files: int, after_s: float

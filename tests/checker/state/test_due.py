@@ -29,6 +29,9 @@ def test_it_is_read_as_it_was_written_until_the_forward_is_probed_as_usual(
     store.write(Batch(tunnels=[SELDOM, usual]))
     assert set(due(store)) == {155.0, None}
 
+    store.write(Batch(tunnels=[replace(SELDOM, due_s=63.0), usual]))
+    assert set(due(store)) == {63.0, None}
+
     store.write(Batch(tunnels=[replace(SELDOM, due_s=None)]))
 
     assert due(store) == [None, None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checker.model import Policy, Status, parse_expect
-from checker.tunnels.due import due_s, interval_s, next_probe_s
+from checker.tunnels.due import due_s, interval_s, next_probe_s, rest_s
 from checker.tunnels.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
 from tests.checker.tunnels.gateways import QUICK, held
 from tests.strategies import SESSION
@@ -73,3 +73,28 @@ def test_a_tunnel_that_beats_is_probed_less_often(
 
 def test_the_row_of_a_tunnel_that_beats_is_due_by_its_own_schedule() -> None:
     assert due_s(Nothing(), 5.0, POLICY, 60.0) == 65.0
+
+
+@pytest.mark.parametrize(
+    ("resting", "every_s"),
+    [
+        pytest.param(0, 20.0, id="none"),
+        pytest.param(2500, 20.0, id="as many as fit into the sweep's interval"),
+        pytest.param(2501, 40.0, id="one more"),
+        pytest.param(30_000, 240.0, id="a large gateway"),
+    ],
+)
+def test_the_more_forwards_nobody_listens_for_the_less_often_each_is_judged(
+    resting: int, every_s: float
+) -> None:
+    assert rest_s(POLICY, resting) == every_s
+
+
+def test_a_slow_sweep_is_not_slowed_down() -> None:
+    assert rest_s(replace(POLICY, probe_every_s=3600.0), 30_000) == 3600.0
+
+
+def test_a_few_that_come_and_go_change_nothing() -> None:
+    assert rest_s(POLICY, 12_490, 120.0) == 120.0
+    assert rest_s(POLICY, 12_510, 100.0) == 120.0
+    assert rest_s(POLICY, 10_000, 120.0) == 100.0
