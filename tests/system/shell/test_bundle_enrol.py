@@ -230,7 +230,7 @@ def test_a_second_install_while_it_waits_changes_nothing(box: Box) -> None:
     assert box.state(WAITING) == before
     assert {path: path.read_bytes() for path in box.installed.iterdir()} == there
     assert asked(box) == ["enrol shed ssh-ed25519 AAAA"]
-    until(lambda: any(590 <= nap <= 750 for nap in box.naps()), "it sleeps")
+    until(lambda: any(400 <= nap <= 750 for nap in box.naps()), "it sleeps")
     said = box.sh(file, "status")
     assert said.returncode == 1
     assert f"{WAITING}: asks to become roof; on the gateway: {ACCEPT}\n" in said.stdout
@@ -257,7 +257,7 @@ def test_a_restarted_wait_does_not_ask_earlier(box: Box) -> None:
 
     box.start(box.installed / f"{WAITING}.sh")
 
-    until(lambda: any(580 <= nap <= 750 for nap in box.naps()), "it sleeps on")
+    until(lambda: any(400 <= nap <= 750 for nap in box.naps()), "it sleeps on")
     assert box.await_state("pending", WAITING)
     assert len(asked(box)) == 1
     box.sh(file, "uninstall")
