@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from checker.tunnels.beat_loops import MOVE
@@ -108,6 +109,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "timed out"
         time.sleep(0.01)
+
+
+def signal_when_it_waits(loop: subprocess.Popen[bytes], number: int) -> None:
+    """Signal the loop once it waits for a line. A signal that comes just before is noticed only at
+    the next line.
+    """
+    wait_until(lambda: psutil.Process(loop.pid).status() == psutil.STATUS_SLEEPING)
+    loop.send_signal(number)
 
 
 def processes_of_session(leader: int) -> list[int]:
@@ -253,7 +262,7 @@ def test_a_signal_ends_it_and_leaves_nothing(
 ) -> None:
     with holding(shell, home) as loop:
         beat(loop)
-        loop.send_signal(number)
+        signal_when_it_waits(loop, number)
         loop.wait(WITHIN_S)
         wait_until(lambda: processes_of_session(loop.pid) == [])
 
@@ -266,7 +275,7 @@ def test_a_gateway_that_drains_ends_it_with_exit_status_75_and_says_why(
 ) -> None:
     with holding(shell, home) as loop:
         beat(loop)
-        loop.send_signal(MOVE)
+        signal_when_it_waits(loop, MOVE)
         printed, said = loop.communicate(timeout=WITHIN_S)
 
     assert (loop.returncode, printed) == (75, b"")
