@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from checker.fleet.sayings import MOST_PACKED, SAY
 from checker.model import CheckerError
@@ -66,8 +66,7 @@ Hears = Callable[[str, bytes], None]
 """Takes the subject and the content of a message."""
 Answers = Callable[[str, bytes], Awaitable[bytes | None]]
 """Returns the answer to a question; None: there is none."""
-Opens = Callable[[bytes], bytes | None]
-"""Returns what is in an answer; None: it does not count."""
+T = TypeVar("T")
 NO_RESPONDERS = "503"
 """Source: docs.nats.io, request-reply, `no_responders`."""
 MOST_ANSWERS = 64
@@ -128,24 +127,11 @@ class Bus:
             async with asyncio.timeout(SAID_WITHIN_S):
                 await self.client.publish(subject, message)
 
-    async def ask(self, subject: str, question: bytes, within_s: float) -> bytes:
-        """Return the first answer. Raises NobodyAnswered, BusLost."""
-        from nats.errors import NoRespondersError
-        from nats.errors import TimeoutError as Late
-
-        try:
-            with lost_if_it_fails():
-                return (await self.client.request(subject, question, timeout=within_s)).data
-        except BusLost as error:
-            if isinstance(error.__cause__, NoRespondersError):
-                raise NoResponders(f"{subject}: nobody is there") from error
-            if isinstance(error.__cause__, (Late, TimeoutError)):
-                raise NobodyAnswered(f"{subject}: nobody answered") from error
-            raise
-
-    async def consult(self, subject: str, question: bytes, within_s: float, opens: Opens) -> bytes:
-        """Return what `opens` finds in the first answer that it accepts: others may answer, too.
-        Raises NoResponders, NobodyAnswered, BusLost.
+    async def ask(
+        self, subject: str, question: bytes, within_s: float, opens: Callable[[bytes], T | None]
+    ) -> T:
+        """Return what `opens` finds in the first answer that counts; it returns None for others. A
+        stolen member may answer, too, and sooner. Raises NoResponders, NobodyAnswered, BusLost.
         """
         with lost_if_it_fails():
             inbox = self.client.new_inbox()
@@ -186,7 +172,7 @@ class Bus:
                 await self.client.close()
 
 
-async def first(answers: Subscription, within_s: float, opens: Opens) -> bytes:
+async def first(answers: Subscription, within_s: float, opens: Callable[[bytes], T | None]) -> T:
     """Return what is in the first answer that counts. Raises NobodyAnswered."""
     try:
         async with asyncio.timeout(within_s):

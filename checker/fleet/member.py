@@ -8,14 +8,16 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from checker.fleet.bus import BusLost, NobodyAnswered
 from checker.fleet.gaps import Heard, Then, has_begun_again, on_events, on_pulse, on_rows, pause_s
 from checker.fleet.identity import Known
 from checker.fleet.items import Items, Key, parse_items
 from checker.fleet.mirror import Mirror, MirrorFull
+from checker.fleet.opening import Forged, Opening
 from checker.fleet.past import FIRST_EVENTS, Past, parse_past
 from checker.fleet.pulses import parse_pulse
 from checker.fleet.sayings import (
@@ -45,19 +47,23 @@ Message = tuple[str, str, bytes]
 """What it is about, its subject, its content."""
 
 
-class Forged(CheckerError):
-    """The gateway that is named did not say this."""
+class Answered(Protocol):
+    """What an answer says."""
 
-    def __init__(self, id_: GatewayId, subject: str) -> None:
-        super().__init__(
-            f"somebody on the bus speaks for gateway {id_} without its key; {subject} was left out"
-        )
+    @property
+    def nonce(self) -> str: ...
+
+
+N = TypeVar("N", bound=Answered)
+T = TypeVar("T")
 
 
 class Asks(Protocol):
     """A connection, as far as a question needs it."""
 
-    async def ask(self, subject: str, question: bytes, within_s: float) -> bytes: ...
+    async def ask(
+        self, subject: str, question: bytes, within_s: float, opens: Callable[[bytes], T | None]
+    ) -> T: ...
 
 
 @dataclass(kw_only=True)
@@ -86,7 +92,7 @@ class Member:
         self.ask_from = 0.0
         """On a clock that does not jump."""
         self.complained: dict[str, float] = {}
-        self.summing = Summing(self.mirror, lambda question: self.answer(PAST, question))
+        self.summing = Summing(self.mirror, partial(self.answer, PAST))
 
     def hear(self, what: str, subject: str, content: bytes) -> None:
         """Take a message; drop it if too many wait: what is missed is asked for later."""
@@ -195,14 +201,23 @@ class Member:
         was_news = before != self.heard
         self.ask_from = time.monotonic() + pause_s(self.failures, was_news=was_news)
 
-    async def answer(self, what: str, question: Question) -> bytes:
-        """Return the body of the answer. Raises NobodyAnswered, BusLost, Forged, InvalidValue."""
+    async def answer(self, what: str, question: Question, parse: Callable[[bytes], N]) -> N:
+        """Return what it says to this question, whatever others say to it. Raises NobodyAnswered,
+        BusLost.
+        """
         bus = self.bus()
         if bus is None:
             raise NobodyAnswered("there is no bus")
         subject = ask_subject(self.id, what)
-        content = await bus.ask(subject, question_body(question), ANSWERED_WITHIN_S)
-        return self.opened(subject, content)
+
+        def takes(body: bytes) -> N | None:
+            found = parse(body)
+            return found if found.nonce == question.nonce else None
+
+        opening = Opening(
+            self.known, subject, takes, lambda: self.complain(Forged(self.id, subject))
+        )
+        return await bus.ask(subject, question_body(question), ANSWERED_WITHIN_S, opening)
 
     async def catch_up(self) -> None:
         """Ask for what it said since we heard it last, page by page. Raises NobodyAnswered,
@@ -228,10 +243,7 @@ class Member:
     async def page(self, epoch: str, since: int, known: int) -> Rows:
         nonce = secrets.token_hex(12)
         question = Question(nonce=nonce, epoch=epoch, since=since, known=known)
-        rows = parse_rows(await self.answer(ROWS, question))
-        if rows.nonce != nonce:
-            raise InvalidValue("it answered another question")
-        return rows
+        return await self.answer(ROWS, question, parse_rows)
 
     async def put_page(self, rows: Rows, whole: Whole | None) -> None:
         """Write a page. Only the last one of a whole mirror makes it count."""
@@ -251,8 +263,8 @@ class Member:
         for _ in range(MOST_PAGES):
             nonce = secrets.token_hex(12)
             question = Question(nonce=nonce, epoch=self.heard.epoch, since=since)
-            past = parse_past(await self.answer(PAST, question))
-            if past.nonce != nonce or past.after != since or past.last < since:
+            past = await self.answer(PAST, question, parse_past)
+            if past.after != since or past.last < since:
                 raise InvalidValue("it answered another question")
             await self.put_past(past)
             since = past.last

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from checker.control.bringing import NoAnswer, NobodyThere
-from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders, Opens
+from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders
 from checker.fleet.identity import Known
-from checker.fleet.member import Forged
+from checker.fleet.opening import Forged, Opening
 from checker.fleet.sayings import ACT, ask_subject
 from checker.fleet.values import table_of
 from checker.model import InvalidValue
@@ -20,40 +21,16 @@ ANSWERED_WITHIN_S = 65.0
 """The gateway's daemon has 60 s."""
 
 
-class Consults(Protocol):
+class Asks(Protocol):
     """A connection, as far as a letter needs it."""
 
-    async def consult(
-        self, subject: str, question: bytes, within_s: float, opens: Opens
+    async def ask(
+        self, subject: str, question: bytes, within_s: float, opens: Callable[[bytes], bytes | None]
     ) -> bytes: ...
 
 
-class Opening:
-    """Opens answers with the key of a gateway, and leaves out what others say in its name."""
-
-    def __init__(self, id_: GatewayId, identity: str, letter: bytes) -> None:
-        """Raises InvalidValue."""
-        self.known = Known(identity)
-        self.id, self.subject, self.nonce = id_, ask_subject(id_, ACT), nonce_in(letter)
-        self.forged = 0
-
-    def __call__(self, answer: bytes) -> bytes | None:
-        """Return the body; None: that gateway did not say this, or to another letter."""
-        try:
-            body = self.known.opened(self.subject, answer)
-            if body is not None and table_of(body).get("nonce", "") != self.nonce:
-                body = None
-        except InvalidValue:
-            body = None
-        if body is None:
-            self.forged += 1
-            if self.forged == 1:
-                log.warning("%s", Forged(self.id, self.subject))
-        return body
-
-
 async def send(
-    bus: Consults,
+    bus: Asks,
     id_: GatewayId,
     identity: str,
     content: bytes,
@@ -62,11 +39,16 @@ async def send(
     """Return the gateway's own answer; `identity` is on its card. Raises NobodyThere, NoAnswer."""
     subject = ask_subject(id_, ACT)
     try:
-        opening = Opening(id_, identity, content)
+        known, nonce = Known(identity), nonce_in(content)
     except InvalidValue as error:
         raise NobodyThere(f"cannot be believed: {error}") from error
+
+    def answered(body: bytes) -> bytes | None:
+        return body if table_of(body).get("nonce", "") == nonce else None
+
+    opening = Opening(known, subject, answered, lambda: log.warning("%s", Forged(id_, subject)))
     try:
-        return await bus.consult(subject, content, within_s, opening)
+        return await bus.ask(subject, content, within_s, opening)
     except NoResponders as error:
         raise NobodyThere from error
     except NobodyAnswered as error:

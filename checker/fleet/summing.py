@@ -7,13 +7,16 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from checker.fleet.bus import BusLost, NobodyAnswered
 from checker.fleet.mirror import Mirror
 from checker.fleet.sayings import Question
 from checker.fleet.sums import (
     MOST_FORWARDS,
+    Marks,
+    Sums,
     about_marks,
     about_sums,
     parse_marks,
@@ -30,13 +33,19 @@ DAYS_EVERY_S = 3600.0
 RETRY_EVERY_S = 60.0
 LONGEST_TURN_S = 0.2
 """Rows of that gateway wait meanwhile."""
-Answer = Callable[[Question], Awaitable[bytes]]
+S = TypeVar("S", Marks, Sums)
+
+
+class Answers(Protocol):
+    """Returns what the gateway says to a question. Raises NobodyAnswered, BusLost."""
+
+    async def __call__(self, question: Question, parse: Callable[[bytes], S]) -> S: ...
 
 
 class Summing:
     """Mirrors the sums of one gateway, a few periods at a time."""
 
-    def __init__(self, mirror: Mirror, answer: Answer) -> None:
+    def __init__(self, mirror: Mirror, answer: Answers) -> None:
         self.mirror, self.answer = mirror, answer
         self.marks: dict[Period, str] = {}
         """As the gateway said last."""
@@ -67,10 +76,7 @@ class Summing:
         self.next_hours = time.monotonic() + RETRY_EVERY_S
 
     async def ask_marks(self, now: float) -> None:
-        nonce = secrets.token_hex(12)
-        found = parse_marks(await self.answer(about_marks(nonce)))
-        if found.nonce != nonce:
-            raise InvalidValue("it answered another question")
+        found = await self.answer(about_marks(secrets.token_hex(12)), parse_marks)
         self.marks = dict(found.marks)
         mine = await asyncio.to_thread(self.mirror.summed)
         periods = wanted(self.marks, mine, time.time())
@@ -87,8 +93,8 @@ class Summing:
         has_more = True
         while has_more:
             nonce = secrets.token_hex(12)
-            page = parse_sums(await self.answer(about_sums(nonce, period, after)))
-            if (page.nonce, page.period) != (nonce, period):
+            page = await self.answer(about_sums(nonce, period, after), parse_sums)
+            if page.period != period:
                 raise InvalidValue("it answered another question")
             has_more = page.has_more and bool(page.sums)
             sums += page.sums

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,6 +33,7 @@ from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
 
 GW2 = GatewayId("gw2")
+T = TypeVar("T")
 
 
 def tunnel(name: str, status: Status = Status.UP) -> Tunnel:
@@ -52,7 +54,12 @@ class Other:
     beat: int = 0
     trouble: Callable[[], Exception] | None = None
     thief: Identity | None = None
-    """Answers in its place."""
+    """Answers before it."""
+    is_silent: bool = False
+    """Whether only the thief answers."""
+    recorded: list[bytes] = field(default_factory=list)
+    """Its answers; a thief brings them again."""
+    is_replayed: bool = False
     asked: int = 0
 
     @property
@@ -63,20 +70,30 @@ class Other:
     def public(self) -> str:
         return self.key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
-    async def ask(self, subject: str, question: bytes, within_s: float) -> bytes:
+    async def ask(
+        self, subject: str, question: bytes, within_s: float, opens: Callable[[bytes], T | None]
+    ) -> T:
         self.asked += not parse_question(question).about
         if self.trouble is not None:
             raise self.trouble()
-        answering = Answering(
-            GW2,
-            self.thief or self.identity,
-            Looking(self.folder / "state.db"),
-            teller=lambda: self.teller,
-            beat=lambda: self.beat,
-        )
-        found = await answering.answer(subject, question)
-        assert found is not None
-        return found
+        if self.is_replayed:
+            assert [opens(old) for old in self.recorded] == [None] * len(self.recorded)
+        answerers = [one for one in (self.thief, self.identity) if one is not None]
+        for identity in answerers[:1] if self.is_silent else answerers:
+            answering = Answering(
+                GW2,
+                identity,
+                Looking(self.folder / "state.db"),
+                teller=lambda: self.teller,
+                beat=lambda: self.beat,
+            )
+            answer = await answering.answer(subject, question)
+            assert answer is not None
+            self.recorded.append(answer)
+            found = opens(answer)
+            if found is not None:
+                return found
+        raise NobodyAnswered("no answer that counts")
 
     def pulse(self, *, last_event: int = 0, beat: int | None = None) -> bytes:
         self.beat = self.beat + 1 if beat is None else beat
@@ -207,7 +224,7 @@ async def test_a_message_counts_only_under_its_own_subject(member: Member, other
 
 
 async def test_a_forged_answer_changes_nothing(member: Member, other: Other) -> None:
-    other.thief = Identity(Ed25519PrivateKey.generate())
+    other.thief, other.is_silent = Identity(Ed25519PrivateKey.generate()), True
     other.teller.see_tunnels([tunnel("barn")])
     other.teller.settle()
 
@@ -215,6 +232,34 @@ async def test_a_forged_answer_changes_nothing(member: Member, other: Other) -> 
 
     assert rows_of(member) == {}
     assert member.heard.epoch == ""
+    assert member.failures == 1
+
+
+async def test_an_answer_to_an_earlier_question_does_not_count(
+    member: Member, other: Other
+) -> None:
+    await say_again_at_once(member, other)
+    other.teller.see_tunnels([tunnel("barn")])
+    other.teller.settle()
+    other.is_replayed = True
+
+    await say_again_at_once(member, other)
+
+    assert len(other.recorded) == 2
+    assert rows_of(member) == {"barn": "up"}
+
+
+async def test_a_forged_answer_that_comes_first_keeps_nothing_away(
+    member: Member, other: Other
+) -> None:
+    other.thief = Identity(Ed25519PrivateKey.generate())
+    other.teller.see_tunnels([tunnel("barn")])
+    other.teller.settle()
+
+    await say_again_at_once(member, other)
+
+    assert rows_of(member) == {"barn": "up"}
+    assert member.heard.epoch == "a"
 
 
 async def test_a_pulse_that_is_sent_again_does_not_make_a_dead_gateway_fresh(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from checker.control.bringing import NoAnswer, NobodyThere
-from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders, Opens
+from checker.fleet.bus import BusLost, NobodyAnswered, NoResponders
 from checker.fleet.identity import Identity
 from checker.fleet.sayings import ACT, ROWS, ask_subject
 from checker.fleet.sending import send
@@ -33,7 +33,9 @@ class FakeBus:
     def __init__(self, answers: Sequence[bytes], then: Exception) -> None:
         self.answers, self.then = answers, then
 
-    async def consult(self, subject: str, question: bytes, within_s: float, opens: Opens) -> bytes:
+    async def ask(
+        self, subject: str, question: bytes, within_s: float, opens: Callable[[bytes], bytes | None]
+    ) -> bytes:
         assert (subject, question) == (SUBJECT, LETTER)
         for answer in self.answers:
             found = opens(answer)

@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,8 @@ from checker.fleet.past import Past, parse_past, past_body
 from checker.fleet.sayings import PAST, Question, ask_subject, parse_question, question_body
 from checker.fleet.summing import Summing
 from checker.fleet.sums import (
+    MARKS,
+    Marks,
     Sums,
     about_marks,
     parse_marks,
@@ -39,6 +42,7 @@ from checker.state.ages import is_material
 from checker.state.rows import Batch
 from checker.state.store import StateFile, open_store
 
+S = TypeVar("S", Marks, Sums)
 GW2 = GatewayId("gw2")
 NOW = 1_800_000_000.0
 HOUR = int(NOW // 3600)
@@ -146,12 +150,12 @@ class Other:
     asked: list[str] = field(default_factory=list)
     trouble: Callable[[], Exception] | None = None
 
-    async def answer(self, question: Question) -> bytes:
+    async def answer(self, question: Question, parse: Callable[[bytes], S]) -> S:
         """Answer as over the bus, but without a signature."""
         self.asked.append(question.about)
         if self.trouble is not None:
             raise self.trouble()
-        return self.answering.sums(parse_question(question_body(question)))
+        return parse(self.answering.sums(parse_question(question_body(question))))
 
     def hour(self, name: str, hour: int, up_s: float, watched_s: float = 600.0) -> None:
         node, port = NodeName(name), Port(20000)
@@ -267,17 +271,19 @@ async def test_a_question_that_fails_is_not_asked_again_at_once(
     assert len(hours_of(mirror)) == 1
 
 
-async def test_an_answer_to_another_question_changes_nothing(
+async def test_an_answer_about_another_period_changes_nothing(
     asker: Summing, mirror: Mirror, other: Other
 ) -> None:
     hour = int(time.time() // 3600)
     other.hour("barn", hour, 100.0)
-    old = await other.answer(about_marks("old"))
 
-    async def again(_: Question) -> bytes:
-        return old
+    async def about_another(question: Question, parse: Callable[[bytes], S]) -> S:
+        is_marks = question.about == MARKS
+        return await other.answer(
+            question if is_marks else replace(question, about=str(hour - 1)), parse
+        )
 
-    asker.answer = again
+    asker.answer = about_another
     with pytest.raises(InvalidValue):
         await asker.turn()
 
