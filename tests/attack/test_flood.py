@@ -247,8 +247,7 @@ def test_a_hold_that_never_beats_is_treated_like_any_tunnel(gateway: Gateway, ot
     device = gateway.add(gateway.service().target)
     connection, session = with_holder(gateway, device)
 
-    connection.freeze()
-    said = gateway.probe(device)
+    said = gateway.hang(device, connection)
 
     assert is_gone(session), (said, gateway.events(device), gateway.log()[-2000:])
     assert gateway.await_event(EventKind.KILL, device).node == device.node

@@ -96,7 +96,7 @@ def test_without_a_key_at_hand_there_is_none(
     other = signer(tmp_path, "other")
     with pytest.raises(NoKey, match="is not in allowed_signers"):
         find_key(known, other.key, {})
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         find_key(known, tmp_path / "missing", {})
 
 

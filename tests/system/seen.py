@@ -22,7 +22,7 @@ from checker.model import (
 )
 from checker.state.errors import StateError
 from checker.state.store import StateFile, open_reader
-from tests.system.clients import Device
+from tests.system.clients import Connection, Device
 from tests.system.ports import accepts
 from tests.system.waiting import LONG_S, until
 
@@ -151,3 +151,11 @@ class Seen:
         aim = Aim(node=NodeName(device.node), port=Port(device.ports[number]))
         (outcome,) = Control(layout=self.layout).act(Verb.PROBE, [aim])
         return outcome.sentence
+
+    def hang(self, device: Device, connection: Connection) -> str:
+        """Freeze the device's client, and have the daemon probe its first forward; return the
+        sentence. A probe under way would answer for the second one, so wait for that first.
+        """
+        self.probe(device)
+        connection.freeze()
+        return self.probe(device)

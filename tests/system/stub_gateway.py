@@ -12,8 +12,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from checker.tunnels.sent_away import DRAINS
 from tests.system.ports import free_port
+from tests.system.processes import end_all
 from tests.system.waiting import until
 
 SSHD = Path("/usr/sbin/sshd")
@@ -148,13 +151,11 @@ class StubGateway:
         """End sshd and the connections that it serves."""
         if self.sshd is None:
             return
-        children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
+        sessions = psutil.Process(self.sshd.pid).children(recursive=True)
         self.sshd.terminate()
         self.sshd.wait(150)
         self.sshd = None
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGTERM)
+        end_all(sessions)
 
 
 @contextlib.contextmanager

@@ -142,8 +142,7 @@ def test_the_holder_and_peer_of_a_tunnel_without_hold_are_found_by_its_sockets(
         for end in psutil.Process(connection.process.pid).net_connections()
     }
 
-    connection.freeze()
-    sentence = gateway.probe(device)
+    sentence = gateway.hang(device, connection)
 
     assert peer in ends
     assert sentence.startswith("down: killed sshd process")
@@ -157,8 +156,7 @@ def test_one_kill_frees_each_forward_of_a_hung_connection(gateway: Gateway) -> N
     for number in range(3):
         gateway.await_up(device, number)
 
-    connection.freeze()
-    gateway.probe(device)
+    gateway.hang(device, connection)
 
     assert not any(accepts(port) for port in device.ports)
     assert device.verdict("check") == 1

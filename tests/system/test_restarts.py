@@ -72,8 +72,7 @@ def test_a_new_daemon_knows_the_old_ones_tunnels_and_kills_those_that_hang(
             lambda: gateway.tunnel(device).bytes_total, "the bytes of the connection are known"
         )
         assert total > LEAST_OF_A_LOGIN
-        connection.freeze()
-        gateway.probe(device)
+        gateway.hang(device, connection)
         assert is_gone(session)
 
 
@@ -165,8 +164,7 @@ def test_a_tunnel_opened_without_a_daemon_is_known_to_the_next_daemon(apart: Gat
 
     apart.serve()
     session = apart.await_up(device)
-    connection.freeze()
-    apart.probe(device)
+    apart.hang(device, connection)
 
     until(lambda: is_gone(session), "the session ended")
 

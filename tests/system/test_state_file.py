@@ -68,6 +68,7 @@ def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(
     connection = own_gateway.connect(device)
     session = own_gateway.await_up(device)
 
+    own_gateway.probe(device)  # else one under way may answer for the next one
     damage(own_gateway.layout.state)
     connection.freeze()
     own_gateway.probe(device)
@@ -158,10 +159,11 @@ def survive(gateway: Gateway, trouble: Callable[[Gateway], AbstractContextManage
     session = gateway.tunnel(frozen).session
     assert session is not None
 
+    gateway.probe(frozen)  # else one under way may answer for the next one
     with trouble(gateway):
         freezing.freeze()
-        gateway.probe(frozen)
-        assert is_gone(session)
+        said = gateway.probe(frozen)
+        assert is_gone(session), said
         assert beating.beat() == 0
 
     assert "killed sshd process" in gateway.await_event(EventKind.KILL, frozen).text

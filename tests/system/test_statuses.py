@@ -146,8 +146,7 @@ def test_without_privilege_a_hung_tunnel_without_hold_is_reported_and_nothing_is
         connection = gateway.connect_unheard(device)
         until(lambda: gateway.probe(device) == "up", "it is up")
 
-        connection.freeze()
-        gateway.probe(device)
+        gateway.hang(device, connection)
 
         assert gateway.await_event(EventKind.KILL_FAILED, device).actor == "daemon"
         assert gateway.await_status(device, Status.HUNG).verdict == 60
