@@ -56,7 +56,7 @@ def make_fleet_of(layout: Layout, rows: int, now: float) -> None:
         store.write(Batch(tunnels=rows_at(0, rows, now)))
     layout.mirrors.mkdir()
     heard = HeardPulse(
-        pulse=Pulse(epoch="e", beat=1, number=1, at=now, version="0", state="active"),
+        pulse=Pulse(epoch="e", beat=1, number=1, at=now + LONG_S, version="0", state="active"),
         heard_at=now + LONG_S,
     )
     for place, id_ in enumerate(IDS[1:], start=1):

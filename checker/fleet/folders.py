@@ -28,7 +28,7 @@ def mirror_path(layout: Layout, id_: GatewayId) -> Path:
 
     It has the schema of `state.db`, so `open_reader` reads it: tunnels, registrations, unregistered
     devices, events (with that gateway's ids), days and hours, and the last sweep. `every_s` of that
-    sweep is longer than the real one, because rows that only aged come once a minute. The table
+    sweep is longer than the real one, because rows that only aged come seldom. The table
     `pulse` has its last pulse and when that came by our clock (`read_pulse` of
     checker.state.mirrors): epoch, state, version, counts, load. `position` is only for the agent.
     """

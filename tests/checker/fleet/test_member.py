@@ -389,8 +389,8 @@ def test_the_sweep_in_a_mirror_leaves_time_for_rows_that_only_aged(tmp_path: Pat
 
     assert sweep is not None
     probed = Tunnel(node=NodeName("barn"), port=Port(1), probed_at=1e9)
-    assert not is_stale(probed, sweep.every_s, 1e9 + 60 + 59)
-    assert is_stale(probed, sweep.every_s, 1e9 + 60 + 61)
+    assert not is_stale(probed, sweep.every_s, 1e9 + 90 + 59)
+    assert is_stale(probed, sweep.every_s, 1e9 + 90 + 61)
 
 
 @pytest.mark.parametrize("key", ["", "ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E="])
