@@ -164,7 +164,7 @@ class Looking:
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[StateFile | None]:
-        """Open the file for the block, in any thread; None if there is none. Raises StateError."""
+        """Open the file for the block, in any thread; None if it is missing. Raises StateError."""
         try:
             found = open_reader(self.path)
         except StateMissing:

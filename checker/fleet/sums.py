@@ -87,7 +87,7 @@ def marks_body(marks: Marks) -> bytes:
 
 
 def parse_marks(body: bytes) -> Marks:
-    """Parse marks; there are none in the answer of an older gateway. Raises InvalidValue."""
+    """Parse marks; the answer of an older gateway has no marks. Raises InvalidValue."""
     table = table_of(body)
     marks = table.get("marks", {})
     if not isinstance(marks, dict) or len(marks) > MOST_MARKS:

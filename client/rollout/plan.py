@@ -62,7 +62,7 @@ def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> J
 
 
 def home_of(source: Source, bundle: Bundle) -> str:
-    """Return the other gateway of the fleet with which the bundle begins; empty: there is none."""
+    """Return with which other gateway of the fleet the bundle begins, or an empty text."""
     first = id_of(bundle.gateways[0])
     return first if source.order is not None and first != source.order.own else ""
 

@@ -65,7 +65,7 @@ class Fleet:
         return None if self.gateways is None else self.gateways.holder(key)
 
     def stranger(self, key: Key) -> Unregistered | None:
-        """The device at another gateway that is not in the registry; None: there is none."""
+        """The device at another gateway that is not in the registry; None if unknown."""
         return None if self.gateways is None else self.gateways.stranger(key)
 
     @property

@@ -278,7 +278,7 @@ class Gateways:
         return changed & self.where.keys()
 
     def stranger(self, key: Key) -> Unregistered | None:
-        """The device at another gateway that is not in the registry; None: there is none."""
+        """The device at another gateway that is not in the registry; None if unknown."""
         found = (mirror.unregistered.get(key) for mirror in self.mirrors.values())
         return next((one for one in found if one is not None), None)
 

@@ -183,7 +183,7 @@ class Source:
         )
 
     def stranger(self, key: Key) -> Unregistered | None:
-        """The device of the shared key that is not in the registry; None: there is none."""
+        """The device of the shared key that is not in the registry; None if unknown."""
         return self.background.unregistered.get(key) or self.fleet.stranger(key)
 
     def row(self, key: Key) -> Row:
