@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from checker.model import MOST_APPLICANTS, Applicant
+from checker.state.tables import has_table
 
-HAS_APPLICANT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'applicant'"
 ADD_APPLICANT = """
 CREATE TABLE applicant (
     fingerprint   TEXT    NOT NULL PRIMARY KEY,
@@ -43,7 +43,7 @@ DELETE_APPLICANT = "DELETE FROM applicant WHERE fingerprint = :fingerprint"
 
 
 def has_applicants(db: sqlite3.Connection) -> bool:
-    return db.execute(HAS_APPLICANT).fetchone() is not None
+    return has_table(db, "applicant")
 
 
 def applicants_in(db: sqlite3.Connection) -> tuple[Applicant, ...]:

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from checker.model import Tunnel
+from checker.state.tables import has_table
 
-HAS_DUE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'due'"
 ADD_DUE = """
 CREATE TABLE due (
     node   TEXT    NOT NULL,
@@ -29,7 +29,7 @@ ON CONFLICT (node, port) DO UPDATE SET due_s = excluded.due_s WHERE due_s IS NOT
 
 
 def has_due(db: sqlite3.Connection) -> bool:
-    return db.execute(HAS_DUE).fetchone() is not None
+    return has_table(db, "due")
 
 
 def any_due(db: sqlite3.Connection) -> bool:

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from checker.model import Tunnel
+from checker.state.tables import has_table
 
-HAS_HELD = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'held'"
 ADD_HELD = """
 CREATE TABLE held (
     node        TEXT    NOT NULL,
@@ -27,7 +27,7 @@ INSERT_HELD = "INSERT OR REPLACE INTO held VALUES (:node, :port, :since, :held_u
 
 
 def has_held(db: sqlite3.Connection) -> bool:
-    return db.execute(HAS_HELD).fetchone() is not None
+    return has_table(db, "held")
 
 
 def any_held(db: sqlite3.Connection) -> bool:

@@ -17,9 +17,9 @@ from checker.config.layout import Layout
 from checker.model.gateway_id import ID_PATTERN, GatewayId
 from checker.model.pulse import HeardPulse, Pulse
 from checker.state.store import StateFile
+from checker.state.tables import has_table
 
 SUFFIX = ".db"
-HAS_PULSE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'pulse'"
 ADD_PULSE = """
 CREATE TABLE IF NOT EXISTS pulse (
     id            INTEGER PRIMARY KEY CHECK (id = 1),
@@ -87,7 +87,7 @@ def mirrored(layout: Layout) -> Iterator[GatewayId]:
 def read_pulse(mirror: StateFile) -> HeardPulse | None:
     """Return the last pulse; None if none came yet. Raises StateError."""
     with mirror.using() as db:
-        if db.execute(HAS_PULSE).fetchone() is None:
+        if not has_table(db, "pulse"):
             return None
         row = db.execute(GET_PULSE).fetchone()
     return row and pulse_from(row)

@@ -11,6 +11,7 @@ from checker.state.applicants import ADD_APPLICANT, has_applicants
 from checker.state.due import ADD_DUE, has_due
 from checker.state.errors import StateNewer
 from checker.state.held import ADD_HELD, has_held
+from checker.state.tables import has_table
 from checker.state.tally import MAKE_TALLY, has_tally
 
 UNREGISTERED_SINCE = 2
@@ -24,7 +25,6 @@ a rollback. It names the columns that it writes here, and ignores this one.
 """
 
 
-HAS_SAID = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'said'"
 ADD_SAID = """
 CREATE TABLE said (
     port          INTEGER NOT NULL PRIMARY KEY CHECK (port BETWEEN 1 AND 65535),
@@ -38,7 +38,6 @@ and not a numbered migration, as with `act`: 0.1.0 would also fail at another co
 """
 
 
-HAS_SHOWN = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'shown_key'"
 ADD_SHOWN = """
 CREATE TABLE shown_key (
     node          TEXT    NOT NULL,
@@ -106,11 +105,11 @@ def has_act(db: sqlite3.Connection) -> bool:
 
 
 def has_said(db: sqlite3.Connection) -> bool:
-    return db.execute(HAS_SAID).fetchone() is not None
+    return has_table(db, "said")
 
 
 def has_shown(db: sqlite3.Connection) -> bool:
-    return db.execute(HAS_SHOWN).fetchone() is not None
+    return has_table(db, "shown_key")
 
 
 ADDITIONS: tuple[tuple[Callable[[sqlite3.Connection], bool], Sequence[str]], ...] = (

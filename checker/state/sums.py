@@ -9,6 +9,7 @@ from checker.model import HOUR_S
 from checker.model.sums import Period, Sum, is_hour
 from checker.state.schema import HOURS_SINCE, version_of
 from checker.state.store import FORGET_DAYS, FORGET_HOURS, KEEP_HOURS, first_kept_day
+from checker.state.tables import has_table
 
 HOUR_MARKS = (
     "SELECT hour, count(*), sum(up_s), sum(watched_s) FROM hour WHERE hour >= :first GROUP BY hour"
@@ -35,7 +36,6 @@ CREATE TABLE IF NOT EXISTS summed (
     mark    TEXT NOT NULL                                           -- as that gateway said
 ) STRICT, WITHOUT ROWID
 """
-HAS_SUMMED = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'summed'"
 MARKS = "SELECT period, mark FROM summed"
 PUT_MARK = "INSERT OR REPLACE INTO summed VALUES (:period, :mark)"
 FORGET_HOUR = "DELETE FROM hour WHERE hour = ?"
@@ -92,7 +92,7 @@ def read_hour(db: sqlite3.Connection, hour: int) -> list[Sum]:
 
 def read_summed(db: sqlite3.Connection) -> dict[Period, str]:
     """Return the periods whose sums a mirror has, and their marks; none of a state file."""
-    if db.execute(HAS_SUMMED).fetchone() is None:
+    if not has_table(db, "summed"):
         return {}
     return {row["period"]: row["mark"] for row in db.execute(MARKS)}
 

@@ -56,6 +56,13 @@ def test_an_unreadable_file_loses_nothing_that_its_line_allows() -> None:
     assert contest.settle() == {"a": (Port(1), "broken")}
 
 
+def held_by(owners: dict[Right, NodeName]) -> dict[NodeName, frozenset[Right]]:
+    """The rights that the lines of all names allow."""
+    return {
+        name: frozenset(right for right, owner in owners.items() if owner == name) for name in NAMES
+    }
+
+
 @given(asked=wishes, owners=owners, ages=ages, broken=st.frozensets(st.sampled_from(NAMES)))
 def test_no_right_is_left_with_two_nodes(
     asked: dict[NodeName, frozenset[Right]],
@@ -64,9 +71,7 @@ def test_no_right_is_left_with_two_nodes(
     broken: frozenset[NodeName],
 ) -> None:
     readable = {name: rights for name, rights in asked.items() if name not in broken}
-    held = {
-        name: frozenset(right for right, owner in owners.items() if owner == name) for name in NAMES
-    }
+    held = held_by(owners)
 
     lost = Contest(asked=readable, held=held, ages=ages, unreadable=broken).settle()
 
@@ -96,9 +101,7 @@ def test_a_contest_among_the_disputants_ends_as_one_among_all(
     broken: frozenset[NodeName],
 ) -> None:
     readable = {name: rights for name, rights in asked.items() if name not in broken}
-    held = {
-        name: frozenset(right for right, owner in owners.items() if owner == name) for name in NAMES
-    }
+    held = held_by(owners)
 
     names = disputants(readable, lambda some: {one: held[one] for one in some}, broken)
 
