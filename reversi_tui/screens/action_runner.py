@@ -96,7 +96,7 @@ class ActionRunner:
         self.running.append(progress)
         self.follow(planned)
         self.given_up[id(progress)] = asyncio.Event()
-        desk.start(self.carry_out(planned, progress), group="acts")
+        desk.start(partial(self.carry_out, planned, progress), group="acts")
         self.watch()
 
     def follow(self, planned: Plan) -> None:

@@ -29,7 +29,7 @@ class BatchRunner:
         self.desk, self.record, self.fill_in = desk, record, fill_in
 
     def start(self, command: Command, rows: Sequence[Row]) -> None:
-        self.desk.start(self.run(command, rows), group="acts")
+        self.desk.start(partial(self.run, command, rows), group="acts")
 
     async def run(self, command: Command, rows: Sequence[Row]) -> None:
         """Run it on all rows, or until it is stopped, and show what came of it."""

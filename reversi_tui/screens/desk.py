@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from textual.app import App
 from textual.screen import Screen, ScreenResultCallbackType
+from textual.worker import Worker
 
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.action import Action
@@ -24,6 +25,7 @@ from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.table import TunnelTable
 
 T = TypeVar("T")
+Work = Callable[[], Coroutine[None, None, None]]
 Call = Callable[[], Awaitable[None] | None]
 """What an action does."""
 
@@ -89,9 +91,11 @@ class Desk:
         """Show a screen above the table; `answered` gets its result."""
         _ = self.app.push_screen(screen, answered)
 
-    def start(self, work: Coroutine[None, None, None], *, group: str, alone: bool = False) -> None:
-        """Run it in a worker; if `alone`, cancel the group's earlier ones."""
-        self.screen.run_worker(work, group=group, exclusive=alone)
+    def start(self, work: Work, *, group: str, alone: bool = False) -> None:
+        """Run it in a worker; if `alone`, cancel the group's earlier ones. It is called only in the
+        worker: one that is cancelled before it begins leaves no coroutine that nobody awaits.
+        """
+        _: Worker[None] = self.screen.run_worker(work, group=group, exclusive=alone)
 
     def is_sent(self, sequence: str) -> bool:
         """Write a control sequence to the terminal; False if there is no terminal."""

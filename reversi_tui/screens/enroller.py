@@ -115,7 +115,7 @@ class Enroller:
         desk.unmark(rows)
         desk.voice.note(f"{subject(chosen)}: {answer} is under way")
         desk.voice.renew()
-        desk.start(self.answer(answer, chosen), group="acts")
+        desk.start(partial(self.answer, answer, chosen), group="acts")
 
     async def answer(self, answer: Answer, chosen: Sequence[Applicant]) -> None:
         """Have it done in a thread, and report what became of each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from checker.control.outcome_words import summed_up, told
 from checker.model import InvalidValue, NodeName
@@ -90,7 +91,7 @@ class LabelEditor:
         except InvalidValue as error:
             self.desk.voice.say(f"{named(nodes)}: {told(what, str(error), done=False)}")
             return
-        self.desk.start(self.change(what, nodes, labels), group="acts")
+        self.desk.start(partial(self.change, what, nodes, labels), group="acts")
 
     async def change(self, what: str, nodes: Sequence[NodeName], labels: Relabelling) -> None:
         """Have it done in a thread, and report each outcome; of several, the failures first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from checker.model import CheckerError, InvalidValue
 from reversi_tui.actions.action import Action
@@ -138,7 +139,7 @@ class NamedViews:
 
         def answered(name: str | None) -> None:
             if name is not None:
-                self.desk.start(self.keep(name, now), group="views")
+                self.desk.start(partial(self.keep, name, now), group="views")
 
         self.desk.push(Ask("Save this view", text, own.name if own else ""), answered)
 

@@ -83,7 +83,7 @@ class NodeEditor:
             except InvalidValue as error:
                 desk.voice.say(f"{name}: {told('bundle', str(error), done=False)}")
                 return
-            desk.start(self.build_at(name, place), group="acts")
+            desk.start(partial(self.build_at, name, place), group="acts")
 
         text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"
         desk.push(Ask(f"The bundle of {name}", text, default.name), answered)
@@ -98,10 +98,10 @@ class NodeEditor:
 
         def chosen(way: str | None) -> None:
             if way == "rekey":
-                work = self.change(name, "rekey", lambda: changes.rekey(name, place))
+                work = partial(self.change, name, "rekey", lambda: changes.rekey(name, place))
             elif way == "device":
                 build = partial(changes.build, name, place, makes_key=True)
-                work = self.change(name, "bundle", build)
+                work = partial(self.change, name, "bundle", build)
             else:
                 return
             self.desk.start(work, group="acts")

@@ -171,7 +171,7 @@ class ProgramRunner:
         if command.terminal:
             await self.take_terminal(EventKind.COMMAND, row, argv)
         else:
-            self.desk.start(self.run_on(command, row, argv), group="acts")
+            self.desk.start(partial(self.run_on, command, row, argv), group="acts")
 
     def filled_in(self, command: Command, asked: Row) -> tuple[str, ...]:
         """The command line for this row. Raises CheckerError if the row is no longer what was asked

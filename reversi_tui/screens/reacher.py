@@ -83,7 +83,7 @@ class Reacher:
         elif way.id == "ssh":
             await self.programs.open_shell()
         else:
-            self.desk.start(self.show_output(way, row), group="acts")
+            self.desk.start(partial(self.show_output, way, row), group="acts")
 
     def login_as(self) -> None:
         """Ask for the user, and log in to the node under the cursor."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from checker.registry.reading import node_path
 from checker.rows.row import Key, Row
 from checker.state.errors import StateError
@@ -110,7 +112,7 @@ class RowDetail:
             self.read_past(key)
 
     def read_past(self, key: Key) -> None:
-        self.desk.start(self.fetch_past(key), group="past", alone=True)
+        self.desk.start(partial(self.fetch_past, key), group="past", alone=True)
 
     async def fetch_past(self, key: Key) -> None:
         reader = self.desk.reader

@@ -90,7 +90,7 @@ class TableView:
         """Paint what differs, and remember the view; `before` is the cursor's old place."""
         self.table.rearranged(before)
         self.desk.voice.renew()
-        self.desk.start(self.remember(self.as_preferences()), group="remember", alone=True)
+        self.desk.start(partial(self.remember, self.as_preferences()), group="remember", alone=True)
 
     async def remember(self, preferences: Preferences) -> None:
         remember = self.desk.dependencies.remember
@@ -102,7 +102,7 @@ class TableView:
         self.filtered_from = self.table.where
         self.filter_bar.open(self.view.filter_text)
         self.desk.voice.renew()
-        self.desk.start(self.read_ahead(), group="filter", alone=True)
+        self.desk.start(self.read_ahead, group="filter", alone=True)
 
     async def read_ahead(self) -> None:
         """Make the rows' texts before the first letter asks for all of them; a few at a time, so

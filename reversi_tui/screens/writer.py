@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from checker.model import CheckerError
 from checker.rows.row import Row
@@ -62,7 +63,7 @@ class Writer:
 
             def named(text: str | None) -> None:
                 if text is not None:
-                    desk.start(self.carry_out(kind, shown, text), group="writing")
+                    desk.start(partial(self.carry_out, kind, shown, text), group="writing")
 
             text = "A name, or a path. Only you will be able to read the file."
             ask = Ask(f"Write {count} to a new file", text, name_for(kind, shown.moment.now))

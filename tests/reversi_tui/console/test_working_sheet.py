@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,20 @@ def test_a_cell_of_another_style_differs() -> None:
     styled.stylize("bold", 1, 2)
 
     assert differing(Text("barn"), styled) == 2
+
+
+async def test_work_that_a_later_one_replaces_before_it_begins_is_never_begun(
+    tmp_path: Path,
+) -> None:
+    begun: list[str] = []
+
+    async def work(name: str) -> None:
+        begun.append(name)
+
+    app = console(demo_home(tmp_path))
+    async with running(app) as pilot:
+        app.main.desk.start(partial(work, "first"), group="once", alone=True)
+        app.main.desk.start(partial(work, "second"), group="once", alone=True)
+        await until(pilot, lambda: bool(begun))
+
+    assert begun == ["second"]
