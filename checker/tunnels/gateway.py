@@ -253,11 +253,15 @@ class Gateway:
         """Return what the node's connection hears: the longest wait over its forwards, as last
         judged.
 
-        A port that `is_excused` does not count if another forward works: leaving would cost that
-        one and gain nothing. While the gateway drains, a node may have to leave all the same.
+        A port that `is_excused` does not count if another forward works, or may work, as it was not
+        judged since the node connected: leaving would cost that one and gain nothing. While the
+        gateway drains, a node may have to leave all the same.
         """
         seen = [(forward, self.ledger.tunnel(forward)) for forward in node.forwards]
-        works = any(tunnel.status in LIVES for _, tunnel in seen)
+        works = any(
+            tunnel.status in LIVES or not (tunnel.verdict or self.is_excused(forward, tunnel))
+            for forward, tunnel in seen
+        )
         waits = (
             tunnel.verdict
             for forward, tunnel in seen

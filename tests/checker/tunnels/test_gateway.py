@@ -105,6 +105,20 @@ def test_a_port_that_the_device_does_not_know_costs_it_no_tunnel(
     assert gateway.verdict(after) == heard
 
 
+def test_a_port_that_its_device_leaves_costs_no_tunnel_that_was_not_judged_yet(
+    tmp_path: Path,
+) -> None:
+    both = node(ports=(20010, 20011))
+    first, second = both.forwards
+    gateway = gateway_of(tmp_path, with_forward(both, second, replace(second, leaves_at=9)))
+    for forward in both.forwards:
+        row = replace(gateway.ledger.tunnel(forward), status=Status.DOWN, verdict=1)
+        gateway.ledger.put(row)
+    gateway.watcher.record.connected(first, 1.0)  # and the other one was judged since
+
+    assert gateway.verdict(gateway.registry.nodes[both.name]) == 0
+
+
 async def test_a_port_on_which_the_device_has_listened_counts_from_then_on(tmp_path: Path) -> None:
     with held(tmp_path) as one:
         places = {(one.node.name, forward.port) for forward in one.node.forwards}
