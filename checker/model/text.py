@@ -21,6 +21,8 @@ def unescape(text: str) -> bytes:
 def printable(text: str | bytes, limit: int = 64) -> str:
     """Make text from a device safe to show: escape it, and cut it to `limit` characters."""
     raw = text.decode("latin-1") if isinstance(text, bytes) else text
+    if raw.isascii() and raw.isprintable():
+        return raw[:limit]
     shown = "".join(
         c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}"
         for c in raw[:limit]

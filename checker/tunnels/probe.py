@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import os
 import re
 import socket
 import ssl
@@ -50,6 +51,8 @@ OURS_ALONE = frozenset(
     }
 )
 """Errors of connect whose cause is the gateway itself."""
+UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EINTR})
+"""What connect says while the listener has not answered yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +153,9 @@ async def connected(
     loop = asyncio.get_running_loop()
     until = loop.time() + waiting.deadline_s
     try:
-        async with asyncio.timeout_at(until):
-            await loop.sock_connect(sock, listener)
+        if not connects_at_once(sock, listener):
+            async with asyncio.timeout_at(until):
+                await loop.sock_connect(sock, listener)
     except TimeoutError:
         return Silent()  # the holder does not even accept
     except ConnectionRefusedError:
@@ -170,19 +174,33 @@ async def connected(
     )
 
 
+def connects_at_once(sock: socket.socket, listener: tuple[str, int]) -> bool:
+    """Begin to connect, and return whether that is done already: on loopback it is, if the listener
+    has room in its queue. Raises OSError.
+    """
+    error = sock.connect_ex(listener)
+    if error == errno.EINPROGRESS:
+        error = sock.connect_ex(listener)  # the second call says what became of the first
+    if error and error not in UNDER_WAY:
+        raise OSError(error, os.strerror(error))
+    return not error
+
+
 async def converse(
     sock: socket.socket, first: bytes, expect: Expect, until: Until, heard: Heard
 ) -> ProbeReply:
     """Send what the expected service waits for, and read until the answer can be judged."""
     loop = asyncio.get_running_loop()
-    begun = False
+    begun = matched = False
     try:
         async with asyncio.timeout_at(until.at) as limit:
-            await loop.sock_sendall(sock, first)
+            if first:
+                await loop.sock_sendall(sock, first)
             while len(heard.text) < READ_AT_MOST:
                 part = await loop.sock_recv(sock, READ_AT_MOST)
                 heard.add(part)
-                if not part or matches(expect, heard.text):
+                matched = matches(expect, heard.text)
+                if matched or not part:
                     break
                 begun = begins(expect, heard.text)
                 if begun:
@@ -197,7 +215,7 @@ async def converse(
         pass
     if not heard.text:
         return Closed()
-    return Answer(expected=matches(expect, heard.text), text=heard.text[:TEXT_KEPT])
+    return Answer(expected=matched, text=heard.text[:TEXT_KEPT])
 
 
 def proxy_line(sock: socket.socket) -> bytes:
@@ -261,8 +279,9 @@ def begins(expect: Expect, heard: bytes) -> bool:
             return False
 
 
+@functools.lru_cache(maxsize=256)
 def letters_and_digits(text: bytes) -> bytes:
-    """Return the part of a banner that the original product compared."""
+    """Return the part of a banner that the original product compared; a fleet has few banners."""
     return re.sub(rb"[^A-Za-z0-9]", b"", text)
 
 

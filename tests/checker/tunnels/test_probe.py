@@ -230,6 +230,24 @@ async def test_a_listener_that_no_longer_accepts_is_silent() -> None:
     assert probed.reply == Silent()
 
 
+async def test_a_listener_that_accepts_only_after_a_while_is_heard() -> None:
+    with closing(socket.socket()) as full, closing(socket.socket()) as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())  # its queue holds one
+        probing_it = asyncio.ensure_future(probe(full.getsockname()[1], SSH, PATIENT_S))
+        await asyncio.sleep(0)  # it has begun, and could not connect at once
+        full.accept()[0].close()
+        full.settimeout(PATIENT_S)
+        answering = asyncio.to_thread(full.accept)
+        connection, _ = await answering
+        with connection:
+            connection.sendall(b"SSH-2.0-late\r\n")
+            probed = await probing_it
+
+    assert probed.reply == Answer(expected=True, text=b"SSH-2.0-late\r\n")
+
+
 async def test_the_latency_is_that_of_the_answer() -> None:
     async with serving(says(b"", b"SSH-2.0-x\r\n", between_s=0.2)) as port:
         probed = await probe(port, SSH, PATIENT_S)
