@@ -25,6 +25,8 @@ AT_A_TIME = 25
 """Forwards that are judged by the list before other work has its turn."""
 GIVES_WAY_S = 1.0
 """The longest that judging by the list waits for an operator's answer."""
+SHORTEST_S = 0.01
+"""The shortest sleep of the sweep."""
 SOON_S = 0.3
 """After a node connected, or lost its connection, until it is probed."""
 
@@ -38,6 +40,8 @@ class Sweeper:
         self.policy = gateway.config.policy
         self.schedule = Schedule(self.policy.probe_every_s)
         self.wake = asyncio.Event()
+        self.sleeps_until = -math.inf
+        """When the sweep wakes by itself; monotonic."""
         self.awaited = 0
         """Operators who wait for an answer now."""
         self.answered = asyncio.Event()
@@ -64,13 +68,22 @@ class Sweeper:
                         self.begin(group, forward)
                 if down:
                     group.create_task(self.look(group, down), name="look for listeners")
-                next_at = self.schedule.next_at(now)
-                self.wake.clear()
-                try:
-                    async with asyncio.timeout(max(0.01, next_at - now)):
-                        await self.wake.wait()
-                except TimeoutError:
-                    continue
+                await self.sleep(now)
+
+    async def sleep(self, now: float) -> None:
+        """Wait until a forward is due, as far as it is known at `now`, or until woken."""
+        self.wake.clear()
+        self.sleeps_until = max(now + SHORTEST_S, self.schedule.next_at(now))
+        timer = asyncio.get_running_loop().call_later(self.sleeps_until - now, self.wake.set)
+        try:
+            await self.wake.wait()
+        finally:
+            timer.cancel()
+
+    def wake_if_sooner(self) -> None:
+        """Wake the sweep if a forward is due before it would wake by itself."""
+        if self.schedule.next_at(time.monotonic()) < self.sleeps_until:
+            self.wake.set()
 
     def begin(self, group: asyncio.TaskGroup, forward: Forward) -> None:
         """Begin to probe."""
@@ -157,7 +170,7 @@ class Sweeper:
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):
             self.probe_soon([forward.node])  # its other forwards, and perhaps it is back
-        self.wake.set()
+        self.wake_if_sooner()
         await self.verdicts.write(forward.node)
 
     def probe_new(self, ports: frozenset[Port]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,8 +49,9 @@ def beats_of(spool: Path, sessions: Iterable[ProcessId]) -> dict[ProcessId, floa
     return {session: at for session, at in found if at is not None}
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def session_in(name: str) -> ProcessId | None:
-    """Parse the name of a beat file; None for another file."""
+    """Parse the name of a beat file; None for another file. Most are those of the last reading."""
     pid, _, start_ticks = name.removeprefix(PREFIX).partition(".")
     if name.startswith(PREFIX) and pid.isdecimal() and start_ticks.isdecimal():
         return ProcessId(pid=int(pid), start_ticks=int(start_ticks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from math import inf
 
@@ -21,8 +22,8 @@ class Rhythms:
         """When to probe what each connection carries; those that are in doubt already are
         missing.
         """
-        self.first_at = inf
-        """None of these is earlier: until then nobody need be looked at."""
+        self.queue: list[tuple[float, ProcessId]] = []
+        """The same, the soonest first; what does not stand in `doubt_at` any more is skipped."""
         self.ended: set[ProcessId] = set()
         """Connections whose beats ended in order, and that have not been reported yet."""
 
@@ -41,22 +42,26 @@ class Rhythms:
             after = after_beat(before, at)
             if after is not before:
                 self.known[session] = after
-                at_s = self.doubt_at[session] = after.overdue_at - EARLY_S
-                self.first_at = min(self.first_at, at_s)
+                self.doubt_at[session] = after.overdue_at - EARLY_S
+                if after.overdue_at < inf:
+                    heapq.heappush(self.queue, (self.doubt_at[session], session))
 
     def forget(self) -> None:
         """Forget all rhythms: the clock was set, and what it said before is worth nothing."""
         self.known.clear()
         self.doubt_at.clear()
+        self.queue.clear()
 
     def late(self, now: float) -> tuple[ProcessId, ...]:
         """Return the connections whose beat is overdue, or nearly; each once for each doubt."""
-        if now < self.first_at:
-            return ()
-        found = tuple(session for session, at in self.doubt_at.items() if at <= now)
-        if not found:
-            self.first_at = min(self.doubt_at.values(), default=inf)
-        return found
+        found: dict[ProcessId, float] = {}
+        while self.queue and self.queue[0][0] <= now:
+            at, session = heapq.heappop(self.queue)
+            if self.doubt_at.get(session) == at:
+                found[session] = at
+        for session, at in found.items():
+            heapq.heappush(self.queue, (at, session))
+        return tuple(found)
 
     def doubt(self, now: float) -> frozenset[ProcessId]:
         """Take out the connections that have to be probed: late, or ended."""

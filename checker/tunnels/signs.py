@@ -17,6 +17,10 @@ from checker.tunnels.rhythms import Rhythms
 Reading = tuple[Mapping[str, Flow], float]
 """What moved on each connection, by its other side, and when that was read (monotonic)."""
 CLOCK_ROUNDS_S = 1.0
+AHEAD_S = 1.0
+"""Read the beats that look overdue within so many seconds, too: by then they have come, as a beat
+is overdue only two seconds after it was expected, and looked at one second before.
+"""
 READ_EVERY_S = 0.2
 """Shortest time between readings, however many tunnels fall silent at once: one of 2,000
 connections takes 10 ms.
@@ -49,11 +53,12 @@ class Signs:
 
     async def doubted(self) -> frozenset[ProcessId]:
         """Return the connections that fell into doubt since the last call: their beat is overdue,
-        or they ended. Those that look overdue are read again first.
+        or they ended. Those that look overdue, or soon will, are read again first, all at once.
         """
-        late = self.rhythms.late(time.time())
-        if late:
-            self.rhythms.take(await asyncio.to_thread(beats.beats_of, self.spool, late))
+        now = time.time()
+        if self.rhythms.late(now):
+            soon = self.rhythms.late(now + AHEAD_S)
+            self.rhythms.take(await asyncio.to_thread(beats.beats_of, self.spool, soon))
         return self.rhythms.doubt(time.time())
 
     async def read_flows(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from checker.model import (
     Unregistered,
 )
 from checker.registry.nodes import Registry
+from checker.state import beats
 from checker.state.beats import beat_file
 from checker.state.ledger import Ledger
 from checker.tunnels import due
@@ -165,6 +166,54 @@ async def test_a_beat_that_came_since_the_last_look_ends_all_doubt(sweeper: Swee
     await sweeper.watch_beats()
 
     assert probed_next(sweeper) == []
+
+
+async def test_beats_that_look_overdue_soon_are_read_with_those_that_do_now(
+    sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = [ProcessId(pid=pid, start_ticks=1) for pid in (11, 12, 13)]
+    late, soon, later = sessions
+    for session, ago_s in ((late, 12.1), (soon, 11.5), (later, 5.0)):
+        beat(sweeper, session, ago_s + 20, ago_s + 10, ago_s)
+    read: list[set[ProcessId]] = []
+
+    def beats_of(_: Path, found: Iterable[ProcessId]) -> dict[ProcessId, float]:
+        read.append(set(found))
+        return {}
+
+    monkeypatch.setattr(beats, "beats_of", beats_of)
+
+    await sweeper.watch_beats()
+
+    assert read == [{late, soon}]
+
+
+async def test_the_sweep_sleeps_until_the_next_forward_is_due(sweeper: Sweeper) -> None:
+    began = time.monotonic()
+    sweeper.schedule.put(Port(20010), began + 0.2)
+
+    await sweeper.sleep(began)
+
+    assert time.monotonic() >= began + 0.2
+
+
+async def test_a_probe_that_ended_wakes_the_sweep_only_if_something_is_due_sooner(
+    sweeper: Sweeper,
+) -> None:
+    now = time.monotonic()
+    sweeper.schedule.put(Port(20010), now + 3600)
+    asleep = asyncio.ensure_future(sweeper.sleep(now))
+    await asyncio.sleep(0)
+
+    sweeper.schedule.put(Port(20010), now + 4000)
+    sweeper.wake_if_sooner()
+    await asyncio.sleep(0)
+    assert not asleep.done()
+
+    sweeper.schedule.put(Port(20010), now + 60)
+    sweeper.wake_if_sooner()
+    async with asyncio.timeout(60):
+        await asleep
 
 
 async def test_a_clock_that_was_set_forward_makes_no_beat_overdue(sweeper: Sweeper) -> None:
