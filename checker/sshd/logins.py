@@ -23,16 +23,23 @@ HELPER = re.compile(rb"(?:sshd|sshd-session|sshd-auth): \[net\]")
 
 
 class Logins:
-    """Read the title of each process twice, and not again once it cannot be waiting for a login."""
+    """Read the title of each process twice, and not again once it cannot be waiting for a login. If
+    none is left, look again only after a process began.
+    """
 
     def __init__(self) -> None:
         self.met: frozenset[str] = frozenset()
         self.settled: frozenset[str] = frozenset()
+        self.newest = ""
+        """The newest process at the last look; empty if there was more to look at."""
 
     def waiting(self) -> tuple[int, ...] | None:
         """Return one PID for each connection that waits now; None if the processes of other users
         are hidden.
         """
+        newest = newest_process()
+        if newest and newest == self.newest:
+            return ()
         there = frozenset(name for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a scan over thousands of processes
         if "1" not in there:
             return None
@@ -43,7 +50,19 @@ class Logins:
         # a new process may still become another program
         self.settled = (self.settled & there) | ((titles.keys() & self.met) - beginning)
         self.met = there
+        self.newest = "" if there - self.settled else newest
         return tuple(int(name) for name in beginning if not HELPER.match(titles[name]))
+
+
+def newest_process() -> str:
+    """Return the PID of the process that began last; empty if it cannot be read. Source: proc(5),
+    /proc/loadavg, field 5.
+    """
+    try:
+        with open("/proc/loadavg", encoding="ascii") as load:  # noqa: PTH123 - as above
+            return load.read().split()[-1]
+    except (OSError, IndexError):
+        return ""
 
 
 def title_of(name: str) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.sshd import logins as reading
 from checker.sshd.logins import Logins, title_of
 from tests.programs import require
 
@@ -100,3 +101,41 @@ def test_nothing_is_known_if_other_users_processes_are_hidden(
     monkeypatch.setattr(os, "listdir", lambda _: [str(os.getpid()), "self", "stat"])
 
     assert Logins().waiting() is None
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each look at all processes, of which there is one."""
+    found: list[str] = []
+
+    def names(folder: str) -> list[str]:
+        found.append(folder)
+        return ["1"]
+
+    monkeypatch.setattr(os, "listdir", names)
+    return found
+
+
+def test_it_looks_again_only_after_a_process_began(
+    monkeypatch: pytest.MonkeyPatch, looks: list[str]
+) -> None:
+    monkeypatch.setattr(reading, "newest_process", lambda: "4711")
+    logins = Logins()
+    counted = [logins.waiting() for _ in range(4)]
+    before = len(looks)
+    monkeypatch.setattr(reading, "newest_process", lambda: "4712")
+    counted.append(logins.waiting())
+
+    assert counted == [()] * 5
+    assert before == 2  # each process is read twice, as a new one may become another program
+    assert len(looks) == 3
+
+
+def test_it_looks_each_time_where_nobody_says_which_process_began_last(
+    monkeypatch: pytest.MonkeyPatch, looks: list[str]
+) -> None:
+    monkeypatch.setattr(reading, "newest_process", lambda: "")
+    logins = Logins()
+
+    assert [logins.waiting() for _ in range(4)] == [()] * 4
+    assert len(looks) == 4
