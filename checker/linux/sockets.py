@@ -12,7 +12,7 @@ import ipaddress
 import itertools
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from checker.model import CheckerError, Flow, Listener, Port
@@ -62,9 +62,13 @@ def listening(family: int, port: Port | None = None) -> Iterator[Listener]:
     """Yield the listening TCP sockets of one address family in this network namespace; with `port`,
     only those on it. Raises OSError if the kernel refuses.
     """
-    wanted = b"" if port is None else only(port)
-    for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0, wanted):
-        yield listener_in(family, answer[at : at + MESSAGE_BYTES])
+    return listeners_in(family, messages(family, b"" if port is None else only(port)))
+
+
+def messages(family: int, attributes: bytes = b"") -> bytes:
+    """Return the inet_diag_msg of each listening socket, one after the other. Raises OSError."""
+    found = dump(family, TCP_LISTEN_STATE, 0, attributes)
+    return b"".join(answer[at : at + MESSAGE_BYTES] for answer, at, _ in found)
 
 
 def flows() -> dict[str, Flow]:
@@ -132,6 +136,12 @@ def dump(
                     raise OSError(-number, "sock_diag was refused")
                 yield answer, at + HEADER.size, at + length
                 at += (length + 3) & ~3
+
+
+def listeners_in(family: int, found: bytes) -> Iterator[Listener]:
+    """Parse the messages of listening sockets."""
+    for at in range(0, len(found), MESSAGE_BYTES):
+        yield listener_in(family, found[at : at + MESSAGE_BYTES])
 
 
 @functools.lru_cache(maxsize=1 << 15)
@@ -243,17 +253,24 @@ def from_tables() -> list[Listener]:
 def read_listeners() -> dict[Port, tuple[Listener, ...]]:
     """Return all TCP listeners of this network namespace, by port."""
     try:
-        found = [
-            listener
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for listener in listening(family)
-        ]
+        return dict(parsed(messages(socket.AF_INET), messages(socket.AF_INET6)))
     except OSError:
-        found = from_tables()  # a sandbox may refuse netlink
-    by_port: dict[Port, tuple[Listener, ...]] = {}
-    for listener in found:
-        by_port[listener.port] = (*by_port.get(listener.port, ()), listener)
-    return by_port
+        return by_port(from_tables())  # a sandbox may refuse netlink
+
+
+@functools.lru_cache(maxsize=1)
+def parsed(v4: bytes, v6: bytes) -> Mapping[Port, tuple[Listener, ...]]:
+    """Parse the messages of both families; mostly all are as they were at the last reading."""
+    found = (listeners_in(socket.AF_INET, v4), listeners_in(socket.AF_INET6, v6))
+    return by_port(itertools.chain(*found))
+
+
+def by_port(those: Iterable[Listener]) -> dict[Port, tuple[Listener, ...]]:
+    """Return the same listeners by their port."""
+    found: dict[Port, tuple[Listener, ...]] = {}
+    for listener in those:
+        found[listener.port] = (*found.get(listener.port, ()), listener)
+    return found
 
 
 def read_listeners_on(port: Port) -> tuple[Listener, ...]:

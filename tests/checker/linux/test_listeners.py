@@ -194,6 +194,23 @@ def test_the_kernel_leaves_out_the_listeners_of_other_ports(
         assert os.fstat(listener.fileno()).st_ino in {one.inode for one in read_listeners_on(port)}
 
 
+def test_each_reading_has_what_listens_then_whatever_was_done_with_the_last_one() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as first:
+        port = first.getsockname()[1]
+        found = read_listeners()
+        own = found.pop(port)
+        again = read_listeners()
+        with closing(socket.create_server(("127.0.0.1", 0))) as second:
+            other = second.getsockname()[1]
+            both = read_listeners()
+    after = read_listeners()
+
+    assert again[port] == own
+    assert both[port] == own
+    assert other in both
+    assert {port, other}.isdisjoint(after)
+
+
 def test_the_tables_are_read_where_netlink_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_family: int, _port: Port | None = None) -> Iterator[Listener]:
         raise PermissionError(1, "refused")
