@@ -35,6 +35,13 @@ s=$?
 [ $s -eq {on_trial} ] || rm -rf {folder}
 exit $s
 """
+BESIDE_THE_CAUSE = (
+    "kex_exchange_identification:",
+    "banner exchange:",
+    "Connection closed by UNKNOWN",
+    "ssh to gateway ",
+)
+"""How lines begin that only follow from one before: there is no way through another gateway."""
 SAFE = (
     "BatchMode=yes",
     "StrictHostKeyChecking=accept-new",
@@ -133,8 +140,11 @@ class Said:
 
 
 def last_line(output: bytes) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return printable(lines[-1].decode("utf-8", "replace"), 200) if lines else ""
+    """Return the last line that says something by itself, else the last one."""
+    lines = [line.strip().decode("utf-8", "replace") for line in output.splitlines()]
+    said = [line for line in lines if line]
+    causes = [line for line in said if not line.startswith(BESIDE_THE_CAUSE)]
+    return printable((causes or said or [""])[-1], 200)
 
 
 async def run(words: Sequence[str], content: bytes = b"") -> Said:

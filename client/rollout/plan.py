@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.model import CheckerError, Node, seen_at
+from checker.model import CheckerError, Node, Status, seen_at
 from checker.output import today
 from client.bundle.build import CannotBuild, Source, bundle_for, wanted_nodes
 from client.bundle.compose import Bundle
@@ -77,10 +77,13 @@ def path_here(source: Source, node: Node, view: View) -> int:
 
 
 def hindrance(job: Job, view: View) -> str:
-    """Return why nobody should go to the device now, as a clause; empty if there is no reason."""
+    """Return why nobody should go to the device now, as a clause; empty if there is no reason.
+    Raises StateError, ConfigError.
+    """
     seen = seen_at((job.name, job.port), view.tunnels)
     client = clients_of(view.registrations).get(job.name, "")
-    why = why_not(job.node, job.forward, seen, client=client, today=today())
+    there = "" if seen.status is Status.UP else view.holder_of((job.name, job.port))
+    why = why_not(job.node, job.forward, seen, client=client, today=today(), there=there)
     if not why and job.home and not view.hears(job.home):
         return UNHEARD.format(home=job.home)
     return why

@@ -28,6 +28,8 @@ from client.rollout.way import Before, Job, Sight, before_now, new_since, works_
 LOOK_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
 ASK_EVERY_S = 3.0
+TRIES_THERE = 3
+"""Logins through another gateway that may fail: at first both may claim to hold the device."""
 HINTS = (
     (
         "no bundle is installed here",
@@ -69,7 +71,7 @@ class Upgrade:
 
     async def go(self) -> tuple[Result, str]:
         await asyncio.to_thread(self.view.probe, self.job.name, [self.job.port])
-        why = hindrance(self.job, self.view)
+        why = await asyncio.to_thread(hindrance, self.job, self.view)
         if why:
             return Result.SKIPPED, why
         before = before_now(await self.sights(), time.time())
@@ -131,12 +133,14 @@ class Upgrade:
         """
         port = self.job.port_after
         through = self.view.way_through(self.job.name, port) if gateway else ""
+        failed = 0
         while True:
             said = await self.ssh(port, self.visit.ask, through=through)
+            failed += said.status == SSH_FAILED
             match said.status:
                 case 0:
                     return Result.UPGRADED, f"it is at {gateway} now" if gateway else ""
-                case code if code == SSH_FAILED and gateway and is_new:
+                case _ if gateway and is_new and failed == TRIES_THERE:
                     return Result.UPGRADED, (
                         f"it works at {gateway} now, and was not asked there: ssh: {said.last}"
                     )

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 OLDEST_S = 1.0
 """How old a copy of the state may be: several devices ask at once."""
+OLDEST_ELSEWHERE_S = 10.0
+"""How old the answer may be where a device is: it takes a second in a large fleet."""
 
 
 class NoDaemon(ClientError):
@@ -64,6 +66,8 @@ class View:
         self.registrations: Sequence[Registration] = ()
         self.elsewhere = elsewhere
         """None: there is no fleet."""
+        self.holders: Mapping[Place, str] = {}
+        self.holders_at = -OLDEST_ELSEWHERE_S
 
     def look(self) -> None:
         """Bring `tunnels` and `registrations` up to date. Raises StateError."""
@@ -83,6 +87,16 @@ class View:
         self.look()
         here = Sight(registrations=of_path(self.registrations, name, path), tunnels=self.tunnels)
         return [here, *(self.elsewhere.sights(name, path) if self.elsewhere else ())]
+
+    def holder_of(self, place: Place) -> str:
+        """Return the other gateway that holds a port now; empty: none, or unknown. Raises
+        StateError, ConfigError.
+        """
+        now = time.monotonic()
+        if self.elsewhere is not None and now - self.holders_at >= OLDEST_ELSEWHERE_S:
+            self.holders = self.elsewhere.holders(self.tunnels, self.state.last_sweep())
+            self.holders_at = now
+        return self.holders.get(place, "")
 
     def hears(self, id_: str) -> bool:
         """Return whether another gateway was heard lately."""
@@ -107,8 +121,8 @@ class View:
         """Return the ProxyCommand that connects through the gateway that holds the port."""
         home = self.control.layout.home
         words = ["reversi-checker", *(["--home", str(home)] if home else []), "connect"]
-        quiet = ("--ssh", "ssh -o BatchMode=yes", f"{name}:{port}")
-        return shlex.join([*words, *quiet]).replace("%", "%%")
+        quiet = "ssh -o BatchMode=yes -o LogLevel=ERROR"
+        return shlex.join([*words, "--ssh", quiet, f"{name}:{port}"]).replace("%", "%%")
 
     def host_of(self, port: Port) -> str:
         """Return the loopback address on which the port listens."""

@@ -98,8 +98,12 @@ def way_to(node: Node, ports: Collection[int], tunnels: Mapping[Place, Tunnel]) 
     return min(fitting, key=lambda forward: not is_device_itself(forward.target.host), default=None)
 
 
-def why_not(node: Node, forward: Forward, seen: Tunnel, *, client: str, today: str) -> str:
-    """Return why nobody should go to the device now, as a clause; empty if there is no reason."""
+def why_not(  # noqa: PLR0913 - all that can be a reason
+    node: Node, forward: Forward, seen: Tunnel, *, client: str, today: str, there: str = ""
+) -> str:
+    """Return why nobody should go to the device now, as a clause; empty if there is no reason.
+    `there`: the other gateway that has it; empty: none known.
+    """
     barred = node.barred(today)
     if barred:
         return f"it may not listen: {barred}"
@@ -109,6 +113,8 @@ def why_not(node: Node, forward: Forward, seen: Tunnel, *, client: str, today: s
         return "it runs reversi-client: edit gateway and host_key in its file instead"
     if forward.speaks_proxy:
         return f"port {forward.port} leads to a service that expects a PROXY line first"
+    if seen.status is not Status.UP and there:
+        return f"its tunnel is at {there}: run rollout there"
     if seen.status is not Status.UP:
         return f"port {forward.port} is {seen.status}, not up"
     return ""

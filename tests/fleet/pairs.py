@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from checker.cli.main import run
 from checker.config.layout import Layout
@@ -31,6 +31,13 @@ from tests.system.waiting import until
 GW1, GW2 = GatewayId("gw1"), GatewayId("gw2")
 
 
+class Place(NamedTuple):
+    """Where a gateway runs: the prefix that enters its network namespace, and its address there."""
+
+    inside: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+
+
 @dataclass(kw_only=True)
 class Pair:
     """Anna sits at gw1, which takes the tunnels of gw2's sshd for another account's."""
@@ -48,13 +55,13 @@ class Pair:
     def start_bus(self, id_: GatewayId) -> None:
         gateway = self.at(id_)
         folder, log = bus_folder(gateway.layout), gateway.folder / "fleet.log"
-        server = program(["nats-server", "-c", "nats.conf"], folder, log)
+        server = program([*gateway.inside, "nats-server", "-c", "nats.conf"], folder, log)
         self.buses[id_] = self.stack.enter_context(server)
 
     def start_agent(self, id_: GatewayId) -> None:
         gateway = self.at(id_)
         words = [sys.executable, "-m", "checker", "--home", str(gateway.home), "fleet", "serve"]
-        agent = program(words, gateway.folder, gateway.folder / "fleet.log")
+        agent = program([*gateway.inside, *words], gateway.folder, gateway.folder / "fleet.log")
         self.agents[id_] = self.stack.enter_context(agent)
 
     def device(self, name: str) -> Device:
@@ -95,7 +102,9 @@ class Pair:
         return gateway.events(device, EventKind.ACT)
 
 
-def made_of_fleet(layout: Layout, id_: str, anna: Signer, more: str) -> None:
+def made_of_fleet(
+    layout: Layout, id_: str, anna: Signer, more: str, *, host: str = "127.0.0.1"
+) -> None:
     """Make a gateway one of a fleet in which anna may sign, with a card on the bus."""
     home = str(layout.home)
     layout.nodes.mkdir(parents=True, exist_ok=True)
@@ -104,24 +113,38 @@ def made_of_fleet(layout: Layout, id_: str, anna: Signer, more: str) -> None:
     assert run(["--home", home, "fleet", "init", id_]) == 0
     with layout.config.open("a", encoding="utf-8") as file:
         file.write(f"bus_port = {free_port()}\n{more}")
-    bus = ["fleet", "card", "--bus", f"127.0.0.1:{free_port()}", "--key", str(anna.key)]
+    bus = ["fleet", "card", "--bus", f"{host}:{free_port()}", "--key", str(anna.key)]
     assert run(["--home", home, *bus]) == 0
 
 
 @contextmanager
-def pair(first: Mode, second: Mode, anna: Signer, *, more: str = "") -> Iterator[Pair]:
-    """Make both, and start all of both but gw1's sshd. `more`: settings of the fleet."""
-    with gateway_at(first) as gw1, gateway_at(second) as gw2, ExitStack() as stack:
+def pair(
+    first: Mode,
+    second: Mode,
+    anna: Signer,
+    *,
+    more: str = "",
+    places: tuple[Place, Place] = (Place(), Place()),
+    sshd: str = "",
+) -> Iterator[Pair]:
+    """Make both, and start all of both but gw1's sshd. `more`: settings of the fleet. `sshd`: the
+    beginning of its configuration.
+    """
+    with ExitStack() as stack:
+        gw1, gw2 = (
+            stack.enter_context(gateway_at(mode, inside=place.inside, host=place.host))
+            for mode, place in zip((first, second), places, strict=True)
+        )
         both = {GW1: gw1, GW2: gw2}
         for id_, gateway in both.items():
-            made_of_fleet(gateway.layout, id_, anna, more)
+            made_of_fleet(gateway.layout, id_, anna, more, host=gateway.host)
         cards = [str(one.layout.fleet / "gateways" / f"{id_}.toml") for id_, one in both.items()]
         found = Pair(gw1=gw1, gw2=gw2, anna=anna, stack=stack)
         for id_, gateway in both.items():
             assert run(["--home", str(gateway.home), "fleet", "join", *cards]) == 0
             found.start_bus(id_)
             found.start_agent(id_)
-        gw2.start_sshd()
+        gw2.start_sshd(more=sshd)
         for gateway in both.values():
             gateway.serve()
         yield found

@@ -22,6 +22,7 @@ from checker.model import CheckerError, Port, Status
 from checker.registry.nodes import Registry
 from checker.registry.ssh_hosts import parse_way, through_holder
 from checker.state.rows import Batch
+from client.rollout.device import last_line
 from tests.fleet.homes import Member
 from tests.fleet.mirrors import LONG_S, at, mirror
 from tests.fleet.test_pushing import serving
@@ -119,10 +120,11 @@ def test_a_node_that_no_gateway_holds_is_not_reached(gw1: Member) -> None:
 def test_a_gateway_that_lets_nobody_through_is_named_with_what_to_do(gw1: Member) -> None:
     holds(gw1, Port(20011), is_here=False)
 
-    said = connect(gw1, "barn:20011", "--ssh", "false")
+    said = connect(gw1, "barn:20011", "--ssh", "sh -c 'echo no entry >&2; exit 255'")
 
     assert said.returncode == 3
     assert "ssh to gateway gw2 failed; if that refused your login, --login USER" in said.stderr
+    assert last_line(said.stderr.encode()) == "no entry", "what a rollout says of it"
 
 
 def test_what_does_not_answer_is_a_sentence(gw1: Member) -> None:

@@ -15,8 +15,9 @@ from checker.config.layout import Layout, home_layout
 from checker.fleet.mirror import Mirror
 from checker.model import NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.model.gateway_id import GatewayId
-from checker.state.mirrors import mirror_path
+from checker.state.mirrors import mirror_path, read_pulse
 from checker.state.rows import Batch
+from checker.state.store import open_reader
 from client.bundle.build import find_source
 from client.bundle.gateways import id_of
 from client.bundle.settings import Settings
@@ -122,6 +123,29 @@ def test_a_device_stays_if_nothing_is_heard_of_where_it_would_go(gw1: Member) ->
     ]
 
 
+def test_a_device_at_another_gateway_is_left_to_it(gw1: Member, gw2: Member) -> None:
+    nodes = {name: gw1.add(name).forwards[0].port for name in ("attic", "barn", "cellar")}
+    write(gw1.layout, up("attic", nodes["attic"]))
+    write(gw2.layout, up("barn", nodes["barn"]))
+    path = mirror_path(gw1.layout, GW2)
+    tell(gw2.layout, path)
+
+    found = planned(gw1)
+    with closing(open_reader(path)) as reader:
+        heard = read_pulse(reader)
+        assert heard is not None
+    with closing(Mirror(path)) as mirror:
+        mirror.put_pulse(replace(heard, heard_at=heard.heard_at - 60))
+    later = planned(gw1, "--gateway", "gw.example.org")
+
+    assert [job.name for job in found.jobs] == [job.name for job in later.jobs] == ["attic"]
+    unknown = f"port {nodes['barn']} is unknown, not up"
+    at_gw2 = "its tunnel is at gw2: run rollout there"
+    elsewhere = f"port {nodes['cellar']} is unknown, not up"
+    assert [one.detail for one in found.others] == [at_gw2, elsewhere]
+    assert [one.detail for one in later.others] == [unknown, elsewhere]
+
+
 def test_of_a_node_with_two_tunnels_the_one_that_is_here_is_replaced(gw1: Member) -> None:
     add(gw1, "barn", "word.2")
     gw1.do("node", "sign", "barn", "--gateways", "gw2,gw1", "--paths", "2")
@@ -164,13 +188,16 @@ def upgraded(layout: Layout, *, trial: str = "180", within_s: float = 60.0) -> C
     [
         pytest.param((0, 0), "180", "it is at gw2 now", id="asked there"),
         pytest.param((0, 1, 0), "180", "it is at gw2 now", id="asked again"),
+        pytest.param((0, 255, 255, 0), "180", "it is at gw2 now", id="late there"),
         pytest.param(
-            (0, 255),
+            (0, 255, 255, 255),
             "180",
             "it works at gw2 now, and was not asked there: ssh: office: said 255",
             id="no way there",
         ),
-        pytest.param((0, 255, 0), "0", "it is at gw2 now", id="its old bundle may be back"),
+        pytest.param(
+            (0, 255, 255, 255, 255, 0), "0", "it is at gw2 now", id="its old bundle may be back"
+        ),
     ],
 )
 def test_a_device_that_went_to_another_gateway_is_asked_there(

@@ -19,7 +19,7 @@ from checker.sshd.private import sshd_config
 from tests.host_keys import put_rsa_host_key
 from tests.system.accounts import Account, Mode
 from tests.system.clients import Connection, Device
-from tests.system.ports import accepts, free_block, free_port
+from tests.system.ports import accepts, accepts_inside, free_block, free_port
 from tests.system.processes import below_us, end_all, end_one, still_there
 from tests.system.seen import Seen
 from tests.system.services import Service
@@ -185,7 +185,7 @@ class Gateway(Seen):
             self.sshd = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options()
             )
-        until(lambda: accepts(self.ssh_port, self.host), "sshd listens")
+        until(lambda: accepts_inside(self.inside, self.ssh_port, self.host), "sshd listens")
 
     def stop_sshd(self) -> None:
         """Stop sshd and all its sessions, as a restart with KillMode=control-group does."""

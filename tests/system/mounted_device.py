@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.inside import accounts_at_rest
 from tests.programs import require
-from tests.system.ports import accepts, free_port
+from tests.system.ports import accepts_inside, free_port
 from tests.system.waiting import until
 
 BUILD = """
@@ -49,9 +49,12 @@ PermitRootLogin prohibit-password
 class MountedDevice:
     """Its SSH server is its first process: when that is killed, all of it ends."""
 
-    def __init__(self, folder: Path, admin: Path, *, dropbear: bool = False) -> None:
+    def __init__(
+        self, folder: Path, admin: Path, *, dropbear: bool = False, inside: tuple[str, ...] = ()
+    ) -> None:
         require("unshare", "sshd", "ssh", "ssh-keygen", "mount")
         self.admin = admin
+        self.inside = inside
         self.folder = folder
         self.port = free_port()
         (folder / "etc").mkdir(parents=True)
@@ -62,7 +65,7 @@ class MountedDevice:
                 with (folder / "log").open("wb") as log:
                     self.process = subprocess.Popen(
                         [
-                            *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
+                            *(*inside, "unshare", "--mount", "--pid", "--fork", "--kill-child"),
                             *("sh", "-c", BUILD, "build", str(folder), *words),
                         ],
                         stdin=subprocess.DEVNULL,
@@ -70,8 +73,11 @@ class MountedDevice:
                         stderr=log,
                     )
                 ends.callback(self.close)
-                until(lambda: accepts(self.port), "the device's SSH server listens")
+                until(self.is_ready, "the device's SSH server listens")
             ends.pop_all()
+
+    def is_ready(self) -> bool:
+        return accepts_inside(self.inside, self.port, "127.0.0.1")
 
     def sshd(self) -> list[str]:
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / "host")]
@@ -92,6 +98,7 @@ class MountedDevice:
         words = [word for option in options for word in ("-o", option)]
         return subprocess.run(
             [
+                *self.inside,
                 *("ssh", "-F", "/dev/null", "-i", str(self.admin), "-p", str(self.port), *words),
                 *("-o", "LogLevel=ERROR", "root@127.0.0.1", command),
             ],

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
+import sys
 from collections import deque
+from collections.abc import Sequence
 
 BLOCK = 40
 """The number of ports of one gateway."""
@@ -23,6 +26,17 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a connection to the port is accepted."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
         return trial.connect_ex((host, port)) == 0
+
+
+def accepts_inside(inside: Sequence[str], port: int, host: str) -> bool:
+    """Whether a connection in a network namespace is accepted. `inside` enters it; if that is
+    empty, it is our own.
+    """
+    if not inside:
+        return accepts(port, host)
+    script = f"import socket; socket.create_connection(({host!r}, {port}), 5)"
+    words = [*inside, sys.executable, "-S", "-c", script]
+    return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def free_port() -> int:

@@ -137,3 +137,35 @@ def test_the_admins_options_win_except_for_where_to_connect() -> None:
 def test_the_last_line_of_a_device_is_fit_for_a_terminal() -> None:
     assert last_line(b"one\r\n\x1b[31mtwo\xff\n\n") == "\\x1b[31mtwo\\ufffd"
     assert last_line(b"") == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(
+            (
+                "anna@gw2.example.org: Permission denied (publickey).",
+                "ssh to gateway gw2 failed; if that refused your login, --login",
+                "kex_exchange_identification: Connection closed by remote host",
+                "Connection closed by UNKNOWN port 65535",
+            ),
+            "anna@gw2.example.org: Permission denied (publickey).",
+            id="no login at the gateway",
+        ),
+        pytest.param(
+            (
+                "reversi-checker: error: nobody answers at port 20010 here (Connection refused)",
+                "kex_exchange_identification: Connection closed by remote host",
+            ),
+            "reversi-checker: error: nobody answers at port 20010 here (Connection refused)",
+            id="it left meanwhile",
+        ),
+        pytest.param(
+            ("kex_exchange_identification: read: Connection reset by peer",),
+            "kex_exchange_identification: read: Connection reset by peer",
+            id="nothing else",
+        ),
+    ],
+)
+def test_the_cause_is_said_and_not_what_follows_from_it(lines: tuple[str, ...], said: str) -> None:
+    assert last_line("\n".join(lines).encode()) == said
