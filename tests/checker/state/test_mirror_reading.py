@@ -14,8 +14,9 @@ from checker.fleet.mirror import Mirror
 from checker.model import NodeName, Registration
 from checker.model.gateway_id import GatewayId
 from checker.model.pulse import HeardPulse, Pulse
-from checker.state.mirror_reading import read_connections, read_in_common
+from checker.state.mirror_reading import FEW, read_connections, read_in_common
 from checker.state.mirrors import Position, mirror_path
+from tests.reversi_tui.console.states import tunnel
 from tests.strategies import NOW, OFFICE, SESSION
 
 GW2 = GatewayId("gw2")
@@ -59,6 +60,25 @@ def test_rows_are_read_again_only_if_something_changed(layout: Layout) -> None:
     assert other.registrations is not first.registrations, "other nodes are here"
     assert later is not None
     assert [one.instance for one in later.registrations] == ["b.2"]
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(0, id="few are here"), pytest.param(2 * FEW, id="many are here")]
+)
+def test_only_connected_nodes_that_are_here_too_are_in_common(layout: Layout, number: int) -> None:
+    tell(layout, 1)
+    rows = [tunnel(name, port) for port, name in enumerate((OFFICE, "barn"), 20010)]
+    with closing(Mirror(mirror_path(layout, GW2))) as mirror:
+        mirror.put_items(Items(tunnels=rows), None)
+    others = {NodeName("barn"), *(NodeName(f"other{one}") for one in range(number))}
+
+    found = read_in_common(layout, GW2, HERE | others)
+    without = read_in_common(layout, GW2, frozenset(others))
+
+    assert found is not None
+    assert (found.registrations, [one.node for one in found.tunnels]) == ((THEIRS,), [OFFICE])
+    assert without is not None
+    assert (without.registrations, without.tunnels) == ((), ())
 
 
 def test_a_mirror_that_lags_behind_its_pulse_says_nothing(layout: Layout) -> None:
