@@ -16,7 +16,7 @@ from checker.fleet.mirror import Mirror
 from checker.model import NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.model.gateway_id import GatewayId
 from checker.state.mirrors import mirror_path, read_pulse
-from checker.state.rows import Batch
+from checker.state.rows import Batch, Sweep
 from checker.state.store import open_reader
 from client.bundle.build import find_source
 from client.bundle.gateways import id_of
@@ -212,6 +212,23 @@ def test_a_device_that_went_to_another_gateway_is_asked_there(
         assert through not in first
         assert len(others) == len(answers) - 1
         assert all(through in one and "office:20010" in one for one in others)
+
+
+def test_a_device_that_left_since_the_plan_is_left_to_its_gateway(tmp_path: Path) -> None:
+    with one_that_moves(tmp_path) as (layout, words):
+        layout.config.write_text('[fleet]\nname = "gw1"\n', encoding="utf-8")
+        place = mirror_path(layout, GW2)
+        place.write_bytes((tmp_path / "prepared" / "gw2.db").read_bytes())
+        (job,) = jobs("office")
+        gone = Tunnel(node=job.name, port=job.port, status=Status.DOWN, probed_at=time.time())
+        sweep = Sweep(pid=PID, swept_at=time.time(), every_s=20.0)
+        write(layout, Batch(tunnels=(gone,), sweep=sweep))
+
+        came = upgraded(layout)
+
+        assert came.result is Result.SKIPPED
+        assert came.detail == "its tunnel is at gw2: run rollout there"
+        assert not words.exists()
 
 
 @pytest.mark.usefixtures("at_once")

@@ -185,7 +185,7 @@ def test_a_device_goes_home_with_the_bundle_of_its_nodes_order(
     assert " upgraded " in done.stdout
     assert "it is at gw2 now" in done.stdout
     gw2.await_up(node)
-    assert is_gone(first)
+    until(lambda: is_gone(first), "its session at gw1 ends")
     script = device.ok(f"cat /etc/reversi/{name}.sh /etc/reversi/{name}.keys")
     assert f"GATEWAYS='gw2={address(gw2)} gw1={address(gw1)}'" in script
     assert "gateway: gw2=" in device.run(f"sh /etc/reversi/{name}.sh status").stdout
