@@ -18,8 +18,14 @@ AGAIN = "sudo reversi-checker init --keys fingerprint"
 def check_keys(facts: Facts) -> Iterator[Finding]:
     """Say nothing if all keys are in one file, unless somebody or sshd decided that."""
     found = facts.keys.by_fingerprint
-    if found is not None:
-        yield in_one_file(found) if found.stand is Stand.FILE else in_many(facts, found)
+    if found is None:
+        return
+    if found.stand is Stand.FILE:
+        yield in_one_file(found)
+        return
+    said = in_many(facts, found)
+    is_shown = any(trial.is_own and trial.works for trial in facts.trials)
+    yield unshown(facts, found) if said.ok and found.confined and not is_shown else said
 
 
 def in_one_file(found: FingerprintFacts) -> Finding:
@@ -29,6 +35,19 @@ def in_one_file(found: FingerprintFacts) -> Finding:
         ok=True if is_asked else None,
         sentence=f"sshd reads all keys in one file: {found.why_file}",
         mend="" if is_asked else f"{AGAIN}    # to try again",
+    )
+
+
+def unshown(facts: Facts, found: FingerprintFacts) -> Finding:
+    """All is well as far as we can see, but sshd may not do what we do."""
+    return Finding(
+        name=NAME,
+        ok=None,
+        sentence=(
+            f"sshd must read a file for each key in {facts.layout.keys}, but {found.confined}"
+            " limits it, and only a login shows whether it may"
+        ),
+        mend=remedies.ours(facts, "doctor --login"),
     )
 
 

@@ -9,6 +9,7 @@ from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding, first_of
 from checker.doctor.login_facts import Trial
+from checker.registry.key_files import Stand
 from checker.sshd.refused_logins import Reason
 
 LIMITS = "grep -rn -e nproc -e maxlogins /etc/security/limits.conf /etc/security/limits.d"
@@ -143,7 +144,9 @@ def way_out(facts: Facts, trial: Trial) -> str:
     """Return what to do about the reason, as far as it is known."""
     found = trial.refusal
     if found is None:
-        return remedies.sshd_log(facts)
+        keys = facts.keys.by_fingerprint
+        is_confined = keys is not None and keys.stand is not Stand.FILE and keys.confined
+        return remedies.one_key_file(facts) if is_confined else remedies.sshd_log(facts)
     if found.reason in (Reason.ALLOW_USERS, Reason.ALLOW_GROUPS):
         return remedies.let_in(facts)
     if found.reason in (Reason.ACCOUNT, Reason.PAM) and "expired" in found.words:

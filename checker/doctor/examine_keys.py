@@ -18,6 +18,7 @@ from checker.linux.as_user import ids_of
 from checker.model import CheckerError
 from checker.registry.key_files import Stand, files_for
 from checker.registry.key_places import Places, faults, in_both, read_places
+from checker.sshd.confinement import confinement
 from checker.sshd.lockdown import KEYS_COMMAND, KEYS_COMMAND_USER, reads_our_keys
 from checker.sshd.openings import other_commands
 from checker.sshd.program import MAIN
@@ -49,6 +50,7 @@ def fingerprint_facts(
         faults=faults(layout, there) if may_look(layout) else (),
         unread=unread,
         command_fails=why_unread(layout, there, command, user) if effective and not unread else "",
+        confined=confinement() if layout.home is None else "",
         loose=loose_part(layout.keys, 0) if layout.home is None else None,
     )
 

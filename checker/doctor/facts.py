@@ -76,6 +76,8 @@ class FingerprintFacts:
     """Why sshd's settings do not have it read these files; empty if they do, or if unknown."""
     command_fails: str = ""
     """Why that command, run as sshd runs it, does not print a key that is there."""
+    confined: str = ""
+    """What limits sshd and not ourselves: then only a login shows whether sshd reads the files."""
     loose: Path | None = None
     """A part of the path that others may write."""
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.sshd
 LIST = "/etc/reversi/keys.list"
 EARLIER = "/etc/ssh/sshd_config.d/00-earlier.conf"
 DROP_IN = "/etc/ssh/sshd_config.d/00-reversi.conf"
+SANDBOX = "/run/systemd/system/ssh.service.d/sandbox.conf"
 SOMEBODY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl admin\n"
 )
@@ -120,6 +121,7 @@ def test_keys_go_to_files_by_fingerprint_and_back_and_no_login_is_refused(gatewa
             assert gateway.must("ss", "-Hltnp", "sport = :20010") == holder
             withdrawn(gateway, device)
             until(lambda: tunnel.process.poll() is not None, "the tunnel has ended")
+    confined(gateway)
     under_a_home(gateway)
     uninstalled(gateway)
 
@@ -255,6 +257,41 @@ def sshd_lines(gateway: Booted) -> list[str]:
     """
     words = ("journalctl", "--no-pager", "--output=json", "-t", "sshd", "-t", "sshd-session")
     return [json.loads(line)["MESSAGE"] for line in gateway.must(*words).splitlines()]
+
+
+def confined(gateway: Booted) -> None:
+    """What keeps only sshd from the files, as a new rule of SELinux or AppArmor does, is told."""
+    gateway.write(SANDBOX, f"[Service]\nInaccessiblePaths={KEYS}\n")
+    restart_sshd(gateway)
+    found = finding(gateway, "keys")
+    assert found["ok"] is None
+    assert "a sandbox of its service limits it, and only a login shows" in str(found["sentence"])
+    assert str(found["mend"]).endswith("doctor --login")
+    login = with_login(gateway)[f"login 127.0.0.1:{SSH_PORT}"]
+    assert login["ok"] is False
+    assert "init --keys file" in str(login["mend"])
+    gateway.ok("init", "--keys", "file")
+    assert with_login(gateway)[f"login 127.0.0.1:{SSH_PORT}"]["ok"] is True
+    gateway.write(SANDBOX, "[Service]\nReadOnlyPaths=/boot\n")
+    restart_sshd(gateway)
+    gateway.ok("init", "--keys", "fingerprint")
+    assert finding(gateway, "keys")["ok"] is None
+    assert with_login(gateway)["keys"]["ok"] is True
+    gateway.must("rm", SANDBOX)
+    restart_sshd(gateway)
+    assert finding(gateway, "keys")["ok"] is True
+
+
+def restart_sshd(gateway: Booted) -> None:
+    gateway.must("systemctl", "daemon-reload")
+    gateway.must("systemctl", "restart", "ssh.service")
+    until(lambda: gateway.listens(SSH_PORT), "sshd listens")
+
+
+def with_login(gateway: Booted) -> dict[str, dict[str, object]]:
+    """Return what `doctor --login` found, by name."""
+    done = gateway.run(PYTHON, "-I", "-m", "checker", "doctor", "--login", "--json")
+    return {one["name"]: one for one in json.loads(done.stdout)["checks"]}
 
 
 def under_a_home(gateway: Booted) -> None:

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from checker.doctor.check_keys import check_keys
+from checker.doctor.check_login import check_login
 from checker.doctor.facts import FingerprintFacts
+from checker.doctor.login_facts import Trial
 from checker.install.key_ways import AS_ASKED
 from checker.registry.key_files import Stand
 from tests.checker.doctor.gateways import WELL
 
 GOOD = FingerprintFacts(stand=Stand.FINGERPRINT)
+
+
+LIMITED = replace(GOOD, confined="SELinux (type sshd_t)")
+HERE = Trial(place="127.0.0.1:22", is_own=True, answer="1 0.2.0")
 
 
 def said(found: FingerprintFacts | None) -> list[tuple[bool | None, str]]:
@@ -40,6 +46,58 @@ def test_the_wish_for_one_file_is_well_and_the_refusal_of_sshd_is_told() -> None
     assert said(refused) == [
         (None, "sshd reads all keys in one file: Permission denied (publickey).")
     ]
+
+
+@pytest.mark.parametrize(
+    ("trials", "ok"),
+    [
+        pytest.param((), None, id="no login was tried"),
+        pytest.param((replace(HERE, exit_status=255, answer=""),), None, id="refused"),
+        pytest.param((replace(HERE, is_own=False),), None, id="another machine"),
+        pytest.param((HERE,), True, id="let in"),
+    ],
+)
+def test_if_sshd_is_limited_only_a_login_shows_that_it_reads_the_files(
+    trials: tuple[Trial, ...], ok: bool | None
+) -> None:
+    keys = replace(WELL.keys, by_fingerprint=LIMITED)
+
+    (found,) = check_keys(replace(WELL, keys=keys, trials=trials))
+
+    assert found.ok is ok
+    if ok is None:
+        assert "SELinux (type sshd_t) limits it" in found.sentence
+        assert found.mend == "sudo reversi-checker doctor --login"
+
+
+def test_what_is_wrong_is_named_also_if_sshd_is_limited() -> None:
+    ((ok, sentence),) = said(replace(LIMITED, unread="it is another"))
+
+    assert ok is False
+    assert "it is another" in sentence
+
+
+@pytest.mark.parametrize(
+    ("found", "mend"),
+    [
+        (LIMITED, "init --keys file"),
+        (replace(LIMITED, stand=Stand.FILE), "journalctl"),
+        (GOOD, "journalctl"),
+    ],
+)
+def test_a_refused_login_at_a_limited_sshd_leads_back_to_one_file(
+    found: FingerprintFacts, mend: str
+) -> None:
+    refused = replace(HERE, exit_status=255, answer="", complaint="Permission denied (publickey).")
+    keys = replace(WELL.keys, by_fingerprint=found)
+
+    (login,) = (
+        one
+        for one in check_login(replace(WELL, keys=keys, trials=(refused,)))
+        if one.name == f"login {HERE.place}"
+    )
+
+    assert mend in login.mend
 
 
 @pytest.mark.parametrize(
