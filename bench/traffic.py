@@ -1,4 +1,4 @@
-"""What an idle tunnel sends and receives in a month, as installed and as set for a metered link."""
+"""What an idle tunnel sends and receives in a month, and what its device logs in a day."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import psutil
 
 from bench.bundles import NAMES, PROGRAMS, SHELLS, bundle
 from bench.cpu import tree_of
+from bench.device_log import device_log
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, until_usable
 from client.bundle.settings import Settings
@@ -127,7 +128,7 @@ async def megabytes(rhythm: Rhythm, kinds: tuple[str, ...], lasts_s: float) -> M
 
 
 async def traffic(scale: Scale) -> list[Figure]:
-    """Both rhythms at once, each at a gateway of its own."""
+    """Both rhythms and the log at once, each at a gateway of its own."""
     missing = {
         kind: [name for name in (*PROGRAMS[kind], "ss") if shutil.which(name) is None]
         for kind in NAMES
@@ -139,6 +140,7 @@ async def traffic(scale: Scale) -> list[Figure]:
             rhythm: group.create_task(megabytes(rhythm, kinds, lasts_s), name=str(rhythm))
             for rhythm in (DEFAULTS, METERED)
         }
+        logged = group.create_task(device_log(lasts_s, is_judged=lasts_s >= LASTS_S))
     measured = {rhythm: task.result() for rhythm, task in tasks.items()}
     figures = [
         Figure(
@@ -155,7 +157,13 @@ async def traffic(scale: Scale) -> list[Figure]:
         for kind in kinds
     ]
     left_out = {kind: names for kind, names in missing.items() if names}
-    return figures + [
-        Figure(what=f"idle traffic, {NAMES[kind]}", measured=f"left out: needs {', '.join(names)}")
-        for kind, names in left_out.items()
+    return [
+        *figures,
+        *(
+            Figure(
+                what=f"idle traffic, {NAMES[kind]}", measured=f"left out: needs {', '.join(names)}"
+            )
+            for kind, names in left_out.items()
+        ),
+        logged.result(),
     ]
