@@ -20,7 +20,7 @@ from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.server import Server
 from checker.daemon.startup import make_run_again
-from checker.daemon.sweep import Sweeper
+from checker.daemon.sweep import LIST_EVERY_S, Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.linux.systemd import notify
 from checker.linux.unix_socket import listen
@@ -95,6 +95,7 @@ class Daemon:
             (self.collect_spool, SPOOL_EVERY_S),
             (signs.read_beats, BEATS_EVERY_S),
             (self.sweeper.watch_beats, DOUBTS_EVERY_S),
+            (self.sweeper.look_for_new, LIST_EVERY_S),
             (signs.read_flows, FLOWS_EVERY_S),
             (self.count_logins, LOGINS_EVERY_S),
             (self.prune, PRUNE_EVERY_S),

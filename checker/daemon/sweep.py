@@ -21,6 +21,8 @@ LIST_FRESH_S = 2.0
 """The list of listeners may be as old as this where nobody listened before; what listens since is
 probed at once when it is read.
 """
+LIST_EVERY_S = 5.0
+"""The oldest that the list becomes. Probes of tunnels that beat have it read as often."""
 AT_A_TIME = 25
 """Forwards that are judged by the list before other work has its turn."""
 GIVES_WAY_S = 1.0
@@ -94,10 +96,7 @@ class Sweeper:
         begin to probe the others.
         """
         since = time.monotonic() - LIST_FRESH_S
-        try:
-            await self.gateway.watcher.holders.table.all(newer_than=since)
-        except OSError as error:
-            self.gateway.ledger.complain(f"cannot list what listens: {error}")
+        await self.read_list(since)
         self.wake_up()
         self.rest_s = rest_s(self.policy, len(self.schedule.resting), self.rest_s)
         for start in range(0, len(down), AT_A_TIME):
@@ -111,6 +110,19 @@ class Sweeper:
                     self.schedule.rest(forward, time.monotonic(), every_s)
             await self.verdicts.write(*(forward.node for forward in part))
         self.wake.set()
+
+    async def look_for_new(self) -> None:
+        """List what listens now and then, though no forward is due: a tunnel whose client does not
+        register shows only there.
+        """
+        await self.read_list(time.monotonic() - LIST_EVERY_S)
+
+    async def read_list(self, since: float) -> None:
+        """Have the listeners read after `since` (monotonic); new ones are probed at once."""
+        try:
+            await self.gateway.watcher.holders.table.all(newer_than=since)
+        except OSError as error:
+            self.gateway.ledger.complain(f"cannot list what listens: {error}")
 
     def may_rest(self, forward: Forward) -> bool:
         """Whether nothing about the forward changes before somebody listens on its port: it has no

@@ -15,7 +15,7 @@ import pytest
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
 from checker.daemon import sweep
-from checker.daemon.sweep import Sweeper
+from checker.daemon.sweep import LIST_EVERY_S, Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import (
     Expect,
@@ -304,6 +304,24 @@ async def test_what_listens_since_the_last_list_is_probed_at_once(sweeper: Sweep
         await table.all(newer_than=time.monotonic())
 
     assert probed_next(sweeper) == [ports[0]]
+
+
+async def test_what_listens_is_looked_for_though_no_forward_is_due(sweeper: Sweeper) -> None:
+    table, port = sweeper.gateway.watcher.holders.table, free_port()
+    with listening():
+        assert down(sweeper, port)
+        sweeper.schedule.running.clear()
+        sweeper.schedule.put(port, time.monotonic() + 3600)
+        await table.all(newer_than=time.monotonic())
+
+        with listening(port):
+            await sweeper.look_for_new()
+            assert probed_next(sweeper) == [], "the list is young enough"
+
+            table.read_at -= LIST_EVERY_S
+            await sweeper.look_for_new()
+
+            assert probed_next(sweeper) == [port]
 
 
 def down(sweeper: Sweeper, *ports: Port) -> list[Forward]:
