@@ -48,7 +48,8 @@ class Patience:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.paces: dict[tuple[NodeName, Port], Pace] = {}
-        self.round_trips: dict[tuple[NodeName, Port], RoundTrips] = {}
+        self.round_trips: dict[NodeName, RoundTrips] = {}
+        """Of all forwards of a node, as one connection carries them."""
         self.sessions: dict[tuple[NodeName, Port], tuple[ProcessId, float | None]] = {}
         """The last connection of each forward, and the seconds that its login took."""
         self.connections: int | None = None
@@ -146,7 +147,7 @@ class Patience:
     def worst_s(self, before: Tunnel, flow: Flow | None, now: float) -> float:
         """Return the worst round trip of the last ten minutes, by the probes and the kernel."""
         kernel_s = pace.kernel_trip(flow) if flow else 0.0
-        return max(kernel_s, worst_s(self.round_trips.get((before.node, before.port), ()), now))
+        return max(kernel_s, worst_s(self.round_trips.get(before.node, ()), now))
 
     def meet(self, before: Tunnel, session: ProcessId, login_s: float | None) -> None:
         """Start over with a new connection, perhaps over another link; its login took `login_s`."""
@@ -174,7 +175,8 @@ class Patience:
             known, took_s = pace.came_late(known, seen.deadline_s), max(took_s, seen.silent_s)
         self.paces[place] = known
         if took_s:
-            self.round_trips[place] = with_trip(self.round_trips.get(place, ()), took_s, now)
+            trips = self.round_trips.get(before.node, ())
+            self.round_trips[before.node] = with_trip(trips, took_s, now)
 
     def since(self, port: Port, session: ProcessId | None) -> Struck | None:
         """Return the start of the silence under way, if it is this connection's."""
@@ -216,6 +218,7 @@ class Patience:
             self.sessions = {
                 place: known for place, known in self.sessions.items() if place in places
             }
+            nodes = {node for node, _ in places}
             self.round_trips = {
-                place: trips for place, trips in self.round_trips.items() if place in places
+                node: trips for node, trips in self.round_trips.items() if node in nodes
             }

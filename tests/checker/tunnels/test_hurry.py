@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.model import Flow, Policy, Tunnel
+from checker.model import Answer, Flow, NodeName, Policy, Port, Tunnel
+from checker.tunnels.observation import Observation
 from checker.tunnels.pace import LEAST_SILENCE_S, LONGEST_SILENCE_S, TRIPS, Pace
 from checker.tunnels.patience import Patience, Struck, Terms
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rhythm import Beating
 from tests.strategies import FORWARD, OFFICE, PORT, SESSION
 
@@ -31,7 +34,7 @@ def patience(pace: Pace, worst_s: float) -> Patience:
     made = Patience(POLICY)
     made.paces[PLACE] = pace
     made.sessions[PLACE] = SESSION, 0.3
-    made.round_trips[PLACE] = ((NOW - 300, worst_s),)
+    made.round_trips[OFFICE] = ((NOW - 300, worst_s),)
     return made
 
 
@@ -86,3 +89,22 @@ def test_a_connection_that_showed_life_is_not_hurried_until_it_beats_again() -> 
     again = made.terms(FORWARD, ROW, flow, NOW, late)
 
     assert (calm.hurried, again.hurried) == (False, True)
+
+
+@pytest.mark.parametrize(("node", "silence_s"), [(OFFICE, 16.0), (NodeName("another"), 8.0)])
+def test_a_slow_answer_through_one_forward_counts_for_all_of_its_node(
+    node: NodeName, silence_s: float
+) -> None:
+    made, flow = patience(Pace(fast=30), 0.05), Flow(acked=0, received=0, heard_ago_s=20.0)
+    other = Tunnel(node=node, port=Port(PORT + 1), session=SESSION)
+    answer = Observation(
+        reply=Answer(expected=True, text=b"SSH-"),
+        owner=Owner.OURS,
+        expect=FORWARD.expect,
+        deadline_s=5.0,
+    )
+
+    made.learn(other, answer, 4.0, NOW - 60, None)
+
+    found = made.terms(FORWARD, ROW, flow, NOW, Beating(overdue_s=1.0))
+    assert found.silence_s == silence_s
