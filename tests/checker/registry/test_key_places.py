@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.model import NodeName
+from checker.model import NodeName, fingerprint
 from checker.registry import authorized_keys
 from checker.registry.authorized_keys import (
     gate_command,
@@ -30,8 +32,9 @@ from checker.registry.key_folder import put_file
 from checker.registry.key_places import faults, in_both, mark_of, read_places
 from checker.registry.last_good import read_known
 from checker.registry.lock import locked, refuse_vanished
+from checker.sshd.lockdown import keys_command
 from tests.checker.registry.registry_files import node_text, write
-from tests.strategies import OFFICE
+from tests.strategies import OFFICE, public_key
 
 ADMIN = b"ssh-ed25519 AAAA admin\n"
 WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
@@ -383,3 +386,34 @@ def test_a_removed_key_opens_nothing_though_the_list_of_keys_was_lost(made: Layo
     assert {line.split()[-1] for line in lines(read_by_command(made))} == {
         line.split()[-1] for line in lines(made.authorized_keys.read_bytes())
     }
+
+
+@pytest.mark.parametrize(
+    ("number", "has"),
+    [
+        pytest.param(20, "SHA256:/", id="a slash first"),
+        pytest.param(34, "//", id="two slashes"),
+        pytest.param(4, "+", id="a plus"),
+    ],
+)
+def test_the_command_of_sshd_reads_a_key_whatever_its_fingerprint_has(
+    made: Layout, number: int, has: str
+) -> None:
+    write(made, "office", node_text(number, 20010))
+    write_keys(made, gate_command(made))
+    by_fingerprint(made)
+    printed = fingerprint(public_key(number))
+    words = [word.replace("%f", printed) for word in shlex.split(keys_command(made.keys))]
+
+    def read() -> bytes:
+        return subprocess.run(words, capture_output=True, check=True).stdout
+
+    assert has in printed
+    assert read().endswith(f"{public_key(number)} reversi:office\n".encode())
+    assert not faults(made, read_places(made.authorized_keys))
+
+    with locked(made):
+        remove(made, OFFICE, gate_command(made))
+
+    assert read() == b""
+    assert all(any(path.iterdir()) for path in made.keys.rglob("*") if path.is_dir())
