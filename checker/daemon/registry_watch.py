@@ -27,7 +27,7 @@ from checker.registry.file_stamps import Stamp, stamp
 from checker.registry.index import FEWEST
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.lock import is_ours
-from checker.registry.looks import UNWATCHED_EVERY_S, Looks
+from checker.registry.looks import UNWATCHED_EVERY_S, Looks, has_links
 from checker.registry.nodes import Registry
 from checker.registry.partial_reading import read_part
 from checker.registry.reading import Cache
@@ -276,7 +276,8 @@ class RegistryWatch:
         used.
         """
         seen = await self.read_apart(stamp, self.layout.nodes)
-        self.looks.looked(self.clock(), seen.files)
+        links = await self.read_apart(has_links, self.layout.nodes)
+        self.looks.looked(self.clock(), seen.files, has_links=links)
         if seen == self.stamp and not again:
             return None
         registry = await self.read(seen)

@@ -2,12 +2,14 @@
 
 An edit of ours changes the generation. What somebody edits by hand, what an earlier release writes
 and what a backup brings back shows in the directory's watch (inotify). Without
-a watch, and for what it does not see (a network file system), all files are looked at now and then.
+a watch, and for what it does not see (a network file system, the other end of a link), all files
+are looked at now and then.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -64,10 +66,13 @@ class Looks:
         self.names = nodes_among(names) if is_part and now < self.next_at else None
         return True
 
-    def looked(self, now: float, files: int) -> None:
-        """Note a look at so many files, which ended now."""
+    def looked(self, now: float, files: int, *, has_links: bool = False) -> None:
+        """Note a look at so many files, which ended now. `has_links`: some are links to files
+        elsewhere, whose changes the watch does not see.
+        """
+        is_watched = self.watch is not None and not has_links
         every_s, a_file_s = (
-            (self.every_s, A_FILE_S) if self.watch is None else (WATCHED_EVERY_S, WATCHED_A_FILE_S)
+            (WATCHED_EVERY_S, WATCHED_A_FILE_S) if is_watched else (self.every_s, A_FILE_S)
         )
         self.next_at = now + max(every_s, a_file_s * files)
 
@@ -88,6 +93,18 @@ class Looks:
                 self.watch = self.open_watch(self.folder)
             except OSError:
                 return  # next time, perhaps
+
+
+def has_links(folder: Path) -> bool:
+    """Return whether a file of the registry is a link; False if the folder cannot be listed."""
+    try:
+        with os.scandir(folder) as found:
+            return any(
+                one.is_symlink() and one.name.endswith((".toml", SUFFIX)) and one.name[0] != "."
+                for one in found
+            )
+    except OSError:
+        return False
 
 
 def nodes_among(names: set[str] | None) -> frozenset[str] | None:

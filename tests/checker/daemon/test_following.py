@@ -11,6 +11,7 @@ import pytest
 
 from checker.config.layout import Layout, home_layout
 from checker.config.settings import Config, current_user
+from checker.daemon.daemon import REGISTRY_EVERY_S
 from checker.daemon.first_look import FirstLook, first_look
 from checker.daemon.key_lag import COMPLAIN_AFTER_S
 from checker.daemon.registry_watch import ALL_AFTER_S, INDEX_AFTER_S, RegistryWatch
@@ -205,6 +206,20 @@ def test_an_edit_by_hand_is_seen_at_the_next_look(
     follower.update()
 
     assert follower.watch.stamp != before
+
+
+def test_an_edit_behind_a_link_is_seen_within_seconds(home: Layout, tmp_path: Path) -> None:
+    path, elsewhere = home.nodes / f"{name_of(8)}.toml", tmp_path / "elsewhere.toml"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    follower = Follower(home)
+    follower.update()
+
+    elsewhere.write_text(elsewhere.read_text().replace("20108", "20999"))
+    follower.update(after_s=REGISTRY_EVERY_S)
+
+    (forward,) = follower.registry.nodes[name_of(8)].forwards
+    assert forward.port == 20999
 
 
 def write_beside(path: Path) -> Path:

@@ -50,6 +50,22 @@ def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
     watch.close()
 
 
+def test_more_changes_than_the_kernel_keeps_are_told_as_unknown(tmp_path: Path) -> None:
+    kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
+    if kept > 1 << 17:
+        pytest.skip(f"this kernel keeps {kept} changes")
+    names = [tmp_path / "office.toml", tmp_path / "shed.toml"]
+    for name in names:
+        name.touch()
+    watch = DirectoryWatch(tmp_path)
+
+    for number in range(kept + 2):  # of two files in turn: the kernel joins what is alike
+        os.utime(names[number % 2])
+
+    assert watch.changed_names() is None
+    watch.close()
+
+
 @pytest.mark.parametrize("name", ["missing", "file"])
 def test_what_is_not_a_directory_cannot_be_watched(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")

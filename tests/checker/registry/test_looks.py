@@ -10,7 +10,7 @@ import pytest
 from checker.config.layout import Layout
 from checker.registry.generation import bump, generation, lock_path
 from checker.registry.lock import locked
-from checker.registry.looks import A_FILE_S, WATCHED_EVERY_S, Looks, Watch
+from checker.registry.looks import A_FILE_S, WATCHED_EVERY_S, Looks, Watch, has_links
 
 
 class Told:
@@ -149,6 +149,24 @@ def test_without_a_watch_all_files_are_looked_at_now_and_then(
 
     assert not looks.is_due(100.0 + after_s - 0.01)
     assert looks.is_due(100.0 + after_s)
+
+
+def test_files_behind_links_are_looked_at_as_without_a_watch(folder: Path) -> None:
+    (folder / "office.toml").write_text("x")
+    assert not has_links(folder)
+    for name in ("beside", ".office.toml"):
+        (folder / name).symlink_to(folder / "office.toml")
+    assert not has_links(folder), "the registry does not read those"
+    (folder / "shed.toml").symlink_to(folder / "office.toml")
+    assert has_links(folder)
+    assert not has_links(folder / "missing")
+    looks = Looks(folder, Watches(), 2.0)
+    assert looks.is_due(100.0)
+
+    looks.looked(100.0, 3, has_links=True)
+
+    assert not looks.is_due(101.9)
+    assert looks.is_due(102.0)
 
 
 def test_what_could_not_be_used_is_looked_at_again(folder: Path) -> None:
