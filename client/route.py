@@ -30,6 +30,11 @@ BARRED_S = {
     Failure.IMPOSTOR: 60.0,
 }
 """How long to avoid a gateway after a failure: sshd penalizes repeated failed logins."""
+DENIED_ONCE_S = (12.0, 60.0)
+"""The bounds of the waits, with full jitter, after the first refusals in a row of a key that the
+gateway accepted before: under load sshd may fail to look it up. The first is that of a busy
+gateway. Three failed logins do not yet make OpenSSH penalize the address (`authfail:5 min:15`).
+"""
 DRAINED_S = 60.0
 """How long to prefer other gateways to one that drains."""
 COMES_BACK_S = (1.0, 15.0)
@@ -64,6 +69,10 @@ class Route:
         self.busy = 0
         """How often in a row a gateway was busy; one that cannot be reached does not count."""
         self.busy_bound_s = BUSY_BASE_S
+        self.denials = [len(DENIED_ONCE_S)] * len(gateways)
+        """How often in a row each gateway has refused the key. One that never accepted it counts as
+        if it had refused it often enough.
+        """
         self.barred_until_s = [float("-inf")] * len(gateways)
         self.drained_until_s = [float("-inf")] * len(gateways)
 
@@ -139,8 +148,7 @@ class Route:
                 self.busy_bound_s = BUSY_BASE_S
         elif failure in REACHED:
             self.busy = 0
-        if BARRED_S[failure]:
-            self.barred_until_s[self.at] = now_s + BARRED_S[failure] * self.uniform(1.0, 1.1)
+        self.barred_until_s[self.at] = now_s + self.bar_s(failure)
         left = self.free(now_s)
         if left:
             self.at = left[0]
@@ -148,6 +156,15 @@ class Route:
         wait_s = self.backoff_s()
         self.begin(now_s)
         return max(wait_s, self.barred_until_s[self.at] - now_s)
+
+    def bar_s(self, failure: Failure) -> float:
+        """Return how long to avoid the current gateway after a failure."""
+        if failure is Failure.DENIED:
+            before = self.denials[self.at]
+            self.denials[self.at] += 1
+            if before < len(DENIED_ONCE_S):
+                return self.uniform(0.0, DENIED_ONCE_S[before])
+        return BARRED_S[failure] * self.uniform(1.0, 1.1)
 
     def same_gateway(self) -> list[int]:
         """Return all addresses of the present gateway."""
@@ -193,7 +210,7 @@ class Route:
 
     def logged_in(self, took_s: float) -> None:
         """Note that the current gateway accepted a login."""
-        self.busy = self.refusals = 0
+        self.busy = self.refusals = self.denials[self.at] = 0
         self.pace.logged_in(took_s)
 
     def worked(self) -> None:

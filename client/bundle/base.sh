@@ -5,7 +5,7 @@ set -o noglob
 umask 077
 LC_ALL=C
 export LC_ALL
-linked='' napping='' address='' family='' tail='' skip=0 turned=0 lag=0 pace=1 begins='' over='' asking='' said='' error='' state='' verdict=none gateway='' barred='' drained='' others='' busy=0 eager=''
+linked='' napping='' address='' family='' tail='' skip=0 turned=0 lag=0 pace=1 begins='' over='' asking='' said='' error='' state='' verdict=none gateway='' barred='' drained='' trusting='' others='' busy=0 eager=''
 carriage_return=$(printf '\r') uid=$(id -u)
 
 has() { command -v "$1" >/dev/null 2>&1; }

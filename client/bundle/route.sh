@@ -17,15 +17,28 @@ without() { # LIST: print it without $gateway
     done
 }
 
-bar() { # SECONDS: avoid this gateway for that long
-    draw "$(($1 / 10))"
+bar() { # SECONDS MORE: avoid this gateway for that long, and up to so many seconds more
+    draw "$2"
     now
     barred="$(without "$barred") $gateway=$((now_s + $1 + drawn))"
 }
 
-# Set until to the time in a list of GATEWAY=TIME, else to 0.
-until_of() { # LIST GATEWAY
-    case "$1 " in *" $2="*) until=${1##*" $2="} until=${until%% *} ;; *) until=0 ;; esac
+# Under load sshd may fail to look up a key that it accepted before. So wait with full jitter after the first two refusals in a row, as for a
+# busy gateway. Three failed logins do not yet make OpenSSH penalize the address (authfail:5 min:15).
+bar_denied() {
+    entry_of "$trusting" "$gateway"
+    case $entry in
+    2) bar 0 12 ;;
+    1) bar 0 60 ;;
+    *) bar "$AUTH_WAIT" "$((AUTH_WAIT / 10))" ;;
+    esac
+    trusting=$(without "$trusting")
+    [ "$entry" -le 1 ] || trusting="$trusting $gateway=$((entry - 1))"
+}
+
+# Set entry to the number in a list of GATEWAY=NUMBER, else to 0.
+entry_of() { # LIST GATEWAY
+    case "$1 " in *" $2="*) entry=${1##*" $2="} entry=${entry%% *} ;; *) entry=0 ;; esac
 }
 
 # Sort the gateways that are left in this round: ready, then spare, which drain, and leave out those that are barred, up to soonest.
@@ -33,13 +46,13 @@ sort_left() {
     now
     ready='' spare='' soonest=''
     for word in $(printf '%s\n' "$left"); do
-        until_of "$barred" "$word"
-        if [ "$until" -gt "$now_s" ]; then
-            [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
+        entry_of "$barred" "$word"
+        if [ "$entry" -gt "$now_s" ]; then
+            [ -n "$soonest" ] && [ "$soonest" -le "$entry" ] || soonest=$entry
             continue
         fi
-        until_of "$drained" "$word"
-        if [ "$until" -gt "$now_s" ]; then spare="$spare $word"; else ready="$ready $word"; fi
+        entry_of "$drained" "$word"
+        if [ "$entry" -gt "$now_s" ]; then spare="$spare $word"; else ready="$ready $word"; fi
     done
     left=$ready$spare
 }
@@ -110,8 +123,8 @@ go_on() {
         busy=$((busy + 1))
         [ "$busy" -gt 3 ] || busy_bound=$(((RETRY + 1) * 4 / 5))
         ;;
-    denied) bar "$AUTH_WAIT" ;;
-    impostor) bar 60 ;;
+    denied) busy=0 && bar_denied ;;
+    impostor) busy=0 && bar 60 6 ;;
     esac
     log_error
 }

@@ -82,7 +82,7 @@ read_pace() {
 slow_down() { busy=0; set_pace "$((pace * 2))"; }
 
 speed_up() {
-    busy=0 turned=0 refused_bound=1
+    busy=0 turned=0 refused_bound=1 trusting="$(without "$trusting") $gateway=2"
     now
     set -- 1
     while [ "$(($1 * SETUP * BEAT))" -lt "$((3 * (now_s - begun_s)))" ]; do set -- "$(($1 * 2))"; done
