@@ -141,7 +141,7 @@ class Desk:
             one = Decided(entry=entry, sealed=sealed, taking=taking)
             self.leave_out(one, why_left_out(taking, entry.head.changed_by))
         elif taking is Taking.SAME and self.lacks_signature(entry, sealed):
-            self.keep(Decided(entry=entry, sealed=sealed, taking=taking))
+            self.take_signature(Decided(entry=entry, sealed=sealed, taking=taking))
         elif entry.name in self.waited:
             forget_left_out(self.layout, entry.name)
         elif why := why_left_out(taking, entry.head.changed_by):
@@ -151,13 +151,18 @@ class Desk:
         """Return whether the entry lies here without the signature that comes with it: somebody was
         killed between the two files. Raises ConfigError.
         """
-        if self.is_dry or not self.is_signing or not sealed.signature:
+        if not self.is_signing or not sealed.signature:
             return False
         kept = read_entry(self.layout, entry.name)
         if kept is None or kept.signature:
             return False
         signer = entry.head.changed_by
         return is_signed_by(sealed.text, sealed.signature, signer, signers_file(self.layout))
+
+    def take_signature(self, one: Decided) -> None:
+        if not self.is_dry:
+            self.keep(one)
+        self.say(one, [(None, "signature taken")])
 
     def consider_card(self, card: Card, sealed: Sealed) -> None:
         """Take a card, or say why not. Raises ConfigError."""

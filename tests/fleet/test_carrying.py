@@ -10,7 +10,7 @@ import pytest
 from checker.config.layout import home_layout
 from checker.fleet.apply import apply
 from checker.registry.entries import TOMBSTONE_KEPT_S, parse_entry, shape
-from checker.registry.entry_files import LOOKED_EVERY_S
+from checker.registry.entry_files import LOOKED_EVERY_S, signature_path
 from checker.signatures import KEY_FILE
 from tests.fleet.homes import Fleet, Member
 
@@ -55,6 +55,23 @@ def test_a_disabled_node_opens_nothing_on_the_other(fleet: Fleet, gw1: Member, g
 
     assert not gw2.node("office").enabled
     assert node.public_key not in gw2.key_lines()
+
+
+def test_an_import_of_only_a_signature_says_so(fleet: Fleet, gw1: Member, gw2: Member) -> None:
+    """Somebody was killed after the text and before the signature."""
+    gw1.add("office")
+    fleet.carry(gw1, gw2)
+    signature_path(gw2.entry("office")).unlink()
+    folder = str(fleet.folder / "gw1-to-gw2")
+
+    rehearsed = gw2.say("fleet", "import", folder, "--dry-run")
+    taken = gw2.say("fleet", "import", folder)
+
+    text = "office: signature taken (revision 1 of the fleet)\n"
+    assert rehearsed == (0, f"would {text}", "")
+    assert taken == (0, text, "")
+    assert "anna: signature taken (revision 1 of the fleet)" in gw2.events()
+    assert gw2.do("fleet", "import", folder) == "nothing new\n"
 
 
 def test_a_removed_node_is_removed_and_remembered(fleet: Fleet, gw1: Member, gw2: Member) -> None:
