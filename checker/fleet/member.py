@@ -208,16 +208,17 @@ class Member:
         bus = self.bus()
         if bus is None:
             raise NobodyAnswered("there is no bus")
-        subject = ask_subject(self.id, what)
+        subject, nonce = ask_subject(self.id, what), secrets.token_hex(12)
 
         def takes(body: bytes) -> N | None:
             found = parse(body)
-            return found if found.nonce == question.nonce else None
+            return found if found.nonce == nonce else None
 
         opening = Opening(
             self.known, subject, takes, lambda: self.complain(Forged(self.id, subject))
         )
-        return await bus.ask(subject, question_body(question), ANSWERED_WITHIN_S, opening)
+        asked = question_body(replace(question, nonce=nonce))
+        return await bus.ask(subject, asked, ANSWERED_WITHIN_S, opening)
 
     async def catch_up(self) -> None:
         """Ask for what it said since we heard it last, page by page. Raises NobodyAnswered,
@@ -241,8 +242,7 @@ class Member:
         raise InvalidValue("its answers do not end")
 
     async def page(self, epoch: str, since: int, known: int) -> Rows:
-        nonce = secrets.token_hex(12)
-        question = Question(nonce=nonce, epoch=epoch, since=since, known=known)
+        question = Question(epoch=epoch, since=since, known=known)
         return await self.answer(ROWS, question, parse_rows)
 
     async def put_page(self, rows: Rows, whole: Whole | None) -> None:
@@ -261,8 +261,7 @@ class Member:
         """
         since = max(self.heard.last_event, newest - FIRST_EVENTS)
         for _ in range(MOST_PAGES):
-            nonce = secrets.token_hex(12)
-            question = Question(nonce=nonce, epoch=self.heard.epoch, since=since)
+            question = Question(epoch=self.heard.epoch, since=since)
             past = await self.answer(PAST, question, parse_past)
             if past.after != since or past.last < since:
                 raise InvalidValue("it answered another question")

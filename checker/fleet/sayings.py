@@ -80,8 +80,8 @@ def unpacked(content: bytes) -> bytes:
 class Question:
     """Asks for what it said since a number, or for events."""
 
-    nonce: str
-    """In the answer again, so that nobody can send an old one."""
+    nonce: str = ""
+    """In the answer again, so that nobody can send an old one; empty until it is asked."""
     epoch: str = ""
     since: int = 0
     """The number of the last change, or the id of the last event, that the asker has."""

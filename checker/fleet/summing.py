@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -76,7 +75,7 @@ class Summing:
         self.next_hours = time.monotonic() + RETRY_EVERY_S
 
     async def ask_marks(self, now: float) -> None:
-        found = await self.answer(about_marks(secrets.token_hex(12)), parse_marks)
+        found = await self.answer(about_marks(), parse_marks)
         self.marks = dict(found.marks)
         mine = await asyncio.to_thread(self.mirror.summed)
         periods = wanted(self.marks, mine, time.time())
@@ -92,8 +91,7 @@ class Summing:
         after = ("", 0)
         has_more = True
         while has_more:
-            nonce = secrets.token_hex(12)
-            page = await self.answer(about_sums(nonce, period, after), parse_sums)
+            page = await self.answer(about_sums(period, after), parse_sums)
             if page.period != period:
                 raise InvalidValue("it answered another question")
             has_more = page.has_more and bool(page.sums)

@@ -53,13 +53,13 @@ class Sums:
     has_more: bool = False
 
 
-def about_marks(nonce: str) -> Question:
-    return Question(nonce=nonce, since=MOST_WHOLE, about=MARKS)
+def about_marks() -> Question:
+    return Question(since=MOST_WHOLE, about=MARKS)
 
 
-def about_sums(nonce: str, period: Period, after: tuple[str, int]) -> Question:
+def about_sums(period: Period, after: tuple[str, int]) -> Question:
     """`after`: the node and port of the last sum that the asker has."""
-    return Question(nonce=nonce, since=MOST_WHOLE, about=period, place=after)
+    return Question(since=MOST_WHOLE, about=period, place=after)
 
 
 def first_told(now: float) -> tuple[int, str]:

@@ -128,7 +128,7 @@ def test_only_what_changed_is_asked_for(
 
 def test_an_older_gateway_and_an_older_asker_are_understood() -> None:
     event = Event(id=7, at=1.0, kind=EventKind.KILL, text="x")
-    question = about_marks("n")
+    question = about_marks()
     answer = past_body(Past(epoch="e", after=question.since, last=question.since, nonce="n"))
 
     assert parse_marks(answer).marks == {}
