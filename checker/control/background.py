@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from checker.model import HOUR_S, Flaps, NodeName, Registration, Unregistered
+from checker.model import Flaps, NodeName, Registration, Unregistered, hour_at
 from checker.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
 from checker.rows.uptimes import MONTH, WEEK, first_day, share_of
 from checker.state.store import StateFile
@@ -49,15 +49,13 @@ class Background:
         if not self.has_sums:
             return clock >= self.next_connections
         return (
-            clock >= self.next_connections
-            or clock >= self.next_hours
-            or int(now // HOUR_S) != self.hour
+            clock >= self.next_connections or clock >= self.next_hours or hour_at(now) != self.hour
         )
 
     def poll(self, state: StateFile, now: float, keys: Collection[Key]) -> set[Key]:
         """Read what is due, and return those of the keys whose data changed. Raises StateError."""
         clock = time.monotonic()
-        hour = int(now // HOUR_S)
+        hour = hour_at(now)
         if clock >= self.next_connections:
             began = time.thread_time()
             self.nodes |= self.read_connections(state)

@@ -11,7 +11,7 @@ from checker.config.layout import Layout, has_mirrors
 from checker.config.settings import load_config
 from checker.control.background import Background
 from checker.control.past_sums import PastSums, Source, at_all
-from checker.model import HOUR_S, NodeName, Port, ProcessId, Tunnel, Unregistered, by_place
+from checker.model import NodeName, Port, ProcessId, Tunnel, Unregistered, by_place, hour_at
 from checker.model.gateway_id import GatewayId
 from checker.rows.fleet_uptimes import up_for_s
 from checker.rows.gateways import GatewayView, ahead, merge
@@ -167,7 +167,7 @@ def known_everywhere(
             background = Background(has_sums=False)
             background.poll(mirror, now, keys)
             found.update((key, background.known(key)) for key in keys)
-    hour = int(now // HOUR_S)
+    hour = hour_at(now)
     for key, tunnel in seen.tunnels.items():
         where, up_s = seen.where[key], up_for_s(tunnel, now)
         holder = where.gateway if where.is_elsewhere and not where.is_cut_off else ""

@@ -16,7 +16,7 @@ from checker.control.background import (
     differing,
     rounded,
 )
-from checker.model import HOUR_S
+from checker.model import hour_at
 from checker.model.sums import Sum, is_hour
 from checker.rows.fleet_uptimes import DAYS_LATE_S, HOURS_LATE_S, up_at_all, with_late
 from checker.rows.row import HOURS, Key, Known, Share
@@ -107,7 +107,7 @@ class PastSums:
         """Whether it is time to read; `now` is wall clock time."""
         clock = time.monotonic()
         is_next = clock >= self.next_hours or clock >= self.next_days
-        return bool(self.waiting) or is_next or int(now // HOUR_S) != self.hours.hour
+        return bool(self.waiting) or is_next or hour_at(now) != self.hours.hour
 
     def take_changed(self) -> set[Key]:
         """The keys for which something changed; none while more waits to be read, as each row that
@@ -120,7 +120,7 @@ class PastSums:
 
     def poll(self, state: StateFile, now: float) -> None:
         """Read some of what is due. Raises StateError."""
-        clock, hour = time.monotonic(), int(now // HOUR_S)
+        clock, hour = time.monotonic(), hour_at(now)
         began = time.thread_time()
         if clock >= self.next_hours or hour != self.hours.hour:
             self.changed |= self.look(state, hour)

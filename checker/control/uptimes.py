@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.model import HOUR_S, Forward, NodeName, Port, Tunnel, by_place
+from checker.model import HOUR_S, Forward, NodeName, Port, Tunnel, by_place, hour_at
 from checker.rows.fleet_uptimes import (
     Told,
     Watch,
@@ -52,7 +52,7 @@ def read_uptimes(  # noqa: PLR0913 - what, when, and from where
     times = Times(
         days=(span.since, span.until),
         at=(start_of(span.since), start_of(span.until)),
-        hour=int(now // HOUR_S) - HOURS + 1,
+        hour=hour_at(now) - HOURS + 1,
     )
     ended = min(now, times.at[1])
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ from typing import Any
 from checker.fleet.items import name_of, port_of
 from checker.fleet.sayings import Question
 from checker.fleet.values import MOST_WHOLE, list_of, number_of, table_of, text_of
-from checker.model import HOUR_S, InvalidValue
+from checker.model import HOUR_S, InvalidValue, hour_at
 from checker.model.sums import Period, Sum, is_hour
 from checker.rows.uptimes import DAY_S, day_at
 
@@ -64,7 +64,7 @@ def about_sums(period: Period, after: tuple[str, int]) -> Question:
 
 def first_told(now: float) -> tuple[int, str]:
     """Return the first hour and the first day of which a gateway tells the sums."""
-    return int(now // HOUR_S) - HOURS_TOLD + 1, day_at(now - (DAYS_TOLD - 1) * DAY_S)
+    return hour_at(now) - HOURS_TOLD + 1, day_at(now - (DAYS_TOLD - 1) * DAY_S)
 
 
 def wanted(told: Mapping[Period, str], mine: Mapping[Period, str], now: float) -> list[Period]:
@@ -72,7 +72,7 @@ def wanted(told: Mapping[Period, str], mine: Mapping[Period, str], now: float) -
     tells now do not count.
     """
     first_hour, first_day = first_told(now)
-    last_hour, last_day = int((now + AHEAD_S) // HOUR_S), day_at(now + AHEAD_S)
+    last_hour, last_day = hour_at(now + AHEAD_S), day_at(now + AHEAD_S)
     changed = [one for one, mark in told.items() if mark != mine.get(one)]
     hours = sorted(int(one) for one in changed if is_hour(one))
     days = sorted(one for one in changed if not is_hour(one))

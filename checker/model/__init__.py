@@ -34,7 +34,15 @@ if TYPE_CHECKING:
         parse_enrolment_id,
     )
     from checker.model.errors import CheckerError, InvalidValue
-    from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
+    from checker.model.event import (
+        HOUR_S,
+        OPERATOR_KINDS,
+        Event,
+        EventKind,
+        Hour,
+        Watched,
+        hour_at,
+    )
     from checker.model.flow import Flow
     from checker.model.freed_port import FreedPort
     from checker.model.instant import parse_past
@@ -224,6 +232,7 @@ __all__ = [
     "expects_ssh",
     "fingerprint",
     "host_key_alias",
+    "hour_at",
     "is_comparable",
     "is_device_itself",
     "is_future",

@@ -63,6 +63,11 @@ class Event:
 HOUR_S = 3600
 
 
+def hour_at(now: float) -> int:
+    """Return the hour's number: Unix seconds // 3600."""
+    return int(now // HOUR_S)
+
+
 class Watched(NamedTuple):
     """Time to add to the daily totals of a forward. A tuple, as 150,000 are read at once."""
 

@@ -10,7 +10,7 @@ NAMES = {
         "parse_enrolment_id"
     ),
     "errors": "CheckerError InvalidValue",
-    "event": "HOUR_S OPERATOR_KINDS Event EventKind Hour Watched",
+    "event": "HOUR_S OPERATOR_KINDS Event EventKind Hour Watched hour_at",
     "flow": "Flow",
     "freed_port": "FreedPort",
     "instant": "parse_past",

@@ -229,7 +229,12 @@ LISTENS = frozenset({Status.UP, Status.HUNG, Status.REFUSED, Status.WRONG})
 
 def is_held(seen: Tunnel) -> bool:
     """Whether a tunnel held the port when it was last seen."""
-    return seen.session is not None or seen.status in LISTENS
+    return holds(seen.session, seen.status)
+
+
+def holds(session: ProcessId | None, status: Status) -> bool:
+    """Whether a tunnel holds a port with this holder and status."""
+    return session is not None or status in LISTENS
 
 
 def lost_at(seen: Tunnel) -> float:

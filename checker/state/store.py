@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.model import (
-    HOUR_S,
     Applicant,
     Event,
     Flaps,
@@ -28,6 +27,7 @@ from checker.model import (
     Tunnel,
     Unregistered,
     Watched,
+    hour_at,
 )
 from checker.model.instance import path_in
 from checker.state.applicants import applicants_in
@@ -256,7 +256,7 @@ class StateFile:
         with self.using() as db, transaction(db):
             db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
             db.execute(FORGET_DAYS, {"before": first_kept_day(now)})
-            db.execute(FORGET_HOURS, {"before": int(now // HOUR_S) - KEEP_HOURS})
+            db.execute(FORGET_HOURS, {"before": hour_at(now) - KEEP_HOURS})
 
 
 def first_kept_day(now: float) -> str:

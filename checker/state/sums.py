@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from checker.model import HOUR_S
+from checker.model import hour_at
 from checker.model.sums import Period, Sum, is_hour
 from checker.state.schema import HOURS_SINCE, version_of
 from checker.state.store import FORGET_DAYS, FORGET_HOURS, KEEP_HOURS, first_kept_day
@@ -46,11 +46,6 @@ FORGET_HOUR_MARKS = (
 )
 FORGET_DAY_MARKS = "DELETE FROM summed WHERE period LIKE '%-%' AND period < :before"
 NEWEST_DAY = "SELECT coalesce(max(period), '') FROM summed WHERE period LIKE '%-%'"
-
-
-def hour_at(now: float) -> int:
-    """Return the hour's number: Unix seconds // 3600."""
-    return int(now // HOUR_S)
 
 
 def read_marks(db: sqlite3.Connection, hour: int, day: str) -> dict[Period, str]:

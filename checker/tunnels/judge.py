@@ -29,7 +29,7 @@ from checker.model import (
     Tunnel,
     printable,
 )
-from checker.model.tunnel import LISTENS, last_held
+from checker.model.tunnel import holds, last_held
 from checker.tunnels.flow import SENDS
 from checker.tunnels.kill_reasons import Strikes, why_kill
 from checker.tunnels.losses import lost, settled, wait_for
@@ -240,7 +240,6 @@ def row_after(  # noqa: PLR0913 - one value each
     is_same = seen.session == before.session
     contacts = [at for at in (before.checked_at, seen.beaten_at) if at is not None]
     since = before.since if status is before.status and before.since is not None else now
-    is_held = seen.session is not None or status in LISTENS
     return replace(
         before,
         status=status,
@@ -251,7 +250,7 @@ def row_after(  # noqa: PLR0913 - one value each
         peer=before.peer if is_same else None,
         bytes_total=before.bytes_total if is_same else None,
         since=since,
-        held_until=None if is_held else last_held(before, since),
+        held_until=None if holds(seen.session, status) else last_held(before, since),
         probed_at=now,
         checked_at=max(contacts, default=None),
         failures=0 if status is Status.UP else before.failures + 1,

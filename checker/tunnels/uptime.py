@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.model import HOUR_S, STALE_INTERVALS, Hour, Policy, Status, Tunnel, Watched
+from checker.model import HOUR_S, STALE_INTERVALS, Hour, Policy, Status, Tunnel, Watched, hour_at
 
 
 def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
@@ -29,7 +29,7 @@ def by_hour(after: Tunnel, lately: Watched) -> tuple[Hour, ...]:
         return ()
     began, ended = after.probed_at - lately.watched_s, after.probed_at
     parts = []
-    for hour in range(int(began // HOUR_S), int(ended // HOUR_S) + 1):
+    for hour in range(hour_at(began), hour_at(ended) + 1):
         within_s = min(ended, (hour + 1) * HOUR_S) - max(began, hour * HOUR_S)
         if within_s > 0:
             parts.append(

@@ -11,7 +11,7 @@ from checker.config.toml_file import ConfigError
 from checker.control.background import Background
 from checker.control.fleet_rows import look, others, own_id, own_paths
 from checker.control.past_sums import Past, PastSums, Source, at_all
-from checker.model import HOUR_S, Tunnel, Unregistered, by_place
+from checker.model import Tunnel, Unregistered, by_place, hour_at
 from checker.model.gateway_id import GatewayId
 from checker.rows.fleet_uptimes import up_for_s
 from checker.rows.gateways import GatewayView, seen_among
@@ -241,7 +241,7 @@ class Gateways:
 
     def with_past(self, key: Key, known: Known, now: float) -> Known:
         """The same, with how much of the time the forward was up at all gateways."""
-        hour = int(now // HOUR_S)
+        hour = hour_at(now)
         if hour != self.hour:
             self.hour = hour
             self.past.clear()
