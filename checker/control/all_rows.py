@@ -70,18 +70,19 @@ def with_state(
     gateways. Raises StateError.
     """
     nodes, broken, remarks = said
+    has_others = not only_here and are_others(layout)
     try:
         keys = (
             {(name, forward.port) for name, node in nodes.items() for forward in node.forwards}
             if behind
             else set()
         )
-        seen = read_state(layout, keys, now)
+        seen = read_state(layout, keys, now, has_sums=not has_others)
     except StateMissing as error:
-        if only_here or not has_mirrors(layout):  # else this machine only watches the others
+        if not has_others:  # else this machine only watches the others
             remarks = (*remarks, f"the daemon was never started here: {error}")
         seen = FromState(tunnels={}, known={})
-    if not only_here and has_mirrors(layout):
+    if has_others:
         seen = with_others(layout, seen, now, behind=behind)
         remarks = (*remarks, *filter(None, (one.sentence(now) for one in seen.gateways)))
     rows = (*registered_rows(layout, nodes, seen), *map(broken_row, broken))
@@ -108,6 +109,15 @@ def with_state(
         remarks=remarks,
         gateways=seen.gateways,
     )
+
+
+def are_others(layout: Layout) -> bool:
+    """Whether rows of other gateways of a fleet are here. Raises ConfigError."""
+    if not has_mirrors(layout):
+        return False
+    from checker.control.fleet_rows import own_id  # only a fleet needs it
+
+    return own_id(layout) is not None
 
 
 def with_others(layout: Layout, here: FromState, now: float, *, behind: bool) -> FromState:
@@ -162,8 +172,10 @@ def registered(layout: Layout) -> Registered:
     return registry.nodes, registry.broken_files, registry.problems
 
 
-def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
-    """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
+def read_state(layout: Layout, keys: Collection[Key], now: float, *, has_sums: bool) -> FromState:
+    """The state file; if `keys` has any, with what else is known about rows; `has_sums`: with their
+    hours and days, too. Raises StateError.
+    """
     state = open_reader(layout.state)
     try:
         tunnels = by_place(state.tunnels())
@@ -172,17 +184,19 @@ def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
             unregistered=state.unregistered(),
             applicants=state.applicants(),
             sweep=state.last_sweep(),
-            known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
+            known=known_behind(state, {*keys, *tunnels}, now, has_sums=has_sums) if keys else {},
         )
     finally:
         state.close()
 
 
-def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
+def known_behind(
+    state: StateFile, keys: Collection[Key], now: float, *, has_sums: bool
+) -> Mapping[Key, Known]:
     """What else is known about each row. Raises StateError."""
     from checker.control.background import Background  # a plain table needs nothing of it
 
-    background = Background()
+    background = Background(has_sums=has_sums)
     background.poll(state, now, keys)
     return {key: background.known(key) for key in keys}
 

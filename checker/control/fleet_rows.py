@@ -153,7 +153,9 @@ def seen_everywhere(
 def known_everywhere(
     layout: Layout, seen: Seen, here: Mapping[Key, Known], now: float
 ) -> dict[Key, Known]:
-    """Return what else is known about rows; `here`: what this gateway knows. Raises StateError."""
+    """Return what else is known about rows; `here`: what this gateway knows besides hours and
+    days. Raises StateError.
+    """
     found = dict(here)
     sources: dict[str, PastSums] = {}
     with suppress(StateMissing), closing(open_reader(layout.state)) as state:
@@ -168,8 +170,9 @@ def known_everywhere(
             background.poll(mirror, now, keys)
             found.update((key, background.known(key)) for key in keys)
     hour = hour_at(now)
-    for key, tunnel in seen.tunnels.items():
-        where, up_s = seen.where[key], up_for_s(tunnel, now)
+    for key in {*here, *seen.tunnels}:
+        tunnel, where = seen.at(*key)
+        up_s = up_for_s(tunnel, now)
         holder = where.gateway if where.is_elsewhere and not where.is_cut_off else ""
         each = [
             Source(sums, up_s if id_ == holder else 0.0, has_row=id_ == where.gateway)
