@@ -78,14 +78,15 @@ def key_in(path: Path) -> str:
 
 
 def others(layout: Layout, ids: Sequence[str]) -> list[Card]:
-    """Return the cards of these gateways; without IDs of all others that serve nodes. Raises
-    UnknownGateway, InvalidValue, ConfigError.
+    """Return the cards of these gateways, which may be removed ones: one that is named learns that
+    by it. Without IDs, return those of all others that serve nodes. Raises UnknownGateway,
+    InvalidValue, ConfigError.
     """
     own = fleet_of(layout).name
     if own in ids:
         raise InvalidValue(f"{own} is this gateway; name another one")
     if ids:
-        return [card_named(layout, one).card for one in ids]
+        return [card_named(layout, one, even_removed=True).card for one in ids]
     serving = (GatewayState.ACTIVE, GatewayState.DRAINING)
     found = [one.card for one in good_cards(layout) if one.card.state in serving]
     cards = [card for card in found if card.id != own]

@@ -78,11 +78,13 @@ def silence(found: BusFacts) -> Iterator[Finding]:
         for id_, age in found.silent.items()
     ]
     if names:
+        # a gateway that was removed from the fleet is refused by all before it learns why
+        asks = "doctor" if found.ahead_s else "fleet status; reversi-checker doctor"
         yield Finding(
             name=NAME,
             ok=None,
             sentence=f"not heard: {first_of(names, MOST, ', ')}",
-            mend="reversi-checker doctor    # there",
+            mend=f"reversi-checker {asks}    # there",
         )
 
 

@@ -26,6 +26,7 @@ def check_fleet(facts: Facts) -> Iterator[Finding]:
         if found.is_signing
         else "no entry is signed: it believes every gateway's root; none waits",
         (bool(found.trouble), found.trouble, "fix that file"),
+        (bool(found.removed_by), *removal(facts, found)),
         (
             bool(found.open_paths),
             f"others can change or read what only root may: {', '.join(found.open_paths)}",
@@ -43,6 +44,15 @@ def check_fleet(facts: Facts) -> Iterator[Finding]:
         ),
         *unsettled(facts, found),
     )
+
+
+def removal(facts: Facts, found: FleetFacts) -> tuple[str, str]:
+    """Return what to say on a gateway that was removed from the fleet, and what to do."""
+    why = f"{found.removed_by} removed this gateway from the fleet, so the others do not hear it"
+    if found.still_calls:
+        return f"{why}; its nats-server still calls them", f"{remedies.INIT}    # stops that"
+    first = "stop its nats-server and fleet serve; " if facts.home else ""
+    return why, f"{first}turn it off when no device uses it any more"
 
 
 def unsettled(facts: Facts, found: FleetFacts) -> Iterator[tuple[bool, str, str]]:

@@ -8,10 +8,13 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.fleet_facts import FleetFacts
-from checker.install.places import FLEET_PATH_FILE
+from checker.install.places import BUS_UNIT_FILES, FLEET_PATH_FILE
 from checker.install.survey import SYSTEMD
 from checker.linux.systemd import state_of
 from checker.model import CheckerError
+
+RUNNING = ("active", "activating")
+"""In systemd's words; a service that fails again and again is activating between."""
 
 
 def fleet_facts(layout: Layout, config: Config) -> FleetFacts | None:
@@ -20,12 +23,14 @@ def fleet_facts(layout: Layout, config: Config) -> FleetFacts | None:
         return None
     # only a fleet needs them
     from checker.control.sealing import signers_file
+    from checker.fleet.card_files import remover
     from checker.fleet.standing import standing
     from checker.signatures import allowed_keys
 
     try:
         found = standing(layout)
         signers = len(allowed_keys(signers_file(layout)))
+        removed_by = remover(layout, config.fleet)
     except CheckerError as error:
         return FleetFacts(trouble=str(error))
     has_unit = layout.home is None and SYSTEMD.is_dir()
@@ -44,7 +49,13 @@ def fleet_facts(layout: Layout, config: Config) -> FleetFacts | None:
         state=state_of(FLEET_PATH_FILE.name) if has_unit else None,
         unsigned=found.unsigned,
         left_out=tuple(found.left_out),
+        removed_by=removed_by,
+        still_calls=bool(removed_by) and has_unit and any(map(runs, BUS_UNIT_FILES)),
     )
+
+
+def runs(unit: Path) -> bool:
+    return state_of(unit.name) in RUNNING
 
 
 def is_open(path: Path, bits: int) -> bool:

@@ -23,5 +23,9 @@ class FleetFacts:
     """Nodes that were changed here and not signed."""
     left_out: Sequence[str] = ()
     """Nodes of which a newer entry waits."""
+    removed_by: str = ""
+    """Who removed this gateway from the fleet; empty: nobody did, as far as is known here."""
+    still_calls: bool = False
+    """Whether it was removed, and a service of the bus runs."""
     trouble: str = ""
     """Why it could not be examined, as a sentence."""

@@ -36,7 +36,7 @@ from checker.fleet.bus_config import (
     on_the_bus,
     parse_version,
 )
-from checker.fleet.card_files import good_cards
+from checker.fleet.card_files import good_cards, remover
 from checker.fleet.secret_files import secret_path
 from checker.model import parse_target
 from checker.model.gateway_id import GatewayId
@@ -170,7 +170,7 @@ def write_bus(layout: Layout, fleet: FleetSettings) -> bool:
     drafts = {one.card.id: one.card for one in good_cards(layout)}
     own = drafts.get(GatewayId(fleet.name))
     folder = bus_folder(layout)
-    if own is None or not own.bus:
+    if own is None or not own.bus or remover(layout, fleet):
         (folder / CONFIG_FILE).unlink(missing_ok=True)  # no service starts without it
         return False
     others = [one for one in on_the_bus(cards.values()) if one.id != own.id]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.config.settings import FleetSettings
 from checker.config.toml_file import MOST_BYTES, ConfigError, toml_files
 from checker.fleet.cards import Card, GatewayState, parse_card
 from checker.fleet.sealed import Sealed
@@ -79,10 +80,24 @@ def good_cards(layout: Layout) -> list[KeptCard]:
     return [one for one in all_cards(layout) if isinstance(one, KeptCard)]
 
 
-def card_named(layout: Layout, text: str) -> KeptCard:
-    """Return the card of a gateway that is not removed. Raises UnknownGateway, ConfigError."""
+def remover(layout: Layout, fleet: FleetSettings) -> str:
+    """Return who removed this gateway from the fleet; empty: nobody did, as far as is known here.
+    Raises ConfigError.
+    """
+    kept = read_card(card_path(layout, GatewayId(fleet.name)))
+    if kept is None or kept.card.state is not GatewayState.REMOVED:
+        return ""
+    return kept.card.changed_by if kept.sealed.signature or not fleet.signed else ""
+
+
+def card_named(layout: Layout, text: str, *, even_removed: bool = False) -> KeptCard:
+    """Return the card of a gateway; of one that was removed only if `even_removed`. Raises
+    UnknownGateway, ConfigError.
+    """
     known = {
-        one.card.id: one for one in good_cards(layout) if one.card.state is not GatewayState.REMOVED
+        one.card.id: one
+        for one in good_cards(layout)
+        if even_removed or one.card.state is not GatewayState.REMOVED
     }
     found = known.get(GatewayId(text))
     if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import SYSTEM, is_there
@@ -58,8 +59,22 @@ def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOT
         asked_gateways=gateways,
         is_in_fleet=config.fleet is not None,
         is_signing=config.fleet is None or config.fleet.signed,
-        is_on_bus=config.fleet is not None and is_there(under(root, BUS_CONFIG)),
+        is_on_bus=is_on_bus(config, root),
     )
+
+
+def is_on_bus(config: Config, root: Path | None) -> bool:
+    """Return whether the gateway takes part in the bus of its fleet: one that was removed does not,
+    whatever an earlier release left there.
+    """
+    if config.fleet is None or not is_there(under(root, BUS_CONFIG)):
+        return False
+    from checker.fleet.card_files import remover  # only a fleet needs it
+
+    try:
+        return not remover(replace(SYSTEM, config=under(root, SYSTEM.config)), config.fleet)
+    except ConfigError:
+        return True
 
 
 def edited_config(path: Path, gateways: tuple[str, ...], fleet: FleetWish) -> bytes:

@@ -100,6 +100,19 @@ def test_a_push_brings_what_the_other_one_lacks(gw1: Member, gw2: Member, push: 
     assert office.public_key not in gw2.key_lines()
 
 
+def test_a_removed_gateway_learns_that_only_by_a_push_that_names_it(
+    gw1: Member, gw2: Member, push: Push
+) -> None:
+    gw1.do("fleet", "remove", "gw2", "--yes")
+
+    code, _, err = push()
+    assert code != 0
+    assert "no other gateway is known here" in err
+    assert push("gw2")[:2] == (0, "gw2: 1 of 1 entries and cards taken\n")
+
+    assert "removed" in gw2.do("fleet", "status")
+
+
 def test_a_push_says_what_was_left_out_and_what_is_newer_there(
     fleet: Fleet, gw1: Member, gw2: Member, push: Push
 ) -> None:

@@ -106,6 +106,21 @@ def test_the_servers_configuration_follows_the_cards(fleet: Fleet) -> None:
     assert members.count("BEGIN CERTIFICATE") == 1
 
 
+def test_the_server_of_a_removed_gateway_has_no_configuration(fleet: Fleet) -> None:
+    gw1, gw2 = fleet.gateways
+    for one in fleet.gateways:
+        one.do("fleet", "card", "--bus", f"{one.id}.example.org")
+    fleet.carry(gw1, gw2)
+    fleet.carry(gw2, gw1)
+    config = bus_folder(gw2.layout) / "nats.conf"
+    assert "gw1.example.org:6223" in config.read_text(encoding="utf-8")
+
+    gw1.do("fleet", "remove", "gw2", "--yes")
+    fleet.carry(gw1, gw2)
+
+    assert not config.exists()
+
+
 def test_a_card_that_is_signed_again_keeps_its_certificate(gw1: Member) -> None:
     def certificate() -> str:
         return gw1.do("fleet", "card").partition("bus_certificate = ")[2].partition("\n")[0]

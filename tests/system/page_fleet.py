@@ -17,6 +17,7 @@ SIGNERS = (
     " -a /etc/reversi/fleet/allowed_signers"
 )
 INIT = "sudo reversi-checker init"
+DOCTOR = "sudo reversi-checker doctor"
 STOP_THEIRS = "sudo systemctl disable --now nats-server"
 BARN = "sudo cat barn.sh"
 NODES = "/etc/reversi/nodes"
@@ -79,7 +80,7 @@ def hears(world: World, name: str, text: str) -> None:
     """Wait until a gateway hears the others, and has nothing to say about the bucket."""
     seat = world.seats[name]
     until(lambda: "bucket" not in seat.said("reversi-checker fleet status")[0], "the bucket")
-    seat.until_says("sudo reversi-checker doctor", text)
+    seat.until_says(DOCTOR, text)
 
 
 def all_go_on_the_bus(world: World) -> None:
@@ -133,6 +134,17 @@ def edits_go_on(world: World) -> None:
     """The two that are left have the bucket, and a removed gateway did not take it along."""
     for name in ("gw1", "gw3"):
         hears(world, name, "it hears 1 other gateway")
+
+
+def gw2_leaves_the_bus(world: World) -> None:
+    """Its doctor names the command that keeps its nats-server from calling the others."""
+    seat = world.seats["gw2"]
+    why = "anna removed this gateway from the fleet, so the others do not hear it;"
+    seat.until_says(DOCTOR, f"{why} its nats-server still calls them")
+    seat.type(INIT)
+    state = seat.typed("sudo systemctl is-active reversi-bus").stdout.strip()
+    assert state in ("inactive", "failed")
+    assert "still calls" not in "".join(seat.said(DOCTOR))
 
 
 FLEET: Sequence[Step[World]] = (
@@ -204,4 +216,5 @@ FLEET: Sequence[Step[World]] = (
     Step("reversi-checker ssh-config > nodes.conf", after=act_from_elsewhere),
     Step(f"{SUDO} fleet remove gw2", says="removed gw2"),
     Step(PUSH, after=edits_go_on),
+    Step(f"{PUSH} gw2", after=gw2_leaves_the_bus),
 )

@@ -64,6 +64,15 @@ def test_a_gateway_that_is_not_heard_is_named_but_nothing_here_is_wrong() -> Non
 
     assert found.ok is None
     assert found.sentence == "not heard: gw3 (for 41 s), gw4 (never heard)"
+    assert found.mend == "reversi-checker doctor    # there"
+
+
+def test_a_gateway_that_hears_nobody_asks_there_whether_it_was_removed() -> None:
+    facts = BusFacts(silent={"gw2": 41.0})
+
+    (_, found) = [one for one in findings(changed(WELL, {"bus": facts})) if one.name == "bus"]
+
+    assert found.mend == "reversi-checker fleet status; reversi-checker doctor    # there"
 
 
 @pytest.mark.parametrize(

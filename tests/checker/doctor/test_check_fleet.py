@@ -11,10 +11,10 @@ from checker.doctor.examine_fleet import fleet_facts
 from checker.doctor.findings import findings
 from checker.doctor.fleet_facts import FleetFacts
 from tests.checker.doctor.gateways import WELL, changed, the
-from tests.fleet.conftest import fleet, gw1, in_a_folder_of_its_own, template
-from tests.fleet.homes import Member
+from tests.fleet.conftest import fleet, gw1, gw2, in_a_folder_of_its_own, template
+from tests.fleet.homes import Fleet, Member
 
-__all__ = ["fleet", "gw1", "in_a_folder_of_its_own", "template"]
+__all__ = ["fleet", "gw1", "gw2", "in_a_folder_of_its_own", "template"]
 GOOD = FleetFacts(state="active")
 
 
@@ -35,6 +35,12 @@ def test_a_settled_gateway_is_well() -> None:
         (replace(GOOD, open_paths=("/x",)), "only root may: /x", "chmod"),
         (replace(GOOD, signers=0), "nobody may sign here", "write a line"),
         (replace(GOOD, state="inactive"), "reversi-fleet-apply.path is inactive", "init"),
+        (
+            replace(GOOD, removed_by="anna", still_calls=True),
+            "so the others do not hear it; its nats-server still calls them",
+            "sudo reversi-checker init",
+        ),
+        (replace(GOOD, removed_by="anna"), "anna removed this gateway from the fleet", "turn it"),
         (replace(GOOD, left_out=("office",)), "was left out of office", "fleet status"),
         (
             replace(GOOD, unsigned=tuple("abcdefg")),
@@ -69,3 +75,15 @@ def test_it_looks_at_modes_signers_and_entries(gw1: Member) -> None:
     assert (found.signers, found.unsigned) == (0, ("office",))
     assert [one.rpartition("/")[2] for one in found.open_paths] == ["allowed_signers", "identity"]
     assert fleet_facts(gw1.layout, replace(config, fleet=None)) is None
+
+
+def test_it_looks_whether_the_gateway_was_removed(fleet: Fleet, gw1: Member, gw2: Member) -> None:
+    fleet.carry(gw2, gw1)
+    gw1.do("fleet", "remove", "gw2", "--yes")
+    config = load_config(gw2.layout.config)
+    assert fleet_facts(gw2.layout, config) == FleetFacts()
+
+    fleet.carry(gw1, gw2)
+
+    assert fleet_facts(gw2.layout, config) == FleetFacts(removed_by="anna")
+    assert fleet_facts(gw1.layout, load_config(gw1.layout.config)) == FleetFacts()

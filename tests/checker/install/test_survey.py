@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from checker.config.toml_file import ConfigError
+from checker.fleet.cards import Card, GatewayState, card_text
 from checker.install.shared_key import FleetWish
 from checker.install.survey import survey, without_own_keys
 from checker.install.wanted_settings import choices
 from checker.model import PortRanges
+from checker.model.gateway_id import GatewayId
 from checker.registry.nodes import Registry
 from tests.checker.install.machines import PYTHON
 from tests.strategies import node, public_key
@@ -86,6 +89,25 @@ def test_the_account_of_an_installed_gateway_is_not_changed_by_the_way(tmp_path:
     assert choices(tmp_path, (), FleetWish(tunnel_user="reversi")).tunnel_user == "reversi"
     with pytest.raises(ConfigError, match="tunnel_user is 'reversi' already"):
         choices(tmp_path, (), FleetWish(tunnel_user="tunnels"))
+
+
+def test_a_gateway_that_was_removed_from_its_fleet_leaves_the_bus(tmp_path: Path) -> None:
+    """Also one that an earlier release left its configuration of the bus."""
+    fleet = tmp_path / "etc/reversi/fleet"
+    (fleet / "bus").mkdir(parents=True)
+    (fleet / "gateways").mkdir()
+    (fleet / "bus/nats.conf").touch()
+    (tmp_path / "etc/reversi/reversi.toml").write_text(
+        'tunnel_user = "reversi"\n[fleet]\nname = "gw1"\nsigned = false\n'
+    )
+    card = Card(id=GatewayId("gw1"), rev=2, changed_at=1, changed_by="anna", bus="gw1:6223")
+    path = fleet / "gateways/gw1.toml"
+    path.write_bytes(card_text(card))
+    assert choices(tmp_path, ()).is_on_bus
+
+    path.write_bytes(card_text(replace(card, state=GatewayState.REMOVED)))
+
+    assert not choices(tmp_path, ()).is_on_bus
 
 
 def test_keys_that_nodes_have_as_their_own_are_not_shared() -> None:
