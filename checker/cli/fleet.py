@@ -265,6 +265,7 @@ def cmd_push(args: argparse.Namespace, layout: Layout) -> ExitCode:
         ssh=shell_words(args.ssh),
         receive=args.receive or RECEIVE,
         is_dry=args.dry_run,
+        tell=narrate,
     )
     code = ExitCode.OK
     for card in others(layout, args.ids):

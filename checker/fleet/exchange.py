@@ -6,7 +6,6 @@ import contextlib
 import json
 import shlex
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from checker.fleet.card_files import cards_folder
 from checker.fleet.cards import Card, host_alias, known_hosts
 from checker.fleet.inbox import drop
 from checker.fleet.sealed import MOST_BATCH, Sealed, batch, digest, parse_batch
+from checker.linux.systemd import state_of
 from checker.model import CheckerError, parse_target, printable
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import (
@@ -40,9 +40,16 @@ RECEIVE = "reversi-checker fleet import -"
 """What a push runs at the other end; a forced command may replace it."""
 MOST_INDEX = 16 << 20
 APPLIED_WITHIN_S = 60.0
+LOOKED_AFTER_S = 3.0
+"""When to look why a batch still lies in the inbox."""
+SLOW_AFTER_S = 5.0
 PUSHED_WITHIN_S = 300.0
+APPLY_UNIT = "reversi-fleet-apply.path"
+SLOW = f"it has not taken the entries yet; if that lasts, see there: systemctl status {APPLY_UNIT}"
 POLL_S = 0.1
 SSH_FAILED = 255
+STOPPED = ("inactive", "failed")
+"""States, in systemd's words, of a unit that does nothing."""
 Document = tuple[int, str]
 """The revision of an entry or card, and the digest of its text."""
 Documents = Mapping[tuple[str, str], tuple[int, Sealed]]
@@ -51,6 +58,13 @@ Documents = Mapping[tuple[str, str], tuple[int, Sealed]]
 
 class PushFailed(CheckerError):
     """A gateway could not be reached, or did not understand."""
+
+
+class NotTaken(CheckerError):
+    """What was brought stays in the inbox."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the entries lie in the inbox, and {why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +98,8 @@ class PushWay:
     receive: str = RECEIVE
     is_dry: bool = False
     """Whether only to ask what the other one lacks."""
+    tell: Callable[[str], object] = str
+    """Hears, in another thread, what takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +218,7 @@ def push(layout: Layout, card: Card, way: PushWay) -> Pushed:
         for address in card.addresses:
             try:
                 words = ssh_words(card, address, way, pins)
-                return converse(words, card, ours, is_dry=way.is_dry)
+                return converse(words, card, ours, way)
             except PushFailed as error:
                 troubles.append(f"{address}: {error}")
     raise PushFailed("; ".join(troubles))
@@ -235,13 +251,7 @@ def options_for(card: Card, pins: Path) -> list[str]:
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
-def converse(
-    words: list[str],
-    card: Card,
-    ours: Documents,
-    *,
-    is_dry: bool = False,
-) -> Pushed:
+def converse(words: list[str], card: Card, ours: Documents, way: PushWay) -> Pushed:
     """Hear what the other has, send what it lacks, and hear what it took. Raises PushFailed."""
     with tempfile.TemporaryFile() as said:
         try:
@@ -250,14 +260,23 @@ def converse(
             )
         except OSError as error:
             raise PushFailed(f"{words[0]} cannot be run ({error.strerror})") from error
-        hung = Timer(PUSHED_WITHIN_S, process.kill)
-        hung.start()
-        with process:
+        with process, after(PUSHED_WITHIN_S, process.kill):
             try:
-                return talk(process, said, card, ours, is_dry=is_dry)
+                return talk(process, said, card, ours, way)
             finally:
-                hung.cancel()
                 process.kill()
+
+
+@contextlib.contextmanager
+def after(seconds: float, act: Callable[[], object]) -> Iterator[None]:
+    """Act, in another thread, if the block takes longer."""
+    timer = Timer(seconds, act)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def talk(
@@ -265,8 +284,7 @@ def talk(
     said: IO[bytes],
     card: Card,
     ours: Documents,
-    *,
-    is_dry: bool,
+    way: PushWay,
 ) -> Pushed:
     """Have the conversation of a push. Raises PushFailed."""
     assert process.stdin is not None
@@ -275,14 +293,15 @@ def talk(
         raise PushFailed(f"the gateway there calls itself {printable(there.gateway)}")
     sending = lacking(ours, there)
     try:
-        if not is_dry:
+        if not way.is_dry:
             process.stdin.write(batch(sealed for _, sealed in sending))
         process.stdin.close()
     except BrokenPipeError:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         raise PushFailed(why_silent(process.wait(), said)) from None
-    return outcome(sending, ours, there, heard(process, said))
+    with after(SLOW_AFTER_S, lambda: way.tell(f"{card.id}: {SLOW}")):
+        return outcome(sending, ours, there, heard(process, said))
 
 
 def heard(process: subprocess.Popen[bytes], said: IO[bytes]) -> Index:
@@ -332,19 +351,24 @@ def receive(layout: Layout, given: IO[bytes], answer: Callable[[str], None]) -> 
         if layout.home is not None:
             apply_inbox(layout)
         else:
-            wait_until_taken(path)
+            wait_until_taken(path, lambda: state_of(APPLY_UNIT))
     answer(index_of(layout).as_line())
 
 
-def wait_until_taken(path: Path) -> None:
-    """Wait until root's service took the batch out of the inbox. Raises CheckerError."""
-    deadline = time.monotonic() + APPLIED_WITHIN_S
+def wait_until_taken(path: Path, state: Callable[[], str | None]) -> None:
+    """Wait until root's service took the batch out of the inbox; `state`: of the unit that starts
+    it. Raises CheckerError.
+    """
+    began = time.monotonic()
+    is_watched = False
     while path.exists():
-        if time.monotonic() > deadline:
-            raise CheckerError(
-                "the entries lie in the inbox, and nothing takes them out; there, see: systemctl"
-                " status reversi-fleet-apply.path"
-            )
+        waited_s = time.monotonic() - began
+        if waited_s > LOOKED_AFTER_S and not is_watched:
+            found, is_watched = state(), True
+            if found in STOPPED and path.exists():
+                raise NotTaken(f"{APPLY_UNIT} is {found}; there, run: sudo reversi-checker init")
+        if waited_s > APPLIED_WITHIN_S:
+            raise NotTaken(f"nothing takes them out; there, see: systemctl status {APPLY_UNIT}")
         time.sleep(POLL_S)
 
 
@@ -357,7 +381,3 @@ def shell_words(text: str) -> tuple[str, ...]:
     if not words:
         raise PushFailed("--ssh needs a command, as in --ssh 'ssh -J jump.example.org'")
     return words
-
-
-def standard_input() -> IO[bytes]:
-    return sys.stdin.buffer

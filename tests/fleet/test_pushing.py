@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from checker.fleet import exchange
+from checker.fleet.cards import Card
+from checker.fleet.exchange import Index, PushWay
+from checker.model.gateway_id import GatewayId
 from checker.registry.entries import parse_entry
 from checker.sshd.keygen import make_key
 from checker.sshd.private import differing
@@ -111,6 +115,65 @@ def test_a_removed_gateway_learns_that_only_by_a_push_that_names_it(
     assert push("gw2")[:2] == (0, "gw2: 1 of 1 entries and cards taken\n")
 
     assert "removed" in gw2.do("fleet", "status")
+
+
+INDEX = Index(gateway="gw2").as_line()
+SLOW_GATEWAY = """
+import sys, pathlib, time
+print(sys.argv[1], flush=True)
+sys.stdin.read()
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.05)
+print(sys.argv[1], flush=True)
+"""
+
+
+def test_a_push_says_what_it_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "SLOW_AFTER_S", 0.1)
+    heard = tmp_path / "heard"
+    words = [sys.executable, "-c", SLOW_GATEWAY, INDEX, str(heard)]
+    card = Card(id=GatewayId("gw2"), rev=1, changed_at=1, changed_by="anna")
+
+    def tell(text: str) -> None:
+        heard.write_text(text)
+
+    done = exchange.converse(words, card, {}, PushWay(tell=tell))
+
+    assert done.sent == 0
+    assert heard.read_text() == (
+        "gw2: it has not taken the entries yet; if that lasts, see there:"
+        " systemctl status reversi-fleet-apply.path"
+    )
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_a_batch_that_nothing_takes_out_of_the_inbox_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(exchange, "LOOKED_AFTER_S", 0.0)
+    why = f"reversi-fleet-apply.path is {state}; there, run: sudo reversi-checker init"
+
+    with pytest.raises(exchange.NotTaken, match=f"the entries lie in the inbox, and {why}"):
+        exchange.wait_until_taken(tmp_path, lambda: state)
+
+
+@pytest.mark.parametrize("state", ["active", "activating", None])
+def test_a_batch_that_may_still_be_taken_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None
+) -> None:
+    monkeypatch.setattr(exchange, "LOOKED_AFTER_S", 0.0)
+    batch = tmp_path / "batch"
+    batch.touch()
+
+    def looked() -> str | None:
+        batch.unlink()
+        return state
+
+    exchange.wait_until_taken(batch, looked)
+
+    monkeypatch.setattr(exchange, "APPLIED_WITHIN_S", 0.2)
+    with pytest.raises(exchange.NotTaken, match="nothing takes them out; there, see: systemctl"):
+        exchange.wait_until_taken(tmp_path, lambda: state)
 
 
 def test_a_push_says_what_was_left_out_and_what_is_newer_there(

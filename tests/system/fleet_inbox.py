@@ -20,6 +20,7 @@ sys.stdout.buffer.write(batch([Sealed(text=text, signature=signature)]))
 KEY, DRAFT = "/run/anna", "/run/drafted.toml"
 UNIT = "reversi-fleet-apply"
 NODE = "/etc/reversi/nodes/office.toml"
+RECEIVE = (PYTHON, "-I", "-m", "checker", "fleet", "import", "-")
 INBOX = "/var/lib/reversi-fleet/inbox"
 
 
@@ -58,11 +59,26 @@ def an_operator_brings_an_entry(gateway: Booted) -> None:
     until(
         lambda: "from gw2" in gateway.journal(f"{UNIT}.service"), "the journal says what was taken"
     )
+    nothing_takes_an_entry(gateway, batch)
     the_daemon_takes_a_letter(gateway, KEY)
+
+
+def nothing_takes_an_entry(gateway: Booted, batch: str) -> None:
+    """Who brings one while root's service is stopped is told so, and `init` then takes it. Root
+    brings it here: no D-Bus answers others.
+    """
+    gateway.must("systemctl", "stop", f"{UNIT}.path")
+
+    done = gateway.run(*RECEIVE, stdin=None, input=batch)
+
+    assert done.returncode == 2
+    assert f"{UNIT}.path is inactive; there, run: sudo reversi-checker init" in done.stderr
+    assert gateway.must("ls", "-A", INBOX) != ""
+    gateway.ok("init")
+    until(lambda: gateway.must("ls", "-A", INBOX) == "", "it is taken")
 
 
 def bring(gateway: Booted, batch: str, group: str) -> subprocess.CompletedProcess[str]:
     """Run what a push runs, as an account with this group."""
     account = ("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups")
-    words = (*account, PYTHON, "-I", "-m", "checker", "fleet", "import", "-")
-    return gateway.run(*words, stdin=None, input=batch)
+    return gateway.run(*account, *RECEIVE, stdin=None, input=batch)
