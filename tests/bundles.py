@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.accounts import Account, me
 from tests.system.waiting import until
 
@@ -108,14 +108,10 @@ class Box:
         self, bundle: Path, *words: str, within_s: float = 120.0, **extra: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one verb of a bundle, and wait for it."""
-        return subprocess.run(
+        return run_program(
             [*self.shell, str(bundle), *words],
             env={**self.environment, **extra},
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=within_s,
             **self.account.spawn_options(),
         )

@@ -10,6 +10,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import run_program
+
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("checker", "client", "reversi_tui")
 COMMANDS = ("reversi-checker", "reversi-client", "reversi-tui")
@@ -67,15 +69,10 @@ class Environment:
         self, command: str, *words: str, cwd: Path = Path("/"), **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment, as a shell would."""
-        return subprocess.run(
+        return run_program(
             [self.folder / "bin" / command, *words],
             env={"PATH": "/usr/bin:/bin", **environ},
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
         )
 
 

@@ -26,6 +26,7 @@ from client.rollout.device import last_line
 from tests.fleet.homes import Member
 from tests.fleet.mirrors import LONG_S, at, mirror
 from tests.fleet.test_pushing import serving
+from tests.programs import run_program
 from tests.registry_samples import register
 from tests.reversi_tui.console.states import forward, sweep, tunnel, write
 from tests.strategies import node
@@ -59,14 +60,7 @@ def echo() -> Iterator[Port]:
 def connect(member: Member, *words: str) -> subprocess.CompletedProcess[str]:
     """Say hello through `connect`."""
     command = [sys.executable, "-m", "checker", "--home", str(member.layout.home), "connect"]
-    return subprocess.run(
-        [*command, *words],
-        input="hello",
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
+    return run_program([*command, *words], input="hello", timeout=WITHIN_S)
 
 
 def holds(member: Member, port: Port, *, is_here: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from tests.fleet.homes import Words
 from tests.fleet.mirrors import held_elsewhere, mirror
+from tests.programs import run_program
 from tests.reversi_tui.console.states import sweep, tunnel, write
 from tests.reversi_tui.scripted import all_up
 
@@ -334,13 +334,7 @@ parts = {part for one in sys.modules for part in one.split(".")}
 fleets = {"gateways", "mirrors", "fleet_rows", "fleet_events", "timed_pages", "fleet"}
 print("found:", sorted(fleets & parts))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    done = run_program([sys.executable, "-c", program, str(tmp_path)])
 
     some = (
         "['fleet_events', 'fleet_rows', 'gateways', 'mirrors', 'timed_pages']" if is_fleet else "[]"

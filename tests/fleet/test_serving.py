@@ -10,6 +10,7 @@ import pytest
 
 from checker.fleet.bus_files import bus_folder
 from tests.fleet.homes import Fleet, Member
+from tests.programs import run_program
 
 WITHOUT_NATS = """
 import sys
@@ -36,12 +37,8 @@ def test_without_nats_py_only_the_agent_cannot_run(gw1: Member) -> None:
     gw1.do("fleet", "card", "--bus", "127.0.0.1:16223")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", WITHOUT_NATS, "--home", home, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        return run_program(
+            [sys.executable, "-c", WITHOUT_NATS, "--home", home, *words], timeout=120
         )
 
     assert run("fleet", "status").returncode == 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.fleet.history.__main__ import APART, FOR_SPLITS, NEEDED
-from tests.programs import require
+from tests.programs import require, run_program
 
 pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
@@ -22,13 +21,10 @@ def test_each_side_goes_on_and_push_brings_what_the_bus_cannot(tmp_path: Path, s
         pytest.skip("a network namespace needs root")
     tmp_path.chmod(0o755)
 
-    done = subprocess.run(
+    done = run_program(
         [*APART, sys.executable, "-m", "tests.fleet.splitting", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=500,
     )
 

@@ -6,13 +6,13 @@ Neither nats-py nor the package of the fleet can be imported here, and no nats-s
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from tests.programs import run_program
 from tests.system.accounts import ENTRY, Install, Mode
 from tests.system.harness import Gateway, gateway_at
 from tests.system.seen import is_gone
@@ -70,12 +70,8 @@ def test_commands_and_console_work_and_say_nothing_of_a_fleet(gateway: Gateway) 
 
     printed = [gateway.ok(*words) for words in COMMANDS] + [gateway.ok("probe", device.node)]
     doctor = gateway.run("doctor", "--json")
-    once = subprocess.run(
-        [sys.executable, "-c", CONSOLE, "--home", str(gateway.home), "--once", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
+    once = run_program(
+        [sys.executable, "-c", CONSOLE, "--home", str(gateway.home), "--once", "--json"]
     )
 
     assert len(json.loads(doctor.stdout)["checks"]) > 9, doctor.stderr

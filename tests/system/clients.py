@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import run_program
+
 ANSWER_WITHIN_S = 150.0
 QUICK_LOGIN = "KexAlgorithms=^curve25519-sha256"
 """As bundles have it; OpenSSH's own choice costs 75 ms of CPU more."""
@@ -97,14 +99,7 @@ class Device:
     ) -> subprocess.CompletedProcess[str]:
         """Log in, and send one request."""
         words = [*self.ssh(*options), *request]
-        return subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        return run_program(words)
 
     def verdict(self, *request: str) -> int:
         """The integer that answers a request."""

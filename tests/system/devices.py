@@ -15,6 +15,7 @@ import pytest
 from checker.control.client import Control
 from checker.model import Aim, NodeName, Port, ProcessId, Verb
 from tests.bundles import SHELLS, Box
+from tests.programs import run_program
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.network import DEVICE, Network
@@ -70,13 +71,7 @@ def built(
     if "device" not in options:
         words += ["--private-key", str(device.key)]
     entry = "import sys; from client.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", entry, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path.cwd(),
-    )
+    done = run_program([sys.executable, "-c", entry, *words], cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
     text = file.read_text()
     for setting, value in {
@@ -131,9 +126,7 @@ def installed_and_up(gateway: Gateway, device: Device, box: Box, file: Path) -> 
 def through(config: Path, command: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command on the device, by ssh through its own tunnel."""
     words = ["ssh", "-F", str(config), "box", command]
-    return subprocess.run(
-        words, input=said, capture_output=True, text=True, check=False, timeout=200
-    )
+    return run_program(words, input=said)
 
 
 Boxes = Callable[[Kit], Box]

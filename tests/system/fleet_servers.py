@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import run_program
 from tests.system.accounts import Install, reachable_install
 from tests.system.booted import Booted
 from tests.system.machine import Machine
@@ -81,14 +82,7 @@ class Seat:
         if line.startswith(KEPT):
             self.world.keep(words)
             return subprocess.CompletedProcess(words, 0, "", "")
-        return subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        return run_program(words, timeout=300)
 
     def type(self, line: str) -> str:
         """Type a line that must succeed; return its output."""

@@ -17,6 +17,7 @@ from checker.config.layout import home_layout
 from checker.model import parse_forward
 from checker.sshd.private import sshd_config
 from tests.host_keys import put_rsa_host_key
+from tests.programs import run_program
 from tests.system.accounts import Account, Mode
 from tests.system.clients import Connection, Device
 from tests.system.ports import accepts, accepts_inside, free_block, free_port
@@ -101,15 +102,8 @@ class Gateway(Seen):
         if warm and not (self.inside or options or FOREGROUND.intersection(arguments)):
             words = ["--home", str(self.home), *arguments]
             return warm.run(words, self.spawn_options(), within_s=within_s)
-        settings = {**self.spawn_options(), "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(
-            self.words(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=within_s,
-            **settings,
-        )
+        settings = {**self.spawn_options(), **options}
+        return run_program(self.words(*arguments), timeout=within_s, **settings)
 
     def ok(self, *arguments: str) -> str:
         """Run a command that must succeed; return its output."""

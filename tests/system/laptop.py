@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.box_server import BoxServer
 
 IN_OTHER_HOME = 'mount --bind "$1" "$2" && cd "$2" && exec bash -c "$3"'
@@ -50,12 +50,8 @@ class Laptop:
     def typed(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line as the admin types it."""
         words = ["unshare", "--mount", "sh", "-c", IN_OTHER_HOME, "laptop"]
-        return subprocess.run(
+        return run_program(
             [*words, str(self.folder), self.home, line],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=300,
             start_new_session=True,
             env=self.environment,

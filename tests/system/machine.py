@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.inside import accounts_at_rest
+from tests.programs import run_program
 from tests.system.accounts import Install
 from tests.system.clients import Device
 from tests.system.processes import end_one
@@ -87,15 +88,8 @@ class Machine:
         self.must("ip", "link", "set", "lo", "up")
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        settings = {"stdin": subprocess.DEVNULL, "cwd": "/", **options}
-        return subprocess.run(
-            [*self.inside, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=400,
-            **settings,
-        )
+        settings = {"cwd": "/", **options}
+        return run_program([*self.inside, *words], timeout=400, **settings)
 
     def must(self, *words: str) -> str:
         done = self.run(*words)

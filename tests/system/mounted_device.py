@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.inside import accounts_at_rest
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.ports import accepts_inside, free_port
 from tests.system.waiting import until
 
@@ -96,17 +96,13 @@ class MountedDevice:
         """Run a command on the device, over its own SSH server."""
         options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
         words = [word for option in options for word in ("-o", option)]
-        return subprocess.run(
+        return run_program(
             [
                 *self.inside,
                 *("ssh", "-F", "/dev/null", "-i", str(self.admin), "-p", str(self.port), *words),
                 *("-o", "LogLevel=ERROR", "root@127.0.0.1", command),
             ],
             input=said,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
         )
 
     def ok(self, command: str, said: str = "") -> str:

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.programs import run_program
 from tests.system.stub_gateway import DEADLINE_S, SSHD, StubGateway
 from tests.system.waiting import until
 
@@ -89,9 +90,7 @@ class Process:
             "--config",
             str(self.config),
         ]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-        )
+        return run_program(command, timeout=DEADLINE_S)
 
     def lines(self, text: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if text in line]

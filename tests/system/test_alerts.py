@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.checker.alerts.receivers import Inbox, Mailbox, mail_server, web_server
+from tests.programs import run_program
 from tests.system.accounts import own_install
 from tests.system.harness import Gateway
 from tests.system.processes import end_one
@@ -46,13 +47,7 @@ def test_a_fallen_device_is_told_once_by_each_way_and_so_is_its_return(
     with ExitStack() as stack:
         mail, web = stack.enter_context(mail_server()), stack.enter_context(web_server())
         (own_gateway.home / "alerts.toml").write_text(settings(mail, web))
-        tried = subprocess.run(
-            [*checker(own_gateway), "alert", "--test"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        tried = run_program([*checker(own_gateway), "alert", "--test"])
         assert tried.stdout == "mailto://127.0.0.1: sent\njson://127.0.0.1: sent\n", tried.stderr
         assert tried.returncode == 0
 

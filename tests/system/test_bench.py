@@ -13,7 +13,7 @@ from bench.__main__ import BENCHMARKS
 from bench.bundles import NAMES
 from bench.figures import Figure, row
 from bench.links.clients import Kind
-from tests.programs import require
+from tests.programs import require, run_program
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -22,14 +22,10 @@ def quick_run(
     folder: Path, *benchmarks: str, within_s: int = 400
 ) -> subprocess.CompletedProcess[str]:
     """Run these benchmarks, with the folder as the only place for files of their own."""
-    return subprocess.run(
+    return run_program(
         [sys.executable, "-m", "bench", "--quick", "--only", *benchmarks],
         cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=within_s,
-        stdin=subprocess.DEVNULL,
         env={
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "TMPDIR": str(folder),

@@ -11,6 +11,7 @@ from checker.model import Port, Tunnel
 from checker.registry.reading import read_registry
 from checker.rows.row import Row
 from reversi_tui.actions.ssh import ssh_command
+from tests.programs import run_program
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 
@@ -45,15 +46,7 @@ def login(
     argv = ssh_command([row], row)
     assert isinstance(argv, tuple), argv
     words = [argv[0], "-F", str(config), *argv[1:], "version"]
-    return subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        start_new_session=True,
-    )
+    return run_program(words, start_new_session=True)
 
 
 def test_the_nodes_host_key_is_accepted_and_the_operators_configuration_names_the_user(

@@ -17,7 +17,7 @@ from checker.install.places import CONFIG, FILES
 from checker.install.units import packaged_texts
 from client.cli import parser as client_parser
 from reversi_tui.__main__ import parser as tui_parser
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.debs import CHECKOUT, Debs
 
 OVERRIDES = CHECKOUT / "packaging/lintian-overrides"
@@ -86,15 +86,10 @@ def offered(shell: str, tree: Path, line: str, folder: Path, home: Path) -> list
     }[shell]
     file = tree / "usr/share" / COMPLETIONS[shell].format(line.split(maxsplit=1)[0])
     path = {"PATH": f"{home}:/usr/bin:/bin", "HOME": str(folder)}
-    said = subprocess.run(
+    said = run_program(
         [*words, str(file), line],
         cwd=folder,
         env={**path, "REVERSI_HOME": str(home), "TERM": "dumb"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
     ).stdout
     assert not started.exists()
     found = re.findall(r"^<(.*)>\r?$", said, re.MULTILINE) if shell == "zsh" else said.split("\n")
@@ -178,11 +173,8 @@ def long_options(parser: argparse.ArgumentParser) -> Iterator[str]:
 @pytest.mark.timeout(1000)
 def test_lintian_finds_only_what_is_listed_with_a_reason(debs: Debs) -> None:
     require("lintian")
-    done = subprocess.run(
+    done = run_program(
         ["lintian", "--allow-root", "--show-overrides", "--tag-display-limit", "0", debs.present],
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=900,  # a minute of one core, which it may have to share
     )
     found = re.findall(r"^(\w): reversi-ssh: (\S+)", done.stdout, re.MULTILINE)
@@ -201,9 +193,7 @@ def test_purge_knows_each_file_that_init_may_write(debs: Debs) -> None:
 
 
 def test_the_source_distribution_has_every_file_of_the_checkout(debs: Debs) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False
-    )
+    listed = run_program(["git", "ls-files"], cwd=CHECKOUT)
     if listed.returncode != 0:
         pytest.skip("not a git checkout")
     with tarfile.open(debs.source) as archive:

@@ -10,6 +10,7 @@ import pytest
 
 from checker.doctor.trial_key import trial_key
 from checker.registry.key_lines import TRIAL
+from tests.programs import run_program
 from tests.system.harness import Gateway
 from tests.system.machine import PYTHON, Machine, verdicts, wrong
 from tests.system.processes import end_one
@@ -145,17 +146,12 @@ def test_the_key_of_a_trial_opens_no_port(gateway: Gateway) -> None:
 
     with trial_key(gateway.layout, is_utc=True) as key:
         asked, listened = (
-            subprocess.run(
+            run_program(
                 [
                     str(key.path) if word == str(device.key) else word
                     for word in device.ssh(*options)
                 ]
-                + request,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=200,
+                + request
             )
             for options, request in (((), ["version"]), (("-N", "-R", "0:127.0.0.1:9"), []))
         )

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from checker.model import EventKind, Status
+from tests.programs import run_program
 from tests.system.accounts import Mode
 from tests.system.harness import gateway_at
 
@@ -18,9 +19,7 @@ TUNNELS, LOGINS = 10, 40
 
 
 def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=200
-    )
+    return run_program(words)
 
 
 def test_a_wave_of_logins_ends_no_healthy_tunnel_and_delays_no_verdict(usual: Mode) -> None:

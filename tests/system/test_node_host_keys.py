@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from checker.model import EventKind, NodeName, Status
 from checker.registry.node_file import read_node
 from checker.registry.reading import node_path
+from tests.programs import run_program
 from tests.strategies import public_key
 from tests.system.accounts import Mode
 from tests.system.clients import Device
@@ -139,7 +139,7 @@ def visit(device: Device, known: str, folder: Path) -> str:
     )
     given = [word for setting in settings for word in ("-o", setting)]
     words = ["ssh", "-F", "none", *given, "-p", str(device.ports[0]), "nobody@127.0.0.1", "true"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+    done = run_program(words)
     return done.stderr
 
 

@@ -18,7 +18,7 @@ from checker.control.applicant_list import waiting
 from checker.registry.enrolments import enrolment_key_path, read_enrolment
 from checker.registry.reading import read_registry
 from tests.bundles import SHELLS, Box, applets
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.strategies import public_key
 from tests.system.box_server import BoxServer
 from tests.system.harness import Gateway
@@ -61,14 +61,7 @@ class Desk:
         if self.answer is not None:
             code, out, shown = answered(words, self.answer)
             return subprocess.CompletedProcess(words, code, out, shown)
-        return subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        return run_program(words)
 
 
 class DeviceShell:
@@ -152,18 +145,13 @@ class Site:
         key.write_bytes(enrolment_key_path(layout, enrolment).read_bytes())
         key.chmod(0o600)
         options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
-        done = subprocess.run(
+        done = run_program(
             [
                 *("ssh", "-F", "/dev/null", "-i", str(key), "-p", str(self.gateway.ssh_port)),
                 *(word for option in options for word in ("-o", option)),
                 f"{self.gateway.mode.tunnel.name}@{self.gateway.host}",
                 f"enrol {name} {public_key(7000 + self.asked)}",
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
+            ]
         )
         assert done.stdout.startswith("enrol: wait "), done.stdout + done.stderr
 

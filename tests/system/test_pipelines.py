@@ -17,7 +17,7 @@ import pytest
 
 from checker import __version__
 from checker.model import EventKind, Status
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.processes import end_all, still_there
@@ -163,13 +163,9 @@ def test_our_clients_check_asks_once(gateway: Gateway, tmp_path: Path) -> None:
     device = gateway.add(gateway.service().target)
     words = [sys.executable, "-m", "client", "check", "--config", str(device.config)]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    before = subprocess.run(
-        words, env=environment, capture_output=True, text=True, check=False, timeout=200
-    )
+    before = run_program(words, env=environment)
     gateway.connect(device)
     gateway.await_up(device)
-    after = subprocess.run(
-        words, env=environment, capture_output=True, text=True, check=False, timeout=200
-    )
+    after = run_program(words, env=environment)
 
     assert (before.returncode, after.returncode) == (1, 0), before.stderr + after.stderr

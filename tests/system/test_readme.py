@@ -21,7 +21,7 @@ import pytest
 from checker.model import NodeName
 from checker.registry.reading import read_registry
 from tests.bundles import SHELLS, Box, applets
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.box_server import BoxServer, ssh_config
 from tests.system.harness import Gateway
 from tests.system.ports import accepts, free_port
@@ -76,15 +76,7 @@ class Typed:
 
     def run(self, *lines: str, codes: tuple[int, ...] = (0,)) -> str:
         """Run the lines, and wait for them; return what they print."""
-        done = subprocess.run(
-            self.words(*lines),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        done = run_program(self.words(*lines), cwd=self.folder)
         assert done.returncode in codes, done.stderr
         return done.stdout
 

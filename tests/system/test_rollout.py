@@ -15,6 +15,7 @@ import pytest
 from checker.model import NodeName, Status
 from checker.registry.pin_files import read_pins
 from tests.client.bundle.samples import as_released, made_key
+from tests.programs import run_program
 from tests.system.accounts import Mode
 from tests.system.clients import Device
 from tests.system.harness import FAST, Gateway, gateway_at
@@ -51,13 +52,8 @@ class Scene:
         return file.read_text()
 
     def client(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", ENTRY, *words, "--home", str(self.gateway.home)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-            cwd=Path.cwd(),
+        return run_program(
+            [sys.executable, "-c", ENTRY, *words, "--home", str(self.gateway.home)], cwd=Path.cwd()
         )
 
     def rollout(self, *words: str) -> subprocess.CompletedProcess[str]:

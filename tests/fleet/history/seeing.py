@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from checker.registry.entry_files import signature_path
 from checker.registry.reading import read_registry
 from tests.fleet.history.records import ActEvent, History, KeyLine, Login, Look, Sessions
 from tests.fleet.history.world import Site, World
+from tests.programs import run_program
 
 LINE = re.compile(r"(\S+ [A-Za-z0-9+/=]+) reversi:([^ ]+)$")
 PERMITS = re.compile(r'permitlisten="localhost:([0-9]+)"')
@@ -100,15 +100,7 @@ def try_key(site: Site, key: str, file: Path, history: History) -> None:
     words = device.ssh("-T", "-o", "ConnectTimeout=5")
     words[words.index("-i") + 1] = str(file)
     began = time.monotonic()
-    done = subprocess.run(
-        [*words, "version"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-        cwd=gateway.folder,
-    )
+    done = run_program([*words, "version"], timeout=100, cwd=gateway.folder)
     is_refused = "Permission denied" in done.stderr
     if is_refused or done.returncode != 255:
         history.add(Login(key=key, gateway=site.id, began=began, is_open=not is_refused))

@@ -21,7 +21,7 @@ from checker.wire import (
     OldCheck,
     parse_request,
 )
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.shell.stand_ins import program
 
 pytestmark = pytest.mark.shell
@@ -87,13 +87,8 @@ def ask(
     path: str = os.defpath,
 ) -> subprocess.CompletedProcess[str]:
     require(shell[0])
-    return subprocess.run(
+    return run_program(
         [*shell, str(BARE), "/gone/python3", "--home", str(spool.parent), "--node", node],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
         env={"PATH": path, "SSH_ORIGINAL_COMMAND": request},
     )
 

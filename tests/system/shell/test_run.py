@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import require
+from tests.programs import require, run_program
 
 RUN = Path(__file__).parents[3] / "run"
 TOOLS = ("cat", "cksum", "dirname", "env", "printf", "sed", "sh", "xargs")
@@ -39,13 +39,8 @@ def program(folder: Path, name: str, body: str) -> None:
 def run(
     *arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_program(
         [*shell, str(RUN), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-        stdin=subprocess.DEVNULL,
         env={"PATH": path, "REVERSI_VENV": str(venv), "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
