@@ -20,7 +20,7 @@ from checker.model import (
     Tunnel,
 )
 from checker.output import today
-from checker.registry.differences import added_ports, differing, gone, rekeyed, renames
+from checker.registry.differences import Differences
 from checker.registry.indexed_nodes import PINNED, TWO_KEYS
 from checker.registry.nodes import Registry
 from checker.registry.succession import old_key_note
@@ -70,7 +70,7 @@ class Gateway:
         """The id of each enrolment, by the fingerprint of its key."""
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
-        self.awaited = added_ports(Registry(), registry)
+        self.awaited = Differences(Registry(), registry).added_ports()
         """Ports that were added to nodes, and on which their devices have not listened yet."""
         self.left: set[Place] = set()
         """Where forwards were that a version of a node, taken meanwhile, may not have any more."""
@@ -81,7 +81,8 @@ class Gateway:
         changed costs time.
         """
         before = self.registry
-        renamed = renames(before, registry)
+        changes = Differences(before, registry)
+        renamed = changes.renames()
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
@@ -92,13 +93,12 @@ class Gateway:
                 self.ledger.log_event(EventKind.GATEWAY, broken.sentence, node=broken.name)
         if registry.unknown_keys not in ("", before.unknown_keys):
             self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
-        away = gone(before, registry)
-        for name in (*away, *rekeyed(before, registry)):
+        away = changes.gone()
+        for name in (*away, *changes.rekeyed()):
             self.watcher.clones.forget(name)
         self.watcher.shut_outs.remove(away)
-        self.awaited |= added_ports(before, registry)
-        names = differing(before, registry)
-        self.left |= {place for name in names for place in places_of(before, name)}
+        self.awaited |= changes.added_ports()
+        self.left |= {place for name in changes.names for place in places_of(before, name)}
         self.left |= {
             (new, port) for name, port in self.left for old, new in renamed if name == old
         }

@@ -12,7 +12,7 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import InvalidValue, Node, Port, Target
 from checker.registry.changes import use_new_key
-from checker.registry.differences import added_ports
+from checker.registry.differences import Differences
 from checker.registry.edits import (
     describe,
     leaving,
@@ -161,7 +161,7 @@ def test_a_port_counts_as_added_only_beside_others_and_only_once(layout: Layout)
     changed(layout, with_forwards(before.node(OFFICE), (NEW,)))
     after = read_registry(layout.nodes)
 
-    assert added_ports(before, after) == {(OFFICE, 20500)}
-    assert added_ports(after, after) == set()
-    assert added_ports(replace(before, nodes={}), before) == set()
-    assert added_ports(replace(before, nodes={}), after) == {(OFFICE, 20500)}
+    assert Differences(before, after).added_ports() == {(OFFICE, 20500)}
+    assert Differences(after, after).added_ports() == set()
+    assert Differences(replace(before, nodes={}), before).added_ports() == set()
+    assert Differences(replace(before, nodes={}), after).added_ports() == {(OFFICE, 20500)}

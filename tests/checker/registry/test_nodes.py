@@ -14,7 +14,7 @@ from checker.model import (
     PortRanges,
     Target,
 )
-from checker.registry.differences import renames
+from checker.registry.differences import Differences
 from checker.registry.nodes import (
     KeyTaken,
     NameTaken,
@@ -93,6 +93,9 @@ def test_a_conflict_names_the_node_that_was_first() -> None:
 def test_a_renamed_node_is_recognized_by_its_key() -> None:
     def registry(*there: Node) -> Registry:
         return Registry(nodes={one.name: one for one in there})
+
+    def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
+        return Differences(before, after).renames()
 
     before = registry(node("a", 1, (1,)), node("b", 2, (2,)))
 

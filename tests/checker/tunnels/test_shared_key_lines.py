@@ -20,7 +20,7 @@ from checker.model import (
     SharedKey,
 )
 from checker.registry.authorized_keys import gate_command, lines_of_shared, write_keys
-from checker.registry.differences import renames
+from checker.registry.differences import Differences
 from checker.registry.key_lines import merge, shared_lines
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.nodes import Registry, conflict
@@ -80,10 +80,10 @@ def test_a_node_without_its_own_key_has_no_line_and_conflicts_with_nobody(tmp_pa
     assert merge(b"", [LEGACY], COMMAND) == b""
     assert conflict(other, [LEGACY]) is None
     assert (
-        renames(
+        Differences(
             Registry(nodes=MappingProxyType({LEGACY.name: LEGACY})),
             Registry(nodes=MappingProxyType({other.name: other})),
-        )
+        ).renames()
         == ()
     )
     path = tmp_path / "legacy.toml"
