@@ -23,7 +23,9 @@ FIRST_ANSWER_S = 300.0
 LONGEST_WAIT_S = 3600.0
 TICK_S = 10.0
 REPEAT_S = 600.0
-"""Log the same failure again only after this long."""
+"""Log the same failure again only after this long, or if it now leads to a long wait."""
+LONG_S = 60.0
+"""A longer wait is a long one."""
 
 
 class Phase(enum.Enum):
@@ -59,7 +61,8 @@ class Machine:
         """Claim at this gateway: this process held there last, or the gateway denied a port."""
         self.patient = False
         """The gateway asked for the current wait, or refused the login: nothing shortens it."""
-        self.logged_s: dict[str, float] = {}
+        self.logged_s: dict[tuple[str, bool], float] = {}
+        """When each failure was logged, by whether a long wait followed."""
         self.verdict: int | None = None
         self.error = ""
         self.actions: list[words.Action] = []
@@ -278,8 +281,9 @@ class Machine:
     def wait(self, wait_s: float, reason: str, *, patient: bool = False) -> None:
         self.phase, self.patient = Phase.WAITING, patient
         self.deadline_s = self.clock.now_s + wait_s
-        if self.clock.now_s - self.logged_s.get(reason, float("-inf")) >= REPEAT_S:
-            self.logged_s[reason] = self.clock.now_s
+        logged = reason, wait_s > LONG_S
+        if self.clock.now_s - self.logged_s.get(logged, float("-inf")) >= REPEAT_S:
+            self.logged_s[logged] = self.clock.now_s
             self.say(f"{reason}; next try {f'in {wait_s:.1f} s' if wait_s else 'now'}")
 
     def say(self, text: str) -> None:

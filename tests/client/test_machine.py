@@ -245,6 +245,27 @@ def test_a_refused_key_waits_five_minutes_at_each_gateway(life: Life) -> None:
     assert 299 <= life.until_connect() <= 331
 
 
+def test_a_key_that_worked_is_tried_again_soon_and_the_long_wait_is_logged(life: Life) -> None:
+    gateway = life.machine.gateway
+    life.machine.route.gateways = (gateway,)
+    life.come_up()
+    life.live(61)
+    life.lose()
+    life.said.clear()
+
+    waits = []
+    for _ in range(3):
+        life.until_connect() if life.machine.phase is Phase.WAITING else None
+        life.fail(words.Failure.DENIED)
+        waits.append(life.machine.deadline_s - life.now_s)
+
+    assert waits == [pytest.approx(6.0), pytest.approx(30.0), pytest.approx(315.0)]
+    assert life.said == [
+        "127.0.0.1:2222: away; next try in 6.0 s",
+        "127.0.0.1:2222: away; next try in 315.0 s",
+    ]
+
+
 def test_a_gateway_that_refuses_the_key_does_not_delay_the_other(life: Life) -> None:
     _, second = life.machine.config.gateways
     life.fail(words.Failure.DENIED)
