@@ -139,8 +139,15 @@ class Member:
             self.complained[kind] = now
             log.warning("gateway %s: %s", self.id, error)
 
+    async def renew(self) -> None:
+        """Begin again if somebody removed the mirror. Raises StateError."""
+        if await asyncio.to_thread(self.mirror.renew):
+            self.heard = self.mirror.heard()
+            self.summing = Summing(self.mirror, partial(self.answer, PAST))
+
     async def on_pulse(self, body: bytes) -> None:
         pulse = parse_pulse(body)
+        await self.renew()
         then = on_pulse(self.heard, pulse)
         if then in (Then.TAKE, Then.TAKE_AND_ASK):
             heard = HeardPulse(pulse=pulse, heard_at=time.time())

@@ -12,14 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from checker.fleet import mirror as mirrors
 from checker.fleet.answering import Answering
 from checker.fleet.bus import BusLost, NobodyAnswered
 from checker.fleet.identity import Identity, Known
-from checker.fleet.items import Items
 from checker.fleet.looking import Looking
 from checker.fleet.member import Member
-from checker.fleet.mirror import Mirror, MirrorFull
 from checker.fleet.past import Past, past_body
 from checker.fleet.pulses import pulse_body
 from checker.fleet.sayings import Rows, parse_question, rows_body, say_subject
@@ -345,52 +342,27 @@ async def test_a_member_goes_on_where_it_was_after_a_restart(
     again.mirror.close()
 
 
+async def test_a_mirror_that_was_deleted_is_filled_again(member: Member, other: Other) -> None:
+    other.teller.see_tunnels([tunnel("barn")])
+    other.teller.settle()
+    await say_again_at_once(member, other)
+    for path in member.mirror.path.parent.glob("gw2.db*"):
+        path.unlink()
+
+    await say_again_at_once(member, other)
+
+    assert rows_of(member) == {"barn": "up"}
+    await say(member, other, "pulse", other.pulse())
+    reader = open_reader(member.mirror.path)
+    assert read_pulse(reader) is not None
+    reader.close()
+
+
 def test_a_flood_waits_only_in_its_own_queue(member: Member) -> None:
     for _ in range(10_000):
         member.hear("pulse", "reversi.say.gw2.pulse", b"x" * 100)
 
     assert member.waiting.qsize() < 1000
-
-
-def test_a_mirror_takes_no_more_rows_than_any_gateway_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mirrors, "MOST_ROWS", 2)
-    mirror = Mirror(tmp_path / "gw2.db")
-    mirror.put_items(Items(tunnels=[tunnel("a"), tunnel("b")]), None)
-
-    with pytest.raises(MirrorFull):
-        mirror.put_items(Items(tunnels=[tunnel("c")]), None)
-
-    assert len(mirror.store.tunnels()) == 2
-    mirror.close()
-
-
-def test_a_damaged_mirror_is_made_again(tmp_path: Path) -> None:
-    (tmp_path / "gw2.db").write_bytes(b"no database" * 1000)
-
-    mirror = Mirror(tmp_path / "gw2.db")
-
-    assert mirror.heard().epoch == ""
-    mirror.close()
-
-
-def test_the_sweep_in_a_mirror_leaves_time_for_rows_that_only_aged(tmp_path: Path) -> None:
-    from checker.model.pulse import HeardPulse
-    from checker.model.tunnel import is_stale
-
-    mirror = Mirror(tmp_path / "gw2.db")
-    pulse = Pulse(
-        epoch="a", beat=1, number=1, at=1e9, version="1", state="active", swept_at=1e9, every_s=20.0
-    )
-    mirror.put_pulse(HeardPulse(pulse=pulse, heard_at=1e9))
-    sweep = mirror.store.last_sweep()
-    mirror.close()
-
-    assert sweep is not None
-    probed = Tunnel(node=NodeName("barn"), port=Port(1), probed_at=1e9)
-    assert not is_stale(probed, sweep.every_s, 1e9 + 90 + 59)
-    assert is_stale(probed, sweep.every_s, 1e9 + 90 + 61)
 
 
 @pytest.mark.parametrize("key", ["", "ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E="])
