@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import subprocess
 import sys
@@ -70,12 +71,26 @@ class Service:
         if self.manner is Manner.CLOSES:
             peer.close()
             return
+        self.forget_ended()
         self.kept.append(peer)
         if self.silent_for > 0 or self.manner is Manner.SILENT:
             self.silent_for -= 1
             return
         with contextlib.suppress(OSError):
             peer.sendall(self.banner)
+
+    def forget_ended(self) -> None:
+        """Close what the other side has closed, unless we keep silent: probes of an hour would take
+        all descriptors of this process.
+        """
+        if self.manner is Manner.ANSWERS:
+            poll = select.poll()
+            for peer in self.kept:
+                poll.register(peer, select.POLLRDHUP)
+            ended = {descriptor for descriptor, _ in poll.poll(0)}
+            for peer in [one for one in self.kept if one.fileno() in ended]:
+                self.kept.remove(peer)
+                peer.close()
 
     def close(self) -> None:
         """Stop; the port is free afterwards."""
