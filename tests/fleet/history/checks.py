@@ -5,19 +5,20 @@ Each returns a sentence for everything that broke it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.fleet.history.records import (
     Act,
     ActEvent,
-    Believed,
     Delivered,
     Edit,
     Healed,
     History,
     Login,
     Look,
+    Mirrored,
     Result,
     Sessions,
 )
@@ -75,18 +76,23 @@ def no_key_or_port_has_two_owners(history: History) -> list[str]:
 
 def disabled_keys_open_nothing(history: History) -> list[str]:
     """A key that was barred opens nothing 5 s after a gateway had that edit."""
+    return [
+        f"{login.gateway}: a key of {barred.node} was open {login.began - at:.1f} s"
+        f" after edit {barred.number} ({barred.verb}) was there"
+        for login, barred, at in logins_with_a_barred_key(history)
+        if login.is_open
+    ]
+
+
+def logins_with_a_barred_key(history: History) -> Iterator[tuple[Login, Edit, float]]:
+    """Yield who tried one late enough, what barred it, and when the gateway had that edit."""
     edits = history.of(Edit)
-    found = []
     for login in history.of(Login):
         barred = barred_since(edits, login)
-        if login.is_open and barred is not None:
+        if barred is not None:
             at = reached(history, barred, login)
             if at is not None and login.began > at + BARRED_WITHIN_S:
-                found.append(
-                    f"{login.gateway}: a key of {barred.node} was open {login.began - at:.1f} s"
-                    f" after edit {barred.number} ({barred.verb}) was there"
-                )
-    return found
+                yield login, barred, at
 
 
 def barred_since(edits: Sequence[Edit], login: Login) -> Edit | None:
@@ -155,11 +161,14 @@ def registries_are_identical(history: History) -> list[str]:
 
 def last_looks(history: History) -> list[Look]:
     """Return the last look at each gateway, later than 10 s after healing."""
-    healed = max((one.at for one in history.of(Healed)), default=None)
-    if healed is None:
-        return []
+    healed = healed_at(history)
     looks = [one for one in history.of(Look) if one.began >= healed + SAME_WITHIN_S]
     return list({one.gateway: one for one in looks}.values())
+
+
+def healed_at(history: History) -> float:
+    """Return since when nothing is broken; infinity if that never was."""
+    return max((one.at for one in history.of(Healed)), default=math.inf)
 
 
 def acts_happen_once(history: History) -> list[str]:
@@ -209,10 +218,25 @@ def sessions_stay(history: History) -> list[str]:
 
 def nothing_forged_is_believed(history: History) -> list[str]:
     """No mirror has what a stolen member said in the name of that gateway."""
-    found = (
-        f"{one.gateway} at {one.at:.1f}: {one.what} of {one.of}" for one in history.of(Believed)
-    )
-    return list(found)
+    return [
+        f"{one.gateway} at {one.at:.1f}: {what} of {one.of}"
+        for one in history.of(Mirrored)
+        for what in one.forged
+    ]
+
+
+def mirrors_are_true(history: History) -> list[str]:
+    """After healing, each mirror gets to say what that gateway itself says."""
+    mirrors = last_mirrors(history)
+    found = [f"{one.gateway} of {one.of}: {what}" for one in mirrors for what in one.differs]
+    return found if mirrors else ["no mirror was read after healing"]
+
+
+def last_mirrors(history: History) -> list[Mirrored]:
+    """Return the last look at each mirror after healing."""
+    healed = healed_at(history)
+    looks = [one for one in history.of(Mirrored) if one.at >= healed]
+    return list({(one.gateway, one.of): one for one in looks}.values())
 
 
 CHECKS: dict[str, Check] = {
@@ -224,6 +248,7 @@ CHECKS: dict[str, Check] = {
     "acts happen once": acts_happen_once,
     "sessions stay": sessions_stay,
     "nothing forged is believed": nothing_forged_is_believed,
+    "mirrors are true": mirrors_are_true,
 }
 
 

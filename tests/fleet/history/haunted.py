@@ -16,7 +16,7 @@ from checker.state.errors import StateError
 from checker.state.mirrors import mirror_path, read_pulse
 from checker.state.store import open_reader
 from tests.fleet.history.haunting import ROGUE
-from tests.fleet.history.records import Believed, History
+from tests.fleet.history.records import History, Mirrored
 from tests.fleet.history.world import Program, Site, World
 
 ROOT = Path(__file__).parents[3]
@@ -50,13 +50,12 @@ class Haunted:
         assert lines
         return int(lines[-1])
 
-    def look(self, history: History) -> None:
-        """Note whatever an honest gateway has of it in the mirror of another one."""
-        for site, other in self.pairs():
-            with contextlib.suppress(StateError):
-                for what in believed(site, other):
-                    now = time.monotonic()
-                    history.add(Believed(gateway=site.id, of=other.id, what=what, at=now))
+    def look(self, history: History) -> list[Mirrored]:
+        """Note what honest gateways have in the mirrors of each other, and return it."""
+        found = [mirror_of(site, other) for site, other in self.pairs()]
+        for one in found:
+            history.add(one)
+        return found
 
     def pairs(self) -> list[tuple[Site, Site]]:
         first, second = self.world.site(0), self.world.site(1)
@@ -64,14 +63,8 @@ class Haunted:
 
     def is_settled(self, history: History) -> bool:
         """Look; return whether somebody believes it, or else knows what is so."""
-        self.look(history)
-        return bool(history.of(Believed)) or self.are_told()
-
-    def are_told(self) -> bool:
-        """Return whether the honest gateways know of each other what is so."""
-        with contextlib.suppress(StateError):
-            return all(mirrored(site, other) == own(other) for site, other in self.pairs())
-        return False
+        found = self.look(history)
+        return any(one.forged for one in found) or not any(one.differs for one in found)
 
 
 def open_the_doors(thief: Site) -> None:
@@ -86,6 +79,26 @@ def open_the_doors(thief: Site) -> None:
     config.write_text("".join(opened), encoding="utf-8")
     thief.bus.kill()
     thief.bus.start()
+
+
+def mirror_of(site: Site, other: Site) -> Mirrored:
+    """Return what is wrong with the mirror of another gateway."""
+    now = time.monotonic()
+    try:
+        forged, here, there = believed(site, other), mirrored(site, other), own(other)
+    except StateError as error:
+        return Mirrored(gateway=site.id, of=other.id, at=now, is_read=False, differs=(str(error),))
+    return Mirrored(
+        gateway=site.id,
+        of=other.id,
+        at=now,
+        forged=tuple(forged),
+        differs=tuple(
+            f"{place[0]}:{place[1]} is {here.get(place)}, not {there.get(place)}"
+            for place in sorted(here.keys() | there.keys())
+            if here.get(place) != there.get(place)
+        ),
+    )
 
 
 def believed(site: Site, other: Site) -> list[str]:

@@ -143,13 +143,18 @@ class Forgery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Believed:
-    """A gateway has in the mirror of another one what a stolen member made up."""
+class Mirrored:
+    """What is wrong with the mirror that a gateway has of another one."""
 
     gateway: str
     of: str
-    what: str
     at: float
+    is_read: bool = True
+    """Whether there was one to read."""
+    forged: tuple[str, ...] = ()
+    """What a stolen member made up."""
+    differs: tuple[str, ...] = ()
+    """What the other gateway says otherwise; before everything is mended, it may only be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +174,7 @@ Record = (
     | ActEvent
     | Fault
     | Forgery
-    | Believed
+    | Mirrored
     | Healed
 )
 

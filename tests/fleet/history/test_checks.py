@@ -12,7 +12,6 @@ from tests.fleet.history.checks import CHECKS, violations
 from tests.fleet.history.records import (
     Act,
     ActEvent,
-    Believed,
     Delivered,
     Edit,
     Healed,
@@ -20,6 +19,7 @@ from tests.fleet.history.records import (
     KeyLine,
     Login,
     Look,
+    Mirrored,
     Record,
     Result,
     Sessions,
@@ -96,6 +96,8 @@ GOOD: tuple[Record, ...] = (
     Healed(at=50.0),
     look(60.0),
     look(60.0, "gw2"),
+    Mirrored(gateway="gw2", of="gw1", at=20.0, differs=("barn:1 is None, not up",)),
+    Mirrored(gateway="gw2", of="gw1", at=60.0),
 )
 
 
@@ -234,9 +236,20 @@ def test_the_old_key_of_a_node_is_barred_too() -> None:
 
 
 def test_what_a_stolen_member_made_up_is_in_no_mirror() -> None:
-    lie = Believed(gateway="gw2", of="gw1", what="row rogue", at=20.0)
+    lie = Mirrored(gateway="gw2", of="gw1", at=20.0, forged=("row rogue",))
 
     assert broken(lie) == ["nothing forged is believed"]
+
+
+def test_a_mirror_that_stays_wrong_is_found() -> None:
+    late = Mirrored(gateway="gw1", of="gw2", at=20.0, differs=("barn:1 is None, not up",))
+    lost = Mirrored(gateway="gw1", of="gw2", at=61.0, is_read=False, differs=("there is none",))
+    right = Mirrored(gateway="gw1", of="gw2", at=62.0)
+
+    assert broken(late) == []
+    assert broken(late, lost) == ["mirrors are true"]
+    assert broken(lost, right) == []
+    assert broken(but=Mirrored) == ["mirrors are true"]
 
 
 def test_a_history_is_written_as_it_happens(tmp_path: Path) -> None:
@@ -252,4 +265,4 @@ def test_a_history_is_written_as_it_happens(tmp_path: Path) -> None:
 
 
 def test_there_is_a_check_for_each_invariant_of_the_design() -> None:
-    assert len(CHECKS) == 8
+    assert len(CHECKS) == 9

@@ -31,7 +31,7 @@ def test_a_short_run_breaks_no_invariant(tmp_path: Path, sbin: None) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert done.stdout.startswith(f"seed {SEED}\n")
-    assert "checks 8" in done.stdout
+    assert "checks 9" in done.stdout
 
 
 def test_a_wrong_option_is_named() -> None:
