@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.history.__main__ import APART, FOR_SPLITS, NEEDED
+from tests.fleet.history.__main__ import NEEDED
+from tests.fleet.history.apart import APART, FOR_SPLITS
 from tests.programs import require, run_program
 
 pytestmark = pytest.mark.sshd

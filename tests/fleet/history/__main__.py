@@ -1,6 +1,7 @@
 """`./run history --minutes N --seed S`: run the history check, and say which invariant broke.
 
-As root it runs in namespaces of its own: whatever happens, the kernel ends all that it started.
+Whatever ends it, nothing that it started goes on. As root it runs in namespaces of its own, and
+splits the network too; an ordinary user's run says at its end what was not run.
 """
 
 from __future__ import annotations
@@ -9,25 +10,23 @@ import argparse
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tests.fleet.history.checks import CHECKS, violations
-from tests.fleet.history.plan import Step, steps
-from tests.fleet.history.records import Act, Edit, Fault, Forgery, History, Login, Look
+from tests.fleet.history.apart import Ended, raise_for_signals, run_apart, why_not_split
+from tests.fleet.history.checks import violations
+from tests.fleet.history.plan import SPLITS, Step, steps
+from tests.fleet.history.records import History
 from tests.fleet.history.running import Run
+from tests.fleet.history.summary import checked, counts
 from tests.fleet.history.world import world
 
 NEEDED = ("nats-server", "sshd", "ssh", "ssh-keygen", "dbclient", "dropbearconvert")
-FOR_SPLITS = ("ip", "nsenter", "unshare")
-APART = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+HISTORY = "history.jsonl"
 INSIDE = "--inside"
 SHOWN = 20
 
@@ -40,31 +39,33 @@ def main(words: Sequence[str]) -> int:
     seed = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
     if given.inside is not None:
         return check(given, seed, given.inside)
+    path = given.history or Path.cwd() / f"history-{seed}.jsonl"
+    if not os.access(path.parent, os.W_OK):
+        print(f"history: cannot write {path}; name another place: --history FILE", file=sys.stderr)
+        return 2
     print(f"seed {seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="reversi-history-"))
-    folder.chmod(0o755)
+    again = [sys.executable, "-m", "tests.fleet.history", *words, "--seed", str(seed)]
     try:
-        again = [sys.executable, "-m", "tests.fleet.history", *words, "--seed", str(seed)]
-        before = APART if can_split() else ()
-        environment = {**os.environ, "TMPDIR": str(folder)}
-        with subprocess.Popen([*before, *again, INSIDE, str(folder)], env=environment) as process:
-            return waited_for(process, is_apart=bool(before))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        raise_for_signals()
+        return run(again, path, is_kept=given.history is not None)
+    except Ended as ended:
+        print(f"history: {ended}; nothing was judged", file=sys.stderr)
+        return ended.status
 
 
-def waited_for(process: subprocess.Popen[bytes], *, is_apart: bool) -> int:
-    """Return its exit status; a signal to us ends it first. `unshare` heeds only SIGKILL, and then
-    the kernel ends its namespace; otherwise the run itself ends what it started.
+def run(words: Sequence[str], path: Path, *, is_kept: bool) -> int:
+    """Run this in a folder of its own; if something broke, the history is left at the path. Raises
+    Ended.
     """
-    number = signal.SIGKILL if is_apart else signal.SIGINT
-    for ours in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ours, lambda *_: process.send_signal(number))
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(number)
-        return 130
+    with tempfile.TemporaryDirectory(prefix="reversi-history-", ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        status = run_apart([*words, INSIDE, made], {**os.environ, "TMPDIR": made})
+        if status != 0 and (folder / HISTORY).exists():
+            shutil.move(folder / HISTORY, path)
+    if status != 0 or is_kept:
+        print(f"the history is {path}")
+    return status
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -77,36 +78,31 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def can_split() -> bool:
-    """Return whether network namespaces can be made here."""
-    return os.geteuid() == 0 and all(map(shutil.which, FOR_SPLITS))
-
-
 def check(given: argparse.Namespace, seed: int, folder: Path) -> int:
     """Run, judge, and print; 1 if an invariant broke."""
-    path = given.history or Path.cwd() / f"history-{seed}.jsonl"
+    path = given.history or folder / HISTORY
     path.write_text("", encoding="utf-8")
     history = History(path)
-    with world(folder, can_split=can_split()) as made:
+    why_not = why_not_split()
+    with world(folder, can_split=not why_not) as made:
         run = Run(made, history)
-        run.go(chosen(given, seed))
+        run.go(chosen(given, seed, can_split=not why_not))
         took_s = run.heal()
         print(f"healed after {took_s:.1f} s; {run.haunted.said()} messages of a stolen member")
     found = violations(history)
-    print(counts(history), flush=True)
+    print(counts(history))
+    print("\n".join(checked(history)))
+    if why_not:
+        print(f"not run: the faults {' and '.join(sorted(SPLITS))}: {why_not}")
     for name, sentences in found.items():
         print(f"violated: {name}")
         print("".join(f"  {sentence}\n" for sentence in sentences[:SHOWN]), end="")
-    if found:
-        print(f"seed {seed}; the history is {path}")
-    elif given.history is None:
-        path.unlink()
     return 1 if found else 0
 
 
-def chosen(given: argparse.Namespace, seed: int) -> Iterator[Step]:
+def chosen(given: argparse.Namespace, seed: int, *, can_split: bool) -> Iterator[Step]:
     """Yield the steps, as many or as long as was asked for."""
-    endless = steps(seed, can_split=can_split())
+    endless = steps(seed, can_split=can_split)
     if given.steps is not None:
         yield from islice(endless, given.steps)
         return
@@ -115,18 +111,6 @@ def chosen(given: argparse.Namespace, seed: int) -> Iterator[Step]:
         if time.monotonic() > end:
             return
         yield step
-
-
-def counts(history: History) -> str:
-    """Say what happened, in one line."""
-    edits = Counter(one.result.value for one in history.of(Edit))
-    acts = Counter(one.result.value for one in history.of(Act))
-    faults = Counter(one.kind for one in history.of(Fault))
-    return (
-        f"edits {sum(edits.values())} {dict(edits)}, acts {sum(acts.values())} {dict(acts)},"
-        f" faults {sum(faults.values())} {dict(faults)}, forgeries {len(history.of(Forgery))},"
-        f" looks {len(history.of(Look))}, logins {len(history.of(Login))}, checks {len(CHECKS)}"
-    )
 
 
 if __name__ == "__main__":
