@@ -72,9 +72,8 @@ class Acting:
             return result_of(json.loads(hand_over(site.gateway.layout, content)))
         try:
             answer = bring(writer.gateway.layout, GatewayId(site.id), content)
-        except NobodyThere as error:
-            return Result.REFUSED, str(error)
-        except NoAnswer as error:
+        except (NobodyThere, NoAnswer) as error:
+            # nobody was there now; the stolen member has the letter, and may bring it later
             return Result.UNKNOWN, str(error)
         return result_of(json.loads(answer))
 
