@@ -192,14 +192,27 @@ def has_no_responders(message: Msg) -> bool:
 
 
 class lost_if_it_fails(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function
-    """Raise BusLost for what nats-py raises in the block."""
+    """Raise BusLost for what nats-py raises in the block; CancelledError if the task is cancelled.
+
+    nats-py turns that into an error of its own if its connection is closed, or drops it: an agent
+    that should end would go on.
+    """
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from nats.errors import Error
 
-        if isinstance(error, (Error, OSError, TimeoutError, asyncio.TimeoutError)):
+        is_lost = isinstance(error, (Error, OSError, TimeoutError, asyncio.TimeoutError))
+        if (error is None or is_lost) and is_cancelled():
+            raise asyncio.CancelledError from error
+        if is_lost:
             said = str(error) or type(error).__name__
             raise BusLost(f"the nats-server on this machine does not answer: {said}") from error
+
+
+def is_cancelled() -> bool:
+    """Return whether somebody wants the present task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def connect(login: Login, name: str) -> Bus:
