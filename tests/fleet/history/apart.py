@@ -1,4 +1,8 @@
-"""Run the check in a process of its own, and end all that this started, whatever ends it."""
+"""Run the check in a process of its own, and end all that this started, whatever ends it.
+
+`python -m tests.fleet.history.apart WORD...` runs a program as the first process of a namespace
+should: it collects the orphans there. In an hour thousands of them end.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -16,6 +21,7 @@ import psutil
 
 FOR_SPLITS = ("ip", "nsenter", "unshare")
 APART = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+FIRST = (sys.executable, "-m", "tests.fleet.history.apart")
 PR_SET_CHILD_SUBREAPER = 36
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_S = 0.02
@@ -44,7 +50,7 @@ def run_apart(words: Sequence[str], environment: Mapping[str, str]) -> int:
     Its descendants end with it, as we adopt its orphans. If we are root, it gets namespaces. It
     does not get the terminal's Ctrl-C: we alone do, and kill it.
     """
-    before = () if why_not_split() else APART
+    before = () if why_not_split() else (*APART, *FIRST)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         process = subprocess.Popen([*before, *words], env=environment, process_group=0)
@@ -95,3 +101,7 @@ def end_all_below() -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         time.sleep(POLL_S)
+
+
+if __name__ == "__main__":
+    sys.exit(status_of(subprocess.Popen(sys.argv[1:])))
