@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.config.files import write_atomically
@@ -64,8 +64,17 @@ class Known:
     """Those that are not as on the disk."""
     forged: dict[Key, Held] = field(default_factory=dict)
     """What the bucket has and nobody signed who may."""
+    forgotten: dict[Key, Held] = field(default_factory=dict)
+    """About nodes that were removed so long ago that no gateway remembers them."""
     strange: int = 0
     """Values that do not count: without a signature, or under the wrong key."""
+
+    def wanted(self, found: Difference, ours: Collection[Key]) -> Difference:
+        """Return the difference without what nobody has to take. `ours`: what the disk has."""
+        over = {key for key, one in self.forgotten.items() if self.held.get(key) == one}
+        return replace(
+            found, take=tuple(key for key in found.take if key in ours or key not in over)
+        )
 
 
 class Syncing:
@@ -156,11 +165,12 @@ class Syncing:
             self.known.forged.items(),
             lambda key, one: self.bars(bucket, key, one),
         )
+        found = self.known.wanted(found, held)
         self.forget_same(held)
         self.free_waiting()
-        is_forged = self.bring(bucket, found.take)
+        is_forged = self.bring(bucket, found.take, held)
         is_late = self.post(bucket, found.post, held)
-        self.tell(found, "")
+        self.tell(self.known.wanted(found, held), "")
         return is_forged or is_late
 
     # --- what the bucket has
@@ -258,7 +268,7 @@ class Syncing:
 
     # --- from the bucket to the disk
 
-    def bring(self, bucket: Bucket, keys: Sequence[Key]) -> bool:
+    def bring(self, bucket: Bucket, keys: Sequence[Key], held: dict[Key, Held]) -> bool:
         """Hand root what is newer in the bucket; return whether some of it is forged, and so what
         we have must be posted.
         """
@@ -274,9 +284,11 @@ class Syncing:
             value = self.value_of(bucket, key)
             if value is None or (proof := self.prover.proof(value)) is None:
                 continue  # later
-            if is_forgotten(value.text, time.time()):
-                continue
-            if proof:
+            # who still has that node must hear of its end, whatever the clocks say
+            if proof and key not in held and is_forgotten(value.text, time.time()):
+                self.known.forgotten[key] = one
+                self.known.values.pop(key, None)
+            elif proof:
                 many.append(Sealed(text=value.text, signature=value.signature))
                 self.brought.note(key, one, now)
             else:

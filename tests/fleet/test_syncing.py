@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,12 +11,16 @@ import pytest
 
 from checker.config.toml_file import ConfigError
 from checker.control.bucket import Bucket
+from checker.fleet.apply import apply
+from checker.fleet.bucket_news import read_news
 from checker.fleet.bus import Login
 from checker.fleet.sealed import Sealed
 from checker.fleet.syncing import Syncing
 from checker.registry.bucket_values import NODE, Key, Mark, State, Value
+from checker.registry.entries import entry_text, parse_entry
 from checker.registry.entry_files import signature_path
-from tests.fleet.homes import Member
+from checker.signatures import SigningKey, sign
+from tests.fleet.homes import Fleet, Member
 
 BARN = Key(kind=NODE, name="barn")
 
@@ -128,6 +132,31 @@ def test_a_batch_that_could_not_be_taken_is_taken_later(
     compare(sync, bucket)
 
     assert "barn" in gw2.nodes
+
+
+def test_a_removal_that_seems_old_is_brought_to_who_has_the_node_and_to_nobody_else(
+    fleet: Fleet, gw1: Member, gw2: Member
+) -> None:
+    for name in ("barn", "shed"):
+        gw1.add(name)
+    sealed = on_disk(gw1, "barn")
+    apply(gw2.layout, [sealed])
+    bucket, sync = StandIn(), syncing(gw2)
+    for name in ("barn", "shed"):  # as by a machine whose clock began in 1970
+        head = replace(parse_entry(on_disk(gw1, name).text).head, rev=2, changed_at=60)
+        text = entry_text(head, None)
+        [signature] = sign([text], SigningKey(signer="anna", file=fleet.anna.key))
+        bucket.put(Key(kind=NODE, name=name), text, signature)
+
+    for _ in range(2):
+        compare(sync, bucket)
+
+    assert gw2.nodes == {}
+    assert parse_entry(gw2.entry("barn").read_bytes()).node is None
+    assert not gw2.entry("shed").exists()
+    news = read_news(gw2.layout)
+    assert news is not None
+    assert (news.newer, news.lacks, news.strange) == ((), (), 0)
 
 
 def refuse(*_: object) -> None:
