@@ -6,11 +6,13 @@ Source: ssh-keygen(1), ALLOWED SIGNERS; PROTOCOL.sshsig of OpenSSH.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
@@ -28,6 +30,7 @@ SIGNED_WITHIN_S = 120
 """A key on a token waits until it is touched."""
 VERIFIED_WITHIN_S = 30
 AGENT = "SSH_AUTH_SOCK"
+NAMESPACES = re.compile(r'namespaces="([^"]*)"')
 KEY_FILE = "REVERSI_SIGNING_KEY"
 """An environment variable: the file of the key to sign with."""
 
@@ -47,6 +50,16 @@ class AllowedKey:
     signer: str
     key: str
     """`TYPE BASE64`."""
+    namespaces: tuple[str, ...] = ()
+    """Patterns of what it may sign; none: everything."""
+    is_dated: bool = False
+    """Whether it counts for some time only."""
+
+    def may(self, namespace: str) -> bool:
+        """Return whether it may sign for this purpose, whatever its dates say."""
+        barred = any(fnmatchcase(namespace, one[1:]) for one in self.namespaces if one[:1] == "!")
+        wanted = any(fnmatchcase(namespace, one) for one in self.namespaces)
+        return not self.namespaces or (wanted and not barred)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +83,8 @@ def allowed_keys(path: Path) -> tuple[AllowedKey, ...]:
 
 def allowed_key(line: str) -> AllowedKey | None:
     """Parse a line; None if it names nobody, a pattern, or an authority for certificates."""
-    names, _, rest = line.strip().partition(" ")
+    names, *more = line.split(maxsplit=1)
+    rest = more[0] if more else ""
     signer = next(filter(SIGNER_PATTERN.match, names.split(",")), None)
     try:
         words = shlex.split(rest, comments=False)
@@ -78,20 +92,27 @@ def allowed_key(line: str) -> AllowedKey | None:
         key = parse_public_key(" ".join(words[at : at + 2]))
     except (ValueError, StopIteration, InvalidValue):
         return None
-    if signer is None or "cert-authority" in words[:at]:
+    options = rest[: rest.index(words[at])].lower()
+    if signer is None or "cert-authority" in options:
         return None
-    return AllowedKey(signer=signer, key=key)
+    purposes = NAMESPACES.search(options)
+    return AllowedKey(
+        signer=signer,
+        key=key,
+        namespaces=tuple(purposes[1].split(",")) if purposes else (),
+        is_dated="valid-" in options,
+    )
 
 
 def find_key(
-    allowed: Sequence[AllowedKey], file: Path | None, environ: Mapping[str, str]
+    allowed: Sequence[AllowedKey], file: Path | None, environ: Mapping[str, str], purpose: str
 ) -> SigningKey:
     """Return the key to sign with: of this file, else of the file that the environment names, else
-    the first one in the agent that is allowed. Raises NoKey, ConfigError.
+    the first one in the agent that is allowed for the purpose. Raises NoKey, ConfigError.
     """
     given = file or (Path(environ[KEY_FILE]) if environ.get(KEY_FILE) else None)
     if given is not None:
-        return key_in_file(allowed, given)
+        return key_in_file(allowed, given, purpose)
     if not environ.get(AGENT):
         raise NoKey(
             f"no key to sign with: name its file with --key, or bring your agent ({AGENT}; with"
@@ -99,27 +120,31 @@ def find_key(
         )
     keys = keys_in_agent()
     for key in keys:
-        signer = signer_of(allowed, key)
+        signer = signer_of(allowed, key, purpose)
         if signer:
             return SigningKey(signer=signer, file=None, key=key)
-    raise NoKey(f"none of the {len(keys)} keys in your agent is in allowed_signers")
+    is_known = any(one.key in keys for one in allowed)
+    why = f"may sign for {purpose}, by its line" if is_known else "is"
+    raise NoKey(f"none of the {len(keys)} keys in your agent {why} in allowed_signers")
 
 
-def key_in_file(allowed: Sequence[AllowedKey], file: Path) -> SigningKey:
+def key_in_file(allowed: Sequence[AllowedKey], file: Path, purpose: str) -> SigningKey:
     """Raises NoKey, ConfigError."""
     public = file if file.suffix == ".pub" else file.with_name(f"{file.name}.pub")
     try:
         key = parse_public_key(beginning(public, MOST_BYTES).decode("utf-8", "replace"))
     except InvalidValue as error:
         raise ConfigError(public, str(error)) from error
-    signer = signer_of(allowed, key)
+    signer = signer_of(allowed, key, purpose)
     if signer is None:
-        raise NoKey(f"the key {file} ({fingerprint(key)}) is not in allowed_signers")
+        is_known = any(one.key == key for one in allowed)
+        why = f"may not sign for {purpose}, by its line" if is_known else "is not"
+        raise NoKey(f"the key {file} ({fingerprint(key)}) {why} in allowed_signers")
     return SigningKey(signer=signer, file=file)
 
 
-def signer_of(allowed: Sequence[AllowedKey], key: str) -> str | None:
-    return next((one.signer for one in allowed if one.key == key), None)
+def signer_of(allowed: Sequence[AllowedKey], key: str, purpose: str) -> str | None:
+    return next((one.signer for one in allowed if one.key == key and one.may(purpose)), None)
 
 
 def keys_in_agent() -> list[str]:
@@ -161,6 +186,21 @@ def sign(
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise NotSigned(f"nothing was signed: {said[-1] if said else 'ssh-keygen failed'}")
         return [path.with_name(f"{path.name}.sig").read_bytes() for path in paths]
+
+
+def sign_for_registry(
+    texts: Sequence[bytes], key: SigningKey, allowed: Path, *, may_ask: bool = True
+) -> list[bytes]:
+    """Sign entries or cards, as `sign` does, if by this file of allowed signers that counts. Raises
+    NotSigned.
+    """
+    found = sign(texts, key, may_ask=may_ask)
+    if found and not is_signed_by(texts[0], found[0], key.signer, allowed):
+        raise NotSigned(
+            f"nothing was signed: the line of {key.signer} in {allowed} does not allow it; it needs"
+            f" {REGISTRY} in its namespaces, and dates that are not over"
+        )
+    return found
 
 
 def is_signed_by(

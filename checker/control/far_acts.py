@@ -97,7 +97,8 @@ def key_for(layout: Layout, wanted: FarAct, environ: Mapping[str, str]) -> Signi
             f" of your key in {KEY_FILE}",
         )
     try:
-        return find_key(allowed_keys(signers_file(layout)), wanted.key_file, environ)
+        allowed = allowed_keys(signers_file(layout))
+        return find_key(allowed, wanted.key_file, environ, ACT)
     except NoKey as error:
         raise CannotSign(wanted.gateway, str(error)) from error
 

@@ -38,13 +38,14 @@ from checker.registry.lock import locked
 from checker.registry.node_file import read_node
 from checker.registry.reading import node_path
 from checker.signatures import (
+    REGISTRY,
     SIGNERS,
     NoKey,
     NotSigned,
     SigningKey,
     allowed_keys,
     find_key,
-    sign,
+    sign_for_registry,
 )
 
 AT_ONCE = 500
@@ -309,7 +310,11 @@ def seal_part(  # noqa: PLR0913, PLR0917 - what is signed, how, and what is know
     drafts = [one.draft(signer, wish.routing, least.get(one.name, 1)) for one in part]
     # outside the lock: a token may wait for a finger
     texts = [one.text for one in drafts]
-    signatures = sign(texts, key, may_ask=wish.may_ask) if key else [b""] * len(drafts)
+    signatures = (
+        sign_for_registry(texts, key, signers_file(layout), may_ask=wish.may_ask)
+        if key
+        else [b""] * len(drafts)
+    )
     offers = [
         Offer(
             entry=parse_entry(draft.text),
@@ -353,7 +358,7 @@ def signing_key(layout: Layout, file: Path | None) -> SigningKey | None:
         )
     if not fleet.signed:
         return None
-    return find_key(allowed_keys(signers_file(layout)), file, os.environ)
+    return find_key(allowed_keys(signers_file(layout)), file, os.environ, REGISTRY)
 
 
 def own_name() -> str:

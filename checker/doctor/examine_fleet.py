@@ -25,11 +25,11 @@ def fleet_facts(layout: Layout, config: Config) -> FleetFacts | None:
     from checker.control.sealing import signers_file
     from checker.fleet.card_files import remover
     from checker.fleet.standing import standing
-    from checker.signatures import allowed_keys
+    from checker.signatures import REGISTRY, allowed_keys
 
     try:
         found = standing(layout)
-        signers = len(allowed_keys(signers_file(layout)))
+        signers = sum(one.may(REGISTRY) for one in allowed_keys(signers_file(layout)))
         removed_by = remover(layout, config.fleet)
     except CheckerError as error:
         return FleetFacts(trouble=str(error))

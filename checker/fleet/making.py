@@ -30,7 +30,14 @@ from checker.model.gateway_id import GatewayId, parse_signer
 from checker.registry.entries import entry_text, parse_entry
 from checker.registry.entry_files import entries_folder, write_signed
 from checker.registry.lock import locked
-from checker.signatures import SigningKey, allowed_keys, find_key, sign
+from checker.signatures import (
+    REGISTRY,
+    SigningKey,
+    allowed_keys,
+    find_key,
+    sign,
+    sign_for_registry,
+)
 from checker.sshd.host_key_files import host_keys
 from checker.sshd.keygen import host_key_line, make_host_key, make_key
 
@@ -168,7 +175,7 @@ def write_card(layout: Layout, wish: CardWish, key_file: Path | None) -> KeptCar
     kept = read_card(path)
     signer = key.signer if key else own_name()
     text = card_text(card_for(layout, wish, kept.card if kept else None, signer))
-    signature = sign([text], key)[0] if key else b""
+    signature = sign_for_registry([text], key, signers_file(layout))[0] if key else b""
     with locked(layout):
         if read_card(path) != kept:
             raise CheckerError(f"the card of {wish.id} was changed meanwhile; run this again")
@@ -210,9 +217,12 @@ def sign_files(
             raise InvalidValue("--as needs --key FILE: the key of that signer")
         key = SigningKey(signer=parse_signer(name), file=key_file)
     else:
-        key = find_key(allowed_keys(signers_file(layout)), key_file, environ)
+        key = find_key(allowed_keys(signers_file(layout)), key_file, environ, REGISTRY)
     texts = [text_by(path, key.signer) for path in files]
-    for path, text, signature in zip(files, texts, sign(texts, key), strict=True):
+    signatures = (
+        sign_for_registry(texts, key, signers_file(layout)) if name is None else sign(texts, key)
+    )
+    for path, text, signature in zip(files, texts, signatures, strict=True):
         write_signed(path, text, signature)
     return key.signer
 
@@ -231,12 +241,13 @@ def text_by(path: Path, signer: str) -> bytes:
         raise ConfigError(path, str(error)) from error
 
 
-def sign_draft(path: Path, key: SigningKey | None) -> None:
+def sign_draft(layout: Layout, id_: GatewayId, key: SigningKey | None) -> None:
     """Sign a card that lies here unsigned. Raises CheckerError."""
     if key is None:
         return
+    path = card_path(layout, id_)
     text = text_by(path, key.signer)
-    write_signed(path, text, sign([text], key)[0])
+    write_signed(path, text, sign_for_registry([text], key, signers_file(layout))[0])
 
 
 def sign_cards(layout: Layout, key_file: Path | None) -> list[str]:
@@ -246,7 +257,7 @@ def sign_cards(layout: Layout, key_file: Path | None) -> list[str]:
         return []
     key = signing_key(layout, key_file)
     for card in drafts:
-        sign_draft(card_path(layout, card.id), key)
+        sign_draft(layout, card.id, key)
     return [card.id for card in drafts]
 
 

@@ -39,9 +39,11 @@ def is_proven(
     except (ValueError, binascii.Error):
         return None
     if f"ssh-ed25519 {base64.b64encode(key).decode()}" not in {
-        one.key for one in allowed if one.signer == signer
+        one.key
+        for one in allowed
+        if one.signer == signer and one.may(REGISTRY) and not one.is_dated
     }:
-        return None  # a pattern, or an authority
+        return None  # a pattern, an authority, a date, or a key for another purpose
     if namespace != REGISTRY.encode() or hash_name not in HASHES or form != ED25519:
         return False
     digest = hashlib.new(hash_name.decode(), text).digest()

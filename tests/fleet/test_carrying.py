@@ -308,6 +308,32 @@ def test_without_a_key_an_edit_stays_local_and_says_so(
     assert not gw2.node("office").enabled
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ('namespaces="reversi-act"', "may not sign for reversi-registry, by its line"),
+        ('valid-before="20200101"', "nothing was signed: the line of anna"),
+    ],
+)
+def test_an_edit_by_who_may_not_sign_it_stays_local_and_says_so(
+    fleet: Fleet, gw1: Member, options: str, why: str
+) -> None:
+    public = fleet.anna.key.with_name("anna.pub").read_text(encoding="ascii")
+    signers = gw1.layout.fleet / "allowed_signers"
+    signers.write_text(f"anna {options} {public}", encoding="utf-8")
+
+    code, _, err = gw1.say("node", "add", "office", "--forward", "127.0.0.1:22")
+
+    assert code == 0
+    assert "changed on this gateway only, and not signed" in err
+    assert why in err
+    assert not gw1.entry("office").exists()
+    code, _, err = gw1.say("fleet", "card", "--sign")
+    assert code != 0
+    assert why in err
+    assert b"rev = 1" in (gw1.layout.fleet / "gateways" / "gw1.toml").read_bytes()
+
+
 def test_paths_and_gateways_of_a_node_are_signed_and_stay(
     fleet: Fleet, gw1: Member, gw2: Member
 ) -> None:

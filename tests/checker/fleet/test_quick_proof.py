@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_signature_of_an_allowed_key_counts_for_its_text_and_purpose(tmp_path:
     assert is_proven(b"text", act, "anna", [allowed]) is False
     assert is_proven(b"text", good, "ben", [allowed]) is None
     assert is_proven(b"text", good, "anna", []) is None
+
+
+def test_what_a_line_limits_is_left_to_ssh_keygen(tmp_path: Path) -> None:
+    signing, allowed = key(tmp_path)
+    [good] = sign([b"text"], signing)
+
+    for one in (replace(allowed, is_dated=True), replace(allowed, namespaces=(ACT,))):
+        assert is_proven(b"text", good, "anna", [one]) is None
+    named = replace(allowed, namespaces=(REGISTRY, ACT))
+    assert is_proven(b"text", good, "anna", [named]) is True
 
 
 def test_another_kind_of_key_is_left_to_ssh_keygen(tmp_path: Path) -> None:
