@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.config.files import make_folder, write_changed
+from checker.config.files import make_folder
 from checker.config.layout import Layout
-from checker.config.toml_file import MOST_BYTES, ConfigError, toml_files
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, toml_files
 from checker.control.sealing import AS_IT_IS, Present
 from checker.fleet.exchange import documents
 from checker.fleet.sealed import Sealed, from_one_text
 from checker.model.gateway_id import GatewayId
-from checker.registry.entry_files import read_pair, signature_path
+from checker.registry.entries import rev_of
+from checker.registry.entry_files import forget, read_pair, write_signed
 from checker.registry.reading import read_registry
 from checker.state import mirrors
 
-KINDS = ("gateways", "nodes")
+NODES = "nodes"
+KINDS = ("gateways", NODES)
 UNSIGNED = "unsigned"
 """In an export: drafts of what nobody signed yet."""
 NOBODY = "nobody"
@@ -42,18 +44,15 @@ def export(layout: Layout, folder: Path) -> tuple[int, int]:
     found = documents(layout)
     for kind in (*KINDS, UNSIGNED):
         make_folder(folder / kind)
-    for (kind, name), (_, sealed) in found.items():
-        put(folder / kind / f"{name}.toml", sealed)
+    for (kind, name), (rev, sealed) in found.items():
+        write_signed(folder / kind / f"{name}.toml", sealed.text, sealed.signature)
+        draft = folder / UNSIGNED / f"{name}.toml"
+        if kind == NODES and draft.exists() and rev_of(beginning(draft, MOST_BYTES)) <= rev:
+            forget(draft)  # of an earlier export, and signed since
     drafts = list(unsigned(layout))
     for name, text in drafts:
-        put(folder / UNSIGNED / f"{name}.toml", Sealed(text=text))
+        write_signed(folder / UNSIGNED / f"{name}.toml", text, b"")
     return len(found), len(drafts)
-
-
-def put(path: Path, sealed: Sealed) -> None:
-    write_changed(path, sealed.text, mode=0o644)
-    if sealed.signature:
-        write_changed(signature_path(path), sealed.signature, mode=0o644)
 
 
 def unsigned(layout: Layout) -> Iterator[tuple[str, bytes]]:

@@ -364,3 +364,27 @@ def test_an_export_can_be_signed_on_another_machine(
         one.do("fleet", "import", str(folder))
         assert one.say("fleet", "status")[0] == 0
         assert one.node("office").enabled
+
+
+def test_an_export_into_the_folder_of_an_earlier_one_has_no_signature_of_another_text(
+    fleet: Fleet, gw1: Member, gw2: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY_FILE)
+    gw1.add("office")
+    folder = fleet.folder / "export"
+    draft = folder / "unsigned" / "office.toml"
+    gw1.do("fleet", "export", str(folder))
+    gw1.do("fleet", "sign", str(draft), "--key", str(fleet.anna.key), "--as", "anna")
+    gw1.do("fleet", "import", str(folder))
+    gw1.do("node", "disable", "office")
+
+    gw1.do("fleet", "export", str(folder))
+
+    assert [path.name for path in draft.parent.iterdir()] == ["office.toml"]
+    gw2.do("fleet", "import", str(folder))
+    assert not [one for one in gw2.events() if "no signature" in one]
+    gw1.do("node", "sign", "office", "--key", str(fleet.anna.key))
+    gw1.do("fleet", "export", str(folder))
+    assert list(draft.parent.iterdir()) == []
+    gw2.do("fleet", "import", str(folder))
+    assert not gw2.node("office").enabled
