@@ -48,9 +48,16 @@ def apply(layout: Layout, many: Sequence[Sealed], *, now: float | None = None) -
     log(layout, said, now, desk.renamed)
     if config.fleet is not None:
         follow_cards(layout, config.fleet)
-    if any(one.node for one in said):
-        tell_haproxy(layout, Registry(nodes=desk.offered))
-    return said
+    about_proxy = tuple(haproxy_troubles(layout, desk)) if any(one.node for one in said) else ()
+    log(layout, about_proxy, now)
+    return (*said, *about_proxy)
+
+
+def haproxy_troubles(layout: Layout, desk: Desk) -> Iterable[Said]:
+    """Bring HAProxy in line with what was taken; yield why it could not be."""
+    note = tell_haproxy(layout, Registry(nodes=desk.offered))
+    if note is not None and note.is_warning:
+        yield Said(text=note.text, is_trouble=True)
 
 
 def rehearse(layout: Layout, many: Sequence[Sealed]) -> tuple[Said, ...]:
