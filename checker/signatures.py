@@ -76,9 +76,20 @@ def allowed_keys(path: Path) -> tuple[AllowedKey, ...]:
     """Return the keys in allowed_signers that one person has, to find ours among them; ssh-keygen
     itself decides whether a signature counts. Raises ConfigError.
     """
+    return tuple(filter(None, map(allowed_key, signer_lines(path))))
+
+
+def names_all(path: Path) -> bool:
+    """Return whether each line in allowed_signers is about one person with one key, so that
+    `allowed_keys` has every key that can count. Raises ConfigError.
+    """
+    return all(allowed_key(one) and "," not in one.split()[0] for one in signer_lines(path))
+
+
+def signer_lines(path: Path) -> list[str]:
+    """Raises ConfigError."""
     text = beginning(path, MOST_BYTES).decode("utf-8", "replace") if path.exists() else ""
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return tuple(filter(None, map(allowed_key, lines)))
+    return [one for one in text.splitlines() if one.strip() and not one.lstrip().startswith("#")]
 
 
 def allowed_key(line: str) -> AllowedKey | None:

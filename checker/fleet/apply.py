@@ -21,6 +21,7 @@ from checker.fleet.desk import Desk
 from checker.fleet.following import follow_cards
 from checker.fleet.inbox import read_inbox, throw_away
 from checker.fleet.said import Said
+from checker.fleet.screening import Proofs, Screen
 from checker.fleet.sealed import Sealed
 from checker.haproxy.publish import tell_haproxy
 from checker.model import CheckerError, Event, EventKind, NodeName
@@ -32,19 +33,21 @@ MOST_TROUBLES = 20
 """In one run: whoever may write into the inbox must not fill the log."""
 
 
-def apply(layout: Layout, many: Sequence[Sealed], *, now: float | None = None) -> tuple[Said, ...]:
+def apply(layout: Layout, *batches: Sequence[Sealed], now: float | None = None) -> tuple[Said, ...]:
     """Take what may be taken of these, and of those that were left out before; return what was
     done, and why the rest was not. Raises ConfigError.
     """
     now = time.time() if now is None else now
     config = config_of(layout)
+    proofs = Proofs(layout=layout)
+    screens = [screened(config, proofs, many) for many in batches]
     with locked(layout):
-        desk = Desk(layout=layout, config=config, now=now)
-        desk.consider(many)
+        desk = Desk(layout=layout, config=config, now=now, proofs=proofs)
+        desk.consider(sealed for one in screens for sealed in one.kept)
         desk.look_at_left_out()
         desk.carry_out()
         forget_old_tombstones(layout, now)
-    said = tuple(bounded(desk.said))
+    said = tuple(bounded(desk.said, sum(one.left for one in screens)))
     log(layout, said, now, desk.renamed)
     if config.fleet is not None:
         follow_cards(layout, config.fleet)
@@ -60,9 +63,22 @@ def haproxy_troubles(layout: Layout, desk: Desk) -> Iterable[Said]:
         yield Said(text=note.text, is_trouble=True)
 
 
+def screened(config: Config, proofs: Proofs, many: Sequence[Sealed]) -> Screen:
+    """Sort what came in one batch. Raises CheckerError."""
+    screen = Screen(proofs=proofs, is_signing=config.fleet is None or config.fleet.signed)
+    screen.sort(many)
+    return screen
+
+
 def rehearse(layout: Layout, many: Sequence[Sealed]) -> tuple[Said, ...]:
     """Return what `apply` would decide about these; do nothing. Raises ConfigError."""
-    desk = Desk(layout=layout, config=config_of(layout), now=time.time(), is_dry=True)
+    desk = Desk(
+        layout=layout,
+        config=config_of(layout),
+        now=time.time(),
+        proofs=Proofs(layout=layout),
+        is_dry=True,
+    )
     desk.consider(many)
     desk.rehearse()
     return tuple(desk.said)
@@ -78,12 +94,12 @@ def config_of(layout: Layout) -> Config:
     return config
 
 
-def bounded(said: Iterable[Said]) -> Iterable[Said]:
-    """Keep all that was done, and the first troubles."""
-    count = 0
+def bounded(said: Iterable[Said], left: int) -> Iterable[Said]:
+    """Keep all that was done, and the first troubles. `left`: how many more there were."""
+    count = left
     for one in said:
         count += one.is_trouble
-        if not one.is_trouble or count <= MOST_TROUBLES:
+        if not one.is_trouble or count - left <= MOST_TROUBLES:
             yield one
     if count > MOST_TROUBLES:
         yield Said(text=f"{count - MOST_TROUBLES} more were left out", is_trouble=True)
@@ -117,7 +133,7 @@ def apply_inbox(layout: Layout) -> tuple[Said, ...]:
     """
     taken = read_inbox(layout, time.time())
     try:
-        said = apply(layout, taken.sealed) if taken.sealed else ()
+        said = apply(layout, *taken.batches) if taken.batches else ()
     except CheckerError:
         raise
     except BaseException:

@@ -12,7 +12,6 @@ from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.config.toml_file import ConfigError
 from checker.control.importing import keys_of_no_node
-from checker.control.sealing import signers_file
 from checker.fleet.card_files import card_path, read_card
 from checker.fleet.cards import Card
 from checker.fleet.offers import (
@@ -25,6 +24,7 @@ from checker.fleet.offers import (
 )
 from checker.fleet.ownership import Ownership, owners_of
 from checker.fleet.said import Said, added, why_left_out
+from checker.fleet.screening import Proofs
 from checker.fleet.sealed import Sealed
 from checker.fleet.taking import Here, Offer, Taking, take
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Port
@@ -48,7 +48,6 @@ from checker.registry.many_changes import change_all
 from checker.registry.nodes import Registry
 from checker.registry.reading import node_path, read_registry
 from checker.registry.reasons import put, reason_path
-from checker.signatures import is_signed_by
 
 TAKES = (Taking.TAKE, Taking.TAKE_BARRED)
 
@@ -75,6 +74,7 @@ class Desk:
     layout: Layout
     config: Config
     now: float
+    proofs: Proofs
     is_dry: bool = False
     """Whether only to say what would be done."""
     decided: dict[NodeName, Decided] = field(default_factory=dict)
@@ -156,8 +156,7 @@ class Desk:
         kept = read_entry(self.layout, entry.name)
         if kept is None or kept.signature:
             return False
-        signer = entry.head.changed_by
-        return is_signed_by(sealed.text, sealed.signature, signer, signers_file(self.layout))
+        return self.proofs.is_proven(sealed, entry.head.changed_by)
 
     def take_signature(self, one: Decided) -> None:
         if not self.is_dry:
@@ -196,8 +195,7 @@ class Desk:
         taking = take(offer, here, signer, self.now)
         if taking in (Taking.OLD, Taking.SAME) or not self.is_signing:
             return taking
-        is_proven = is_signed_by(sealed.text, sealed.signature, signer, signers_file(self.layout))
-        return taking if is_proven else Taking.UNSIGNED
+        return taking if self.proofs.is_proven(sealed, signer) else Taking.UNSIGNED
 
     def complain(self, text: str, node: NodeName | None = None) -> None:
         self.said.append(Said(text=text, node=node, is_trouble=True))

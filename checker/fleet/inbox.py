@@ -31,7 +31,9 @@ class Taken:
     """What was in the inbox."""
 
     paths: list[Path] = field(default_factory=list)
-    sealed: list[Sealed] = field(default_factory=list)
+    batches: list[list[Sealed]] = field(default_factory=list)
+    size: int = 0
+    """Bytes in these batches."""
     troubles: list[str] = field(default_factory=list)
 
 
@@ -90,16 +92,42 @@ def read_folder(folder: Path, taken: Taken, now: float) -> None:
     if place is None:
         return
     try:
-        names = sorted(os.listdir(place))  # noqa: PTH208 - of a descriptor
-        for name in [one for one in names if not is_being_written(one, place, now)][:AT_ONCE]:
+        names = os.listdir(place)  # noqa: PTH208 - of a descriptor
+        whole = [one for one in names if not is_being_written(one, place, now)]
+        for name in chosen(whole, place, MOST_BATCH - taken.size):
             taken.paths.append(folder / name)
             try:
-                taken.sealed += parse_batch(content_of(name, place))
+                taken.batches.append(parse_batch(content_of(name, place)))
+                taken.size += size_of(name, place)
             except (CheckerError, OSError) as error:
                 said = error.strerror if isinstance(error, OSError) else error
                 taken.troubles.append(f"{printable(name)} in the inbox was thrown away: {said}")
     finally:
         os.close(place)
+
+
+def chosen(names: Iterable[str], place: int, room: int) -> list[str]:
+    """Return what to take out now, by name: small batches first, and together no more than one
+    large one, so that nobody keeps those of others waiting. The rest is for the next run.
+    """
+    found: list[str] = []
+    for name in sorted(names, key=lambda one: (size_of(one, place), one))[:AT_ONCE]:
+        size = size_of(name, place)
+        if size > MOST_BATCH:
+            size = 0  # it is thrown away unread
+        if found and size > room:
+            break
+        found.append(name)
+        room -= size
+    return sorted(found)
+
+
+def size_of(name: str, place: int) -> int:
+    """Return how many bytes it has; 0 if that is unknown."""
+    try:
+        return os.stat(name, dir_fd=place, follow_symlinks=False).st_size
+    except OSError:
+        return 0
 
 
 def throw_away(paths: Iterable[Path]) -> None:

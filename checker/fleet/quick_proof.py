@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from checker.model import InvalidValue
+from checker.model.ssh_signature import made_by
 from checker.signatures import REGISTRY, AllowedKey
 
 MAGIC = b"SSHSIG"
@@ -53,6 +55,17 @@ def is_proven(
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def is_made_by(signature: bytes, signer: str, allowed: Sequence[AllowedKey]) -> bool:
+    """Return whether a signature says that a key made it with which this signer may sign entries.
+    `allowed` has all keys that can count. This proves nothing.
+    """
+    try:
+        key = made_by(signature.strip() + b"\n").key
+    except InvalidValue:
+        return False
+    return any(one.key == key and one.signer == signer and one.may(REGISTRY) for one in allowed)
 
 
 def counted(text: bytes) -> bytes:
