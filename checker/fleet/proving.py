@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
+from checker.control.quick_proof import is_proven
 from checker.fleet.cards import Card
-from checker.fleet.quick_proof import is_proven
 from checker.fleet.sealed import Sealed
 from checker.model import CheckerError, InvalidValue
 from checker.registry.bucket_values import NODE, Value

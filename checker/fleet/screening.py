@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.config.files import present_file
 from checker.config.layout import Layout
@@ -21,7 +22,10 @@ from checker.fleet.sealed import Sealed
 from checker.model import InvalidValue
 from checker.registry.entries import Entry, rev_of
 from checker.registry.entry_files import entry_path
-from checker.signatures import AllowedKey, allowed_keys, is_signed_by, names_all
+from checker.signatures import is_signed_by
+
+if TYPE_CHECKING:
+    from checker.control.quick_proof import Signers
 
 FEW = 50
 """Of so many, ssh-keygen verifies each at once; of more, those first that may count."""
@@ -58,9 +62,8 @@ class Screen:
     """Those that do not count, besides the first."""
     bad: int = 0
     slow: int = 0
-    is_quick: bool = False
-    allowed: tuple[AllowedKey, ...] = ()
-    has_all: bool = False
+    signers: Signers | None = None
+    """Set if they are many."""
 
     def sort(self, many: Iterable[Sealed]) -> None:
         """Raises CheckerError."""
@@ -68,10 +71,10 @@ class Screen:
         if not self.is_signing:
             self.kept = different
             return
-        self.is_quick = len(different) > FEW
-        if self.is_quick:
-            path = signers_file(self.proofs.layout)
-            self.allowed, self.has_all = allowed_keys(path), names_all(path)
+        if len(different) > FEW:
+            from checker.control.quick_proof import Signers  # slow to load
+
+            self.signers = Signers.read(signers_file(self.proofs.layout))
         for sealed in different:
             if self.may_count(sealed):
                 self.kept.append(sealed)
@@ -94,20 +97,12 @@ class Screen:
     def is_proven(self, sealed: Sealed, signer: str) -> bool:
         if not sealed.signature or self.slow >= MOST_SLOW:
             return False
-        if self.is_quick and self.quick_proof(sealed, signer) is False:
+        if self.signers and not self.signers.may_have_signed(sealed.text, sealed.signature, signer):
             return False
         if self.proofs.is_proven(sealed, signer):
             return True
         self.slow += 1
         return False
-
-    def quick_proof(self, sealed: Sealed, signer: str) -> bool | None:
-        """Return False if the signature cannot count, without starting ssh-keygen."""
-        from checker.fleet.quick_proof import is_made_by, is_proven  # slow to load
-
-        if self.has_all and not is_made_by(sealed.signature, signer, self.allowed):
-            return False
-        return is_proven(sealed.text, sealed.signature, signer, self.allowed)
 
 
 def path_of(layout: Layout, found: Entry | Card) -> Path:

@@ -165,9 +165,13 @@ def test_a_flood_of_keys_stops_no_edit(fleet: list[Station]) -> None:
     gw1, gw2, gw3 = fleet
     many = 5_000
     value = value_of(gw1, "office")
-    content = value.text + value.signature
+
+    def forged(name: str) -> bytes:
+        return value.text.replace(b'node = "office"', f'node = "{name}"'.encode()) + value.signature
+
     with open_as_editor(gw3.layout) as bucket:
-        flood = [(Key(kind=NODE, name=f"flood{n}"), content) for n in range(many)]
+        names = [f"flood{n}" for n in range(many)]
+        flood = [(Key(kind=NODE, name=name), forged(name)) for name in names]
         for at in range(0, many, 256):
             bucket.post(flood[at : at + 256], None)
 

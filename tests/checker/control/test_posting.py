@@ -15,7 +15,7 @@ from checker.config.layout import home_layout
 from checker.control import posting as posting_module
 from checker.control.bucket import Bucket, NoPassword, open_as_editor, read_mark, write_mark
 from checker.control.bus_line import BusAbsent, BusLine
-from checker.control.posting import TRIES, Offer, Posted, Posting, post
+from checker.control.posting import FEW, TRIES, Offer, Posted, Posting, post
 from checker.control.registering import TakenElsewhere
 from checker.model import NodeName
 from checker.registry.bucket_values import (
@@ -31,6 +31,8 @@ from checker.registry.bucket_values import (
 from checker.registry.claims import Refusal
 from checker.registry.entries import Entry, Head, entry_text, parse_entry
 from checker.registry.entry_files import entry_path, left_out_path, write_signed
+from checker.signatures import SigningKey, sign
+from tests.fleet.homes import signer
 from tests.strategies import node
 
 
@@ -140,6 +142,31 @@ def test_what_lies_on_the_disk_already_refuses_nothing(tmp_path: Path) -> None:
 
     assert posted.done == {"office"}
     assert read_mark(layout) == Mark(made="today", seq=1)
+
+
+def test_forgeries_in_the_bucket_are_passed_over_quickly_and_what_is_signed_counts(
+    tmp_path: Path,
+) -> None:
+    anna = signer(tmp_path / "people", "anna")
+    layout = home_layout(tmp_path)
+    layout.fleet.mkdir()
+    (layout.fleet / "allowed_signers").write_text(anna.line, encoding="utf-8")
+    bucket = MemoryBucket()
+    barn = entry("barn", 1, 20010)
+    [signature] = sign([barn.text], SigningKey(signer="anna", file=anna.key))
+    for number in range(4 * FEW):
+        forged = entry(f"n{number}", number + 2, 20011)
+        bucket.put(Key(kind=NODE, name=forged.name), forged.text + signature)
+    bucket.put(Key(kind=NODE, name="barn"), barn.text + signature)
+    posted = Posted()
+    one = Posting(layout=layout, bucket=bucket, signed=True, posted=posted)
+
+    offers = [entry("office", 900, 20010), entry("attic", 901, 20011)]
+    one.run([Offer(entry=each, signature=signature) for each in offers])
+
+    assert set(posted.refused) == {"office"}, "barn has its port"
+    assert posted.done == {"attic"}
+    assert one.wrong == FEW
 
 
 def test_the_mark_stays_before_what_is_not_taken_yet(tmp_path: Path) -> None:

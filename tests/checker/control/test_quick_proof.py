@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.fleet.quick_proof import is_proven
+from checker.control.quick_proof import is_proven
 from checker.signatures import ACT, REGISTRY, AllowedKey, SigningKey, sign
 
 

@@ -1,6 +1,7 @@
-"""Verify a signature of an operator without starting ssh-keygen, for an agent that sees many.
+"""Verify a signature of an operator without starting ssh-keygen, for those who see many.
 
-It decides nothing: root verifies again, with ssh-keygen. Source: PROTOCOL.sshsig of OpenSSH.
+It takes nothing: what may count is verified again, with ssh-keygen. Source: PROTOCOL.sshsig of
+OpenSSH.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checker.model import InvalidValue
 from checker.model.ssh_signature import made_by
-from checker.signatures import REGISTRY, AllowedKey
+from checker.signatures import REGISTRY, AllowedKey, allowed_keys, names_all
 
 MAGIC = b"SSHSIG"
 VERSION = (1).to_bytes(4)
@@ -57,15 +60,34 @@ def is_proven(
     return True
 
 
-def is_made_by(signature: bytes, signer: str, allowed: Sequence[AllowedKey]) -> bool:
-    """Return whether a signature says that a key made it with which this signer may sign entries.
-    `allowed` has all keys that can count. This proves nothing.
-    """
-    try:
-        key = made_by(signature.strip() + b"\n").key
-    except InvalidValue:
-        return False
-    return any(one.key == key and one.signer == signer and one.may(REGISTRY) for one in allowed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signers:
+    """Who may sign, to see quickly what cannot count."""
+
+    keys: tuple[AllowedKey, ...]
+    has_all: bool
+    """Whether these are all keys that can count."""
+
+    @classmethod
+    def read(cls, path: Path) -> Signers:
+        """Read allowed_signers. Raises ConfigError."""
+        return cls(keys=allowed_keys(path), has_all=names_all(path))
+
+    def may_have_signed(self, text: bytes, signature: bytes, signer: str) -> bool:
+        """Return False if a signature cannot count; what may count is for ssh-keygen to decide."""
+        if not signature or (self.has_all and not self.are_named_in(signature, signer)):
+            return False
+        return is_proven(text, signature, signer, self.keys) is not False
+
+    def are_named_in(self, signature: bytes, signer: str) -> bool:
+        """Return whether a signature names a key with which this signer may sign entries."""
+        try:
+            key = made_by(signature.strip() + b"\n").key
+        except InvalidValue:
+            return False
+        return any(
+            one.key == key and one.signer == signer and one.may(REGISTRY) for one in self.keys
+        )
 
 
 def counted(text: bytes) -> bytes:
