@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
-from typing import IO
+from typing import IO, Any
 
 from checker.config.layout import Layout
 from checker.config.settings import FleetSettings, load_config
@@ -22,8 +22,9 @@ from checker.fleet.card_files import cards_folder
 from checker.fleet.cards import Card, host_alias, known_hosts
 from checker.fleet.inbox import drop
 from checker.fleet.sealed import MOST_BATCH, Sealed, batch, digest, parse_batch
+from checker.fleet.values import whole_of
 from checker.linux.systemd import state_of
-from checker.model import CheckerError, parse_target, printable
+from checker.model import CheckerError, InvalidValue, parse_target, printable
 from checker.registry.entries import rev_of
 from checker.registry.entry_files import (
     WHY,
@@ -169,16 +170,30 @@ def parse_index(line: bytes) -> Index:
             raise ValueError
         return Index(
             gateway=str(table["gateway"]),
-            nodes={str(name): (int(one[0]), str(one[1])) for name, one in table["nodes"].items()},
-            gateways={
-                str(name): (int(one[0]), str(one[1])) for name, one in table["gateways"].items()
-            },
-            left_out={
-                str(name): (int(one[0]), str(one[1])) for name, one in table["left_out"].items()
-            },
+            nodes=pairs_in(table["nodes"]),
+            gateways=pairs_in(table["gateways"]),
+            left_out=pairs_in(table["left_out"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+    except (
+        InvalidValue,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+    ):
         raise PushFailed(f"it does not answer as a gateway of a fleet: {printable(line)}") from None
+
+
+def pairs_in(table: dict[str, Any]) -> dict[str, tuple[int, str]]:
+    """Return revisions, each with a text that is safe to show: that gateway may be stolen. Raises
+    InvalidValue, TypeError, IndexError, AttributeError.
+    """
+    return {
+        printable(name, 128): (whole_of(one[0]), printable(str(one[1]), 300))
+        for name, one in table.items()
+    }
 
 
 def lacking(ours: Documents, there: Index) -> list[tuple[str, Sealed]]:

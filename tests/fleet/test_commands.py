@@ -235,11 +235,42 @@ def test_a_lab_fleet_believes_every_root(
         b"{}\n",
         b'{"reversi-fleet": 2}\n',
         b'{"reversi-fleet":1,"nodes":7}\n',
+        b'{"reversi-fleet":1,"gateway":"gw2","nodes":{"a":[Infinity,""]},"gateways":{},"left_out":{}}',
+        b'{"reversi-fleet":1,"gateway":"gw2","nodes":{"a":[-1,""]},"gateways":{},"left_out":{}}',
+        b'{"reversi-fleet":1,"gateway":"gw2","nodes":{"a":7},"gateways":{},"left_out":{}}',
+        b'{"reversi-fleet":1,"gateway":"gw2","nodes":' + b"[" * 9999,
     ],
 )
 def test_what_is_not_an_index_is_refused(line: bytes) -> None:
     with pytest.raises(PushFailed, match="does not answer as a gateway of a fleet"):
         parse_index(line)
+
+
+def test_what_a_stolen_gateway_answers_to_a_push_cannot_command_a_terminal(
+    fleet: Fleet, gw1: Member
+) -> None:
+    gw1.add("office")
+    clear = "\x1b[2J\u202e"
+    table = {
+        "reversi-fleet": 1,
+        "gateway": "gw2",
+        "nodes": {clear: [9, clear], "x" * 1000: [9, ""]},
+        "gateways": {},
+        "left_out": {"office": [9, f"{clear} port 1"]},
+    }
+    answer = fleet.folder / "answer"
+    answer.write_text(f"{json.dumps(table)}\n" * 2, encoding="ascii")
+    rogue = fleet.folder / "rogue"
+    rogue.write_text(f"#!/bin/sh\ncat {answer}; cat > {answer}.heard\n", encoding="ascii")
+    rogue.chmod(0o755)
+
+    code, out, err = gw1.say("fleet", "push", "--ssh", str(rogue))
+
+    assert (code, err) == (1, "")
+    assert "gw2: office was left out there: \\x1b[2J\\u202e port 1" in out
+    assert "newer there than here" in out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) < 500
 
 
 def test_the_command_for_ssh_is_split_as_a_shell_does() -> None:
