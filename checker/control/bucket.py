@@ -19,6 +19,7 @@ from checker.registry.bucket_values import (
     CREATE,
     GET,
     INFO,
+    MOST_KEYS,
     UPDATE,
     BucketMissing,
     BucketRefused,
@@ -91,15 +92,21 @@ class Bucket:
         """Yield each value that was written after this sequence, in order. Raises BucketMissing,
         BucketRefused, BusAbsent.
         """
-        at, window = seq + 1, 2
-        while True:
+        at, window, count = seq + 1, 2, 0
+        while count <= MOST_KEYS:
             asked = [Question(subject=GET, payload=next_one(at + i)) for i in range(window)]
             found = [parse_value(one) for one in self.line.ask_all(asked)]
             values = {one.seq: one for one in found if one}
+            if values and min(values) < at:
+                break
+            count += len(values)
             yield from (values[number] for number in sorted(values))
             if not values or found[-1] is None:
                 return
             window, at = window_after(found, window)
+        raise BucketRefused(
+            "somebody on the bus answers for the bucket with values that do not end"
+        )
 
     def last(self, key: Key) -> Value | None:
         """Return the value of a key; None if it has none. Raises BucketMissing, BucketRefused,

@@ -90,21 +90,20 @@ class BusLine:
         if one is not answered.
         """
         token = secrets.token_hex(4)
-        self.send(
-            published(one, f"{self.inbox}.{token}-{number}") for number, one in enumerate(questions)
-        )
+        replies = [f"{self.inbox}.{token}-{number}" for number in range(len(questions))]
+        numbers = {reply: number for number, reply in enumerate(replies)}
+        self.send(map(published, questions, replies))
         answers: dict[int, bytes] = {}
         deadline = time.monotonic() + within_s
         while len(answers) < len(questions):
             heard = self.message(deadline)
             if heard is None:
                 raise BusAbsent(NO_BUCKET)
-            mark, _, number = heard.subject.rpartition("-")
-            if mark != f"{self.inbox}.{token}":
-                continue  # news, or the answer to a question that we gave up
+            if heard.subject not in numbers:
+                continue  # news, the answer to a question that we gave up, or to one of nobody
             if heard.status == NOBODY:
                 raise BusAbsent(NO_BUCKET)
-            answers[int(number)] = heard.payload
+            answers[numbers[heard.subject]] = heard.payload
             deadline = time.monotonic() + within_s
         return [answers[number] for number in range(len(questions))]
 

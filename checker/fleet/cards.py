@@ -133,7 +133,7 @@ def parse_card(text: bytes) -> Card:
         table = table_in(path, text)
         texts = {
             key: text_in(path, key, table[key]) if table.get(key) else ""
-            for key in ("bus", "bus_pin", "bus_certificate")
+            for key in ("identity", "bus", "bus_pin", "bus_certificate")
         }
         return Card(
             id=parse_gateway_id(text_in(path, "gateway", table.get("gateway"))),
@@ -148,7 +148,7 @@ def parse_card(text: bytes) -> Card:
                 str(parse_target(one, "address")) for one in texts_in(path, table, "addresses")
             ),
             host_keys=tuple(map(parse_public_key, texts_in(path, table, "host_keys"))),
-            identity=parse_public_key(table["identity"]) if table.get("identity") else "",
+            identity=parse_public_key(texts["identity"]) if texts["identity"] else "",
             bus=str(parse_target(texts["bus"], "bus")) if texts["bus"] else "",
             bus_pin=matching("bus_pin", texts["bus_pin"], PIN),
             bus_certificate=matching("bus_certificate", texts["bus_certificate"], CERTIFICATE),

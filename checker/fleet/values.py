@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any
 
@@ -44,7 +43,7 @@ def whole_of(value: Any, lowest: int = 0, highest: int = MOST_WHOLE) -> int:
 
 def number_of(value: Any) -> float:
     """Raises InvalidValue."""
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > MOST_WHOLE:
+    if type(value) not in (int, float) or not -MOST_WHOLE <= value <= MOST_WHOLE:  # nor NaN
         raise InvalidValue(f"{value!r:.40} is not a number")
     return float(value)
 

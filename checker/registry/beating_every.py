@@ -26,8 +26,7 @@ def is_well(value: object) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
-        and LEAST_S <= value <= MOST_S
+        and LEAST_S <= value <= MOST_S  # nor NaN
     )
 
 

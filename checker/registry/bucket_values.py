@@ -158,7 +158,7 @@ def parse_state(answer: bytes) -> State:
         mark = Mark(made=str(table["created"]), seq=int(state["last_seq"]))
         leader = (table.get("cluster") or {}).get("leader", "")
         return State(mark=mark, replicas=int(table["config"]["num_replicas"]), leader=str(leader))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise BucketRefused("the nats-server says nothing clear about the bucket") from None
 
 
@@ -173,7 +173,7 @@ def parse_value(answer: bytes) -> Value | None:
         message = answered(answer)["message"]
         content = base64.b64decode(message.get("data", ""), validate=True)
         seq, subject = int(message["seq"]), str(message["subject"])
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, binascii.Error):
         raise BucketRefused("the nats-server gives no clear value of the bucket") from None
     text, signature = parted(content)
     return Value(key=key_of(subject), seq=seq, text=text, signature=signature)
@@ -186,7 +186,7 @@ def parse_posted(answer: bytes) -> int:
     table = answered(answer)
     try:
         return int(table["seq"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise BucketRefused("the nats-server says not what it wrote") from None
 
 

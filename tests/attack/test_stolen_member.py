@@ -41,6 +41,7 @@ from checker.fleet.sayings import (
 from checker.fleet.sealed import Sealed
 from checker.model import NodeName, Status, Verb
 from checker.model.gateway_id import GatewayId
+from checker.registry.bucket_values import BEGIN, GATEWAY, NODE, Key
 from checker.registry.entries import entry_text, parse_entry
 from checker.registry.entry_files import entry_path, signature_path
 from checker.registry.reading import read_registry
@@ -212,6 +213,7 @@ def under_its_own_name(thief: Station) -> list[tuple[str, bytes]]:
         b'{"epoch": "x", "number": 1e400, "items": []}',
         json.dumps({**far, "version": "\x1b[2J", "state": "active"}).encode(),
         json.dumps({**far, "version": "9", "state": "active", "counts": {"up": -5}}).encode(),
+        json.dumps({**far, "version": "9", "state": "active", "load": 10**400}).encode(),
         json.dumps({"epoch": "f", "number": -1, "items": {}}).encode(),
         json.dumps({"epoch": "f", "number": 1, "items": [["t"] * 1000] * 1000}).encode(),
     )
@@ -234,6 +236,19 @@ def under_odd_subjects(thief: Station) -> list[tuple[str, bytes]]:
     return [(one, identity.sealed(one, b"{}")) for one in valid]
 
 
+def odd_values() -> list[tuple[str, bytes]]:
+    """Values for the bucket that are neither an entry nor a card, and look like one."""
+    by_anna = 'changed_at = 1\nchanged_by = "anna"\n'
+    large = f"1{'0' * 400}"
+    texts = {
+        Key(kind=GATEWAY, name="gw2"): f'gateway = "gw2"\nrev = 99\n{by_anna}identity = 7\n',
+        Key(kind=NODE, name="barn"): f'[entry]\nnode = "barn"\nrev = {large}\n{by_anna}',
+        Key(kind=NODE, name="odd"): f"probe_beating_every_s = {large}\n"
+        f'[entry]\nnode = "odd"\nrev = 1\n{by_anna}',
+    }
+    return [(key.subject, f"\n{text}".encode() + BEGIN) for key, text in texts.items()]
+
+
 async def flood(thief: Station) -> None:
     """Say all of it, then answer questions to others, then flood everybody."""
     bus = await connect(login(thief), "thief")
@@ -250,6 +265,8 @@ async def flood(thief: Station) -> None:
     for subject, message in (*under_its_own_name(thief), *under_odd_subjects(thief)):
         await client.publish(subject, message)
     await client.flush(timeout=150)
+    for subject, value in odd_values():
+        await client.publish(subject, value)
     for number in range(FLOOD):
         await client.publish(say_subject(GW1, ROWS), b"x" * 1000)
         await client.publish(say_subject(thief.id, PULSE), b"x" * 1000)

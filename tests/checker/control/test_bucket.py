@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from checker.control import bucket as bucket_module
 from checker.control.bucket import Bucket
 from checker.control.bus_line import ANSWERED_WITHIN_S, BusAbsent, BusLine, Question
-from checker.registry.bucket_values import CREATE, INFO, UPDATE, BucketRefused
+from checker.registry.bucket_values import CREATE, INFO, PREFIX, UPDATE, BucketRefused
 
 MISSING = json.dumps({"error": {"err_code": 10059, "description": "stream not found"}}).encode()
 REFUSED = json.dumps({"error": {"err_code": 10005, "description": "no suitable peers"}}).encode()
@@ -123,3 +125,48 @@ def test_what_is_said_is_news_and_a_ping_is_answered() -> None:
         assert line.hear(5.0) == ["$KV.reversi.node.a"]
         assert theirs.recv(100) == b"PONG\r\n"
         assert line.hear(0.0) == []
+
+
+def test_a_rogue_who_answers_in_the_place_of_the_server_is_passed_over() -> None:
+    ours, theirs = socket.socketpair()
+
+    def answers() -> None:
+        asked = b""
+        while asked.count(b"PUB ") < 2 or not asked.endswith(b"\r\n"):
+            asked += theirs.recv(4096)
+        inboxes = [line.split()[2] for line in asked.split(b"\r\n") if line.startswith(b"PUB ")]
+        mark = inboxes[0].rpartition(b"-")[0]
+        odd = [b"%s-%s" % (mark, one) for one in (b"x", b"", b"2", b"-1", "\u00b2".encode(), b"00")]
+        for number, inbox in enumerate([*odd, b"_INBOX.else-0", *reversed(inboxes)]):
+            theirs.sendall(b"MSG %s 1 1\r\n%d\r\n" % (inbox, number % 10))
+
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        done = pool.submit(answers)
+        found = BusLine(ours).ask_all([Question(subject="a"), Question(subject="b")])
+        done.result()
+
+    assert found == [b"8", b"7"]
+
+
+class Endless(BusLine):
+    """Somebody who always has one more value."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(socket.socket())
+        self.peer.close()
+        self.seq, self.step = 0, step
+
+    def ask_all(
+        self, questions: Sequence[Question], within_s: float = ANSWERED_WITHIN_S
+    ) -> list[bytes]:
+        self.seq += self.step
+        message = {"subject": f"{PREFIX}node.barn", "seq": self.seq, "data": ""}
+        return [json.dumps({"message": message}).encode()] * len(questions)
+
+
+@pytest.mark.parametrize("step", [0, 1_000])
+def test_values_that_do_not_end_are_refused(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_module, "MOST_KEYS", 100)
+
+    with pytest.raises(BucketRefused, match="do not end"):
+        list(Bucket(Endless(step)).after(0))
