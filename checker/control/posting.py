@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TRIES = 40
 FEW = 50
 MOST_WRONG = 250
-"""What comes after so many wrong signatures is left to the agent, who takes its time."""
+"""Wrong signatures; what comes later is left to the agent, which takes its time."""
 PAUSE_S = 0.02
 """At most, before the next try, times the number of tries so far."""
 

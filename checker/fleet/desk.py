@@ -20,6 +20,7 @@ from checker.fleet.offers import (
     follow_text,
     here_of,
     offer_of,
+    readable,
     unsigned_text,
 )
 from checker.fleet.ownership import Ownership, owners_of
@@ -99,8 +100,8 @@ class Desk:
             if not isinstance(kept, KeptEntry) or kept.entry.name in self.decided:
                 continue
             name = kept.entry.name
-            present = read_entry(self.layout, name)
-            if present and present.entry.head.rev > kept.entry.head.rev:
+            present, _ = readable(entry_path(self.layout, name))
+            if present and present.head.rev > kept.entry.head.rev:
                 forget_left_out(self.layout, name)
                 continue
             self.waited.add(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,13 +57,14 @@ def export(layout: Layout, folder: Path) -> tuple[int, int]:
 
 
 def unsigned(layout: Layout) -> Iterator[tuple[str, bytes]]:
-    """Yield the next revision of each node that differs from what was signed. Raises
-    ConfigError.
+    """Yield the next revision of each node that differs from what was signed; `fleet status` says
+    whose entry cannot be read.
     """
     for name in read_registry(layout.nodes).nodes:
-        present = Present.read(layout, name)
-        if present.wants_signing:
-            yield name, present.draft(NOBODY, AS_IT_IS).text
+        with contextlib.suppress(ConfigError):
+            present = Present.read(layout, name)
+            if present.wants_signing:
+                yield name, present.draft(NOBODY, AS_IT_IS).text
 
 
 def read_folder(folder: Path) -> tuple[list[Sealed], list[str]]:

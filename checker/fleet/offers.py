@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.control.sealing import Present
 from checker.fleet.cards import Card
 from checker.fleet.taking import Here, Offer
 from checker.model import Node, NodeName
 from checker.registry.changes import present_text
 from checker.registry.entries import Entry, foreign, is_followed, shape
-from checker.registry.entry_files import read_entry
+from checker.registry.entry_files import entry_path, left_out_path, read_kept
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.reading import node_path
 
@@ -38,25 +38,45 @@ def content_of(entry: Entry) -> object:
     return shape(entry.node), foreign(entry.body), entry.head.paths, entry.head.gateways
 
 
+LOST = Offer(rev=0, content="lost", bars=False)
+"""What stands for an entry whose file cannot be read: whatever is signed replaces it, and a node
+that is disabled or gone here lets nobody in by that.
+"""
+
+
 def here_of(layout: Layout, name: NodeName) -> Here:
-    """Return what this gateway has of that name. A file that cannot be read is not what
-    anybody signed. Raises ConfigError.
+    """Return what this gateway has of that name. A file that cannot be read is not what anybody
+    signed, and stops nothing.
     """
-    try:
-        present = Present.read(layout, name)
-    except ConfigError:
-        if not os.path.lexists(node_path(layout, name)):
-            raise
-        kept = read_entry(layout, name)
-        return Here(offer=offer_of(kept.entry) if kept else None, content="broken")
-    entry, node = present.entry, present.node
-    paths, gateways = (entry.head.paths, entry.head.gateways) if entry else (1, ())
+    entry, is_lost = readable(entry_path(layout, name))
+    left_out, _ = readable(left_out_path(layout, name))
+    path = node_path(layout, name)
+    content: object = None
+    bars = True
+    if os.path.lexists(path):
+        try:
+            node = read_node(path)
+            paths, gateways = (entry.head.paths, entry.head.gateways) if entry else (1, ())
+            content = (shape(node), foreign(present_text(path)), paths, gateways)
+            bars = not node.enabled
+        except ConfigError:
+            content, bars = "broken", False
+    offer = LOST if is_lost else None
     return Here(
-        offer=offer_of(entry) if entry else None,
-        content=(shape(node), foreign(present.text), paths, gateways) if node else None,
-        bars=node is None or not node.enabled,
-        is_barred_by_clash=is_clash(entry, present.left_out),
+        offer=offer_of(entry) if entry else offer,
+        content=content,
+        bars=bars,
+        is_barred_by_clash=is_clash(entry, left_out),
     )
+
+
+def readable(path: Path) -> tuple[Entry | None, bool]:
+    """Return the entry in a file, and whether there is a file that cannot be read."""
+    try:
+        kept = read_kept(path)
+    except ConfigError:
+        return None, True
+    return (kept.entry if kept else None), False
 
 
 def is_clash(entry: Entry | None, left_out: Entry | None) -> bool:
@@ -72,10 +92,10 @@ def unsigned_text(layout: Layout, entry: Entry, here: Here) -> bytes:
     """
     if here.offer is None or not here.is_edited or here.content == content_of(entry):
         return b""
-    kept = read_entry(layout, entry.name)
+    present, _ = readable(entry_path(layout, entry.name))
     path = node_path(layout, entry.name)
     try:
-        if kept and is_followed(kept.entry, read_node(path)):
+        if present and is_followed(present, read_node(path)):
             return b""
     except ConfigError:
         pass

@@ -61,7 +61,12 @@ def standing(layout: Layout) -> Standing:
     signed = 0
     for name in sorted({*registry.nodes, *entries}.difference(registry.broken)):
         one = entries.get(name)
-        present = Present.read(layout, name)
+        try:
+            present = Present.read(layout, name)
+        except ConfigError as error:
+            if str(error) not in problems:
+                problems.append(str(error))
+            continue
         is_signed = one is not None and (bool(one.signature) or not fleet.signed)
         if one is not None and is_followed(one.entry, present.node):
             followed.append(name)

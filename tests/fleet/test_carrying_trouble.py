@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from checker.fleet.apply import apply
+from checker.fleet.sealed import Sealed
 from checker.registry.entries import shape
 from checker.registry.entry_files import signature_path
 from tests.fleet.homes import Fleet, Member
@@ -97,3 +101,51 @@ def test_a_renamed_node_is_renamed_and_not_removed_and_added(
     assert any("renamed to lobby" in one for one in gw2.events())
     assert not any("removed" in one for one in gw2.events())
     assert gw1.say("fleet", "status")[0] == gw2.say("fleet", "status")[0] == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0", b"[entry]\n"])
+def test_an_entry_that_cannot_be_read_stops_nothing_and_is_replaced_by_what_is_signed(
+    fleet: Fleet, gw1: Member, gw2: Member, content: bytes
+) -> None:
+    for name in ("barn", "office", "shed"):
+        gw1.add(name)
+    gw1.do("node", "disable", "shed")
+    fleet.carry(gw1, gw2)
+    for name in ("barn", "shed"):
+        gw2.entry(name).write_bytes(content)
+    left_out = gw2.layout.fleet / "left-out" / "office.toml"
+    left_out.parent.mkdir(exist_ok=True)
+    left_out.write_bytes(content)
+    code, out, _ = gw2.say("fleet", "status")
+    assert code == 1
+    assert str(gw2.entry("barn")) in out
+    assert str(left_out) in out
+    assert gw2.say("fleet", "export", str(fleet.folder / "other"))[0] == 0
+
+    gw1.do("node", "disable", "barn")
+    gw1.do("node", "disable", "office")
+    gw1.do("node", "enable", "shed")
+    fleet.carry(gw1, gw2)
+
+    assert not any(gw2.node(name).enabled for name in ("barn", "office", "shed"))
+    assert gw2.entry("barn").read_bytes() == gw1.entry("barn").read_bytes()
+    assert any("stays disabled here" in one for one in gw2.do("node", "show", "shed").splitlines())
+
+
+def test_the_lost_tombstone_of_a_node_lets_nobody_in(
+    fleet: Fleet, gw1: Member, gw2: Member
+) -> None:
+    barn = gw1.add("barn")
+    fleet.carry(gw1, gw2)
+    old = Sealed(
+        text=gw1.entry("barn").read_bytes(),
+        signature=signature_path(gw1.entry("barn")).read_bytes(),
+    )
+    gw1.do("node", "remove", "barn")
+    fleet.carry(gw1, gw2)
+    gw2.entry("barn").write_bytes(b"")
+
+    apply(gw2.layout, [old])
+
+    assert not gw2.node("barn").enabled
+    assert barn.public_key not in gw2.key_lines()
