@@ -40,6 +40,23 @@ class CardPlacing:
             if card.state is GatewayState.ACTIVE and card.addresses and card.host_keys
         ]
 
+    def to_come(self) -> list[Card]:
+        """Return the gateways that were announced, and that devices can know already, by the cards
+        as read last.
+        """
+        return [
+            card
+            for card in self.cards
+            if card.state is GatewayState.RESERVED and card.addresses and card.host_keys
+        ]
+
+    def to_come_for(self, name: NodeName) -> tuple[GatewayId, ...]:
+        """Return those that a node may use: all, or those that its entry names."""
+        own: tuple[GatewayId, ...] = ()
+        with contextlib.suppress(ConfigError):
+            own = self.own_order(name)
+        return tuple(sorted(card.id for card in self.to_come() if not own or card.id in own))
+
     def orders(self, names: Collection[NodeName]) -> dict[NodeName, tuple[GatewayId, ...]]:
         """Return the gateways of each of these nodes in its order, by the cards as read last;
         without nodes whose entry cannot be read.

@@ -12,6 +12,7 @@ from checker.model import InvalidValue, NodeName
 from client.bundle.gateways import Given, id_of
 
 if TYPE_CHECKING:
+    from checker.fleet.cards import Card
     from checker.fleet.placing import CardPlacing
 
 
@@ -25,8 +26,12 @@ class FleetOrder:
 
     @property
     def gateways(self) -> list[str]:
-        """All gateways that devices can use: ID=HOST:PORT each."""
-        return [f"{card.id}={one}" for card in self.placing.usable() for one in card.addresses]
+        """All gateways that devices can use now or later: ID=HOST:PORT each."""
+        return [f"{card.id}={one}" for card in self.cards for one in card.addresses]
+
+    @property
+    def cards(self) -> list[Card]:
+        return [*self.placing.usable(), *self.placing.to_come()]
 
     def given(self, typed: Sequence[Given]) -> tuple[Given, ...]:
         """Return the host keys to pin: those that were typed, and of each other gateway those of
@@ -35,18 +40,19 @@ class FleetOrder:
         named = {one.id for one in typed}
         cards = (
             Given(id=card.id, keys=card.host_keys)
-            for card in self.placing.usable()
+            for card in self.cards
             if card.id != self.own and card.id not in named
         )
         return (*typed, *cards)
 
     def of(self, name: NodeName, gateways: Sequence[str]) -> tuple[str, ...]:
-        """Sort the gateways as the node has them, its home first; leave out those that its entry
-        does not name. Raises InvalidValue if none is left.
+        """Sort the gateways as the node has them, its home first, and those that were announced
+        last; leave out those that its entry does not name. Raises InvalidValue if none is left.
         """
         order = self.placing.orders([name]).get(name, ())
-        found = tuple(one for id_ in order for one in gateways if id_of(one) == id_)
-        if not found:
+        ids = (*order, *self.placing.to_come_for(name))
+        found = tuple(one for id_ in ids for one in gateways if id_of(one) == id_)
+        if not order:
             raise InvalidValue(
                 f"{name}: no gateway that its entry names takes nodes; see: reversi-checker fleet"
                 " status"
@@ -64,6 +70,6 @@ def fleet_order(layout: Layout, config: Config) -> FleetOrder | None:
 
     placing = CardPlacing(layout, config.fleet)
     placing.active()
-    ids = {card.id for card in placing.usable()}
-    is_usable = config.fleet.name in ids and len(ids) > 1
-    return FleetOrder(placing, config.fleet.name) if is_usable else None
+    found = FleetOrder(placing, config.fleet.name)
+    is_usable = config.fleet.name in {card.id for card in placing.usable()}
+    return found if is_usable and len(found.cards) > 1 else None

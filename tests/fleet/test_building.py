@@ -9,7 +9,8 @@ import pytest
 from checker.config.settings import load_config
 from checker.fleet.card_files import card_named
 from checker.fleet.placing import CardPlacing
-from checker.model import NodeName
+from checker.model import NodeName, parse_public_key
+from checker.sshd.keygen import make_key
 from client.cli import main
 from tests.fleet.homes import Member
 
@@ -82,3 +83,32 @@ def test_a_node_without_a_gateway_that_takes_nodes_gets_no_bundle(
 
     assert "barn: no gateway that its entry names takes nodes" in capsys.readouterr().err
     assert not (tmp_path / "barn.sh").exists()
+
+
+def test_a_gateway_to_come_is_pinned_and_comes_last(gw1: Member, tmp_path: Path) -> None:
+    key = tmp_path / "gw9"
+    make_key(key, comment="gw9")
+    words = ("--address", "gw9.example.org:22", "--host-key", f"{key}.pub")
+    gw1.do("fleet", "card", "gw9", "--state", "reserved", *words)
+    for name in NAMES:
+        gw1.add(name)
+    gw1.do("node", "sign", NAMES[0], "--gateways", "gw2")
+
+    assert built(gw1, tmp_path, "--all") == 0
+
+    for name in NAMES[1:]:
+        assert ids(tmp_path, name)[2:] == ["gw9"]
+        assert "gw9=gw9.example.org:22" in value(tmp_path, name, "GATEWAYS")
+        pins = value(tmp_path, name, "HOST_KEYS").splitlines()
+        assert f"gw9 {parse_public_key(Path(f'{key}.pub').read_text('ascii'))}" in pins
+    assert ids(tmp_path, NAMES[0]) == ["gw2"], "its entry names no other"
+    before = value(tmp_path, NAMES[1], "GATEWAYS"), value(tmp_path, NAMES[1], "HOST_KEYS")
+
+    gw1.do("fleet", "card", "gw9", "--state", "active")  # it starts, and no device needs a bundle
+    for bundle in tmp_path.glob("*.sh"):
+        bundle.unlink()
+    assert built(gw1, tmp_path, "--all") == 0
+
+    after = value(tmp_path, NAMES[1], "GATEWAYS"), value(tmp_path, NAMES[1], "HOST_KEYS")
+    assert set(after[0].split()) == set(before[0].split())
+    assert set(after[1].splitlines()) == set(before[1].splitlines())
