@@ -27,6 +27,7 @@ from checker.fleet.bus_files import bus_folder, password_of
 from checker.fleet.card_files import card_path, identity_path
 from checker.fleet.cards import Card, GatewayState, card_text, parse_card
 from checker.fleet.identity import own_identity
+from checker.fleet.placing import CardPlacing
 from checker.fleet.sayings import (
     ACT,
     EVENTS,
@@ -57,6 +58,7 @@ from tests.system.waiting import until
 __all__ = ["sbin"]
 pytestmark = pytest.mark.sshd
 FLOOD = 3000
+BARN = NodeName("barn")
 BOMB = b"\1" + zlib.compress(bytes(200 << 20), 9)
 """200 MiB of zeros."""
 
@@ -333,6 +335,9 @@ def test_letters_of_a_thief_reach_only_a_daemon_that_verifies_them(fleet: list[S
 def test_a_removed_member_loses_its_pin_its_identity_and_its_place(fleet: list[Station]) -> None:
     gw1, gw2, thief = fleet
     until_connected(fleet)
+    placing = placing_of(gw1)
+    placing.active()
+    assert thief.id in placing.orders([BARN])[BARN]
     own_card = card_path(thief.layout, thief.id)
     old = Sealed(text=own_card.read_bytes(), signature=signature_path(own_card).read_bytes())
 
@@ -364,7 +369,17 @@ def test_a_removed_member_loses_its_pin_its_identity_and_its_place(fleet: list[S
         assert "a newer one is here" in said.text
     with pytest.raises(NobodyThere, match="has no card here that counts"):
         post_of(gw1.layout)(thief.id, b"")
+    for one in (gw1, gw2):
+        placing = placing_of(one)
+        assert placing.active() == {"gw1", "gw2"}
+        assert [sorted(order) for order in placing.orders([BARN]).values()] == [["gw1", "gw2"]]
     assert set(read_registry(gw2.layout.nodes).nodes) == {"barn", "shed"}
+
+
+def placing_of(station: Station) -> CardPlacing:
+    settings = load_config(station.layout.config).fleet
+    assert settings is not None
+    return CardPlacing(station.layout, settings)
 
 
 def restart_bus(station: Station) -> None:
