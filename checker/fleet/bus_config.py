@@ -27,6 +27,8 @@ ROUTE_PORT = 6223
 """Where the others reach a nats-server, if its card does not say: 6222 may be another one's."""
 SYNCS_SINCE = (2, 10)
 """The version of nats-server that can flush each write. Source: docs.nats.io, JetStream."""
+MOST_STORED = 512 << 20
+"""Room to make the bucket once more: one whose files are damaged keeps what it reserved."""
 VERSION = re.compile(r"v?([0-9]+)\.([0-9]+)\.([0-9]+)")
 Version = tuple[int, int, int]
 HEAD = """\
@@ -83,7 +85,7 @@ max_connections: 64
 jetstream {{
   store_dir: {quoted(plan.store)}
   max_memory_store: 16777216
-  max_file_store: 268435456
+  max_file_store: {MOST_STORED}
 {syncing(plan.version)}}}
 {cluster(plan)}authorization {{
   timeout: 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 
 from checker.fleet.bus_files import bus_store
@@ -59,6 +60,27 @@ def test_a_bucket_that_was_wiped_heals_from_the_disks(fleet: list[Station]) -> N
         "the bucket heals",
         within_s=WITHIN_S,
     )
+    until_same(fleet)
+
+
+def test_a_bucket_with_damaged_files_at_each_gateway_heals_from_the_disks(
+    fleet: list[Station],
+) -> None:
+    gw1, *_ = fleet
+    add(gw1, "spoiled")
+    until_same(fleet)
+    before = until(lambda: texts_in_bucket(gw1), "the bucket can be read", within_s=WITHIN_S)
+    for one in fleet:
+        one.kill_bus()
+        blocks = list(bus_store(one.layout).rglob("*.blk"))
+        assert blocks
+        for path in blocks:
+            path.write_bytes(random.Random(16).randbytes(path.stat().st_size))
+
+    for one in fleet:
+        one.start_bus()
+
+    until(lambda: texts_in_bucket(gw1) == before, "the bucket heals", within_s=WITHIN_S)
     until_same(fleet)
 
 
