@@ -22,7 +22,7 @@ from tests.fleet.buses import WITHIN_S, program
 from tests.fleet.fleet_mirrors import name_at
 from tests.fleet.homes import Signer, signer
 from tests.fleet.pairs import GW1, GW2, Pair, Place, pair
-from tests.programs import require
+from tests.programs import require, run_program
 from tests.system.accounts import Mode
 from tests.system.clients import Device
 from tests.system.harness import Gateway
@@ -77,13 +77,9 @@ class Scene:
         """Run `reversi-client` at gw1."""
         gateway, programs = self.fleet.gw1, Path(sys.executable).parent
         start = [*gateway.inside, sys.executable, "-c", before + ENTRY]
-        return subprocess.run(
+        return run_program(
             [*start, *words, "--home", str(gateway.home)],
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=400,
-            cwd=Path.cwd(),
             env={
                 **os.environ,
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
