@@ -23,7 +23,7 @@ class Rhythms:
         missing.
         """
         self.queue: list[tuple[float, ProcessId]] = []
-        """The same, the soonest first; what does not stand in `doubt_at` any more is skipped."""
+        """The same, the soonest first; what is no longer in `doubt_at` is skipped."""
         self.ended: set[ProcessId] = set()
         """Connections whose beats ended in order, and that have not been reported yet."""
 

@@ -18,8 +18,8 @@ Reading = tuple[Mapping[str, Flow], float]
 """What moved on each connection, by its other side, and when that was read (monotonic)."""
 CLOCK_ROUNDS_S = 1.0
 AHEAD_S = 1.0
-"""Read the beats that look overdue within so many seconds, too: by then they have come, as a beat
-is overdue only two seconds after it was expected, and looked at one second before.
+"""Read the beats that will look overdue in a second, too: they have come by now, as a beat is
+expected two seconds before it is overdue, and is looked at one second before that.
 """
 READ_EVERY_S = 0.2
 """Shortest time between readings, however many tunnels fall silent at once: one of 2,000
