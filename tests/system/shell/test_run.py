@@ -58,7 +58,8 @@ def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert all(
-        f"  {command}" in done.stdout for command in ("demo", "test", "pytest", "lint", "bench")
+        f"  {command}" in done.stdout
+        for command in ("demo", "test", "coverage", "pytest", "lint", "bench")
     )
     assert not done.stderr
 
@@ -218,30 +219,51 @@ esac""",
     return venv
 
 
-def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
+def test_coverage_is_measured_in_each_part_and_ends_with_the_table(bare: Path, whole: Path) -> None:
     program(whole / "bin", "pytest", 'cd "${COVERAGE_FILE%/*}" && echo measured')
 
-    done = run("test", path=str(bare), venv=whole)
+    done = run("coverage", path=str(bare), venv=whole)
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert "run: passed: measured tests/client" in done.stderr.splitlines()
-    assert {"measured"} <= set(lines[-9:-2]) <= {"measured", "mypy "}
+    assert set(lines[:-2]) == {"measured"}
     assert lines[-2] == "a.py 10 9 10%"
     assert re.fullmatch(r"TOTAL 20 10 50% /\S+/data", lines[-1])
     assert not Path(lines[-1].split()[-1]).parent.exists()
 
 
-def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
-    bare: Path, whole: Path
-) -> None:
-    program(whole / "bin", "pytest", 'case "$*" in *tests/reversi_tui*) exit 1 ;; esac')
+def test_coverage_is_of_the_tests_of_checker_and_client(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'for one; do echo "part $one"; done')
 
-    done = run("test", path=str(bare), venv=whole)
+    done = run("coverage", path=str(bare), venv=whole)
+
+    both = files_in(RUN.parent / "tests/checker") + files_in(RUN.parent / "tests/client")
+    assert files_said(done.stdout) == sorted(both)
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        ("test", "beside tests/reversi_tui/console/test_[a-b]*.py"),
+        ("coverage", "measured tests/client"),
+    ],
+)
+def test_a_part_that_fails_fails_the_suite_and_the_others_still_run(
+    command: str, part: str, bare: Path, whole: Path
+) -> None:
+    program(
+        whole / "bin",
+        "pytest",
+        'case "$*" in *tests/reversi_tui/con*|*tests/client*) exit 1 ;; esac',
+    )
+
+    done = run(command, path=str(bare), venv=whole)
 
     assert done.returncode == 1
-    assert "run: failed: beside tests/reversi_tui/console/test_[a-b]*.py" in done.stderr
-    assert done.stdout.splitlines()[-1].startswith("TOTAL ")
+    assert f"run: failed: {part}" in done.stderr
+    assert f"run: passed: {part.split(maxsplit=1)[0]} tests/checker/[d-q]*/" in done.stderr
+    assert ("TOTAL 20 10 50%" in done.stdout) is (command == "coverage")
 
 
 def test_each_test_of_the_checkout_is_in_one_part(bare: Path, whole: Path) -> None:
@@ -249,18 +271,25 @@ def test_each_test_of_the_checkout_is_in_one_part(bare: Path, whole: Path) -> No
 
     done = run("test", path=str(bare), venv=whole)
 
-    places = re.findall(r"^part (tests\S+)$", done.stdout, re.MULTILINE)
-    found = [file for place in places for file in files_in(RUN.parent / place)]
-    assert sorted(found) == files_in(RUN.parent / "tests")
+    assert files_said(done.stdout) == files_in(RUN.parent / "tests")
+
+
+def files_said(said: str) -> list[Path]:
+    places = re.findall(r"^part (tests\S+)$", said, re.MULTILINE)
+    return sorted(file for place in places for file in files_in(RUN.parent / place))
 
 
 def files_in(place: Path) -> list[Path]:
     return sorted(place.rglob("test_*.py")) if place.is_dir() else [place]
 
 
-def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
-    program(whole / "bin", "pytest", 'echo "$* data=${COVERAGE_FILE-none}"')
+@pytest.mark.parametrize("chosen", [(), ("tests/client",)], ids=["all", "some"])
+def test_tests_are_not_measured_unless_that_was_asked_for(
+    chosen: tuple[str, ...], bare: Path, whole: Path
+) -> None:
+    program(whole / "bin", "pytest", 'echo "data=${COVERAGE_FILE-none}"')
 
-    done = run("test", "tests/client", path=str(bare), venv=whole)
+    done = run("test", *chosen, path=str(bare), venv=whole)
 
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "tests/client data=none")
+    assert done.returncode == 0
+    assert set(re.findall("data=.*", done.stdout)) == {"data=none"}
