@@ -138,10 +138,8 @@ def reachable_install(release: Path | None = None) -> Iterator[Install]:
             spec = find_spec(package)
             assert spec is not None
             assert spec.origin is not None
-            shutil.copytree(
-                Path(spec.origin).parent,
-                site / package,
-                ignore=shutil.ignore_patterns("__pycache__"),
+            shutil.copytree(  # with what Python has compiled, without what it is writing
+                Path(spec.origin).parent, site / package, ignore=shutil.ignore_patterns("*.pyc.*")
             )
         if release is not None:
             shutil.rmtree(site / "checker")
