@@ -34,7 +34,7 @@ echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 mount --bind "${1%/*}" /mnt
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-mkdir "${1%/*}"
+mkdir -p "${1%/*}"
 mount --move /mnt "${1%/*}"
 mount -t tmpfs -o mode=700 tmpfs /root
 mount -t tmpfs tmpfs /var/backups

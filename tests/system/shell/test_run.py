@@ -32,16 +32,17 @@ def bare(tmp_path: Path) -> Path:
 
 def program(folder: Path, name: str, body: str) -> None:
     path = folder / name
+    path.unlink(missing_ok=True)  # it may be a link to a real one
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
 
 
 def run(
-    *arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)
+    *arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",), **more: str
 ) -> subprocess.CompletedProcess[str]:
     return run_program(
         [*shell, str(RUN), *arguments],
-        env={"PATH": path, "REVERSI_VENV": str(venv), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PATH": path, "REVERSI_VENV": str(venv), "PYTHONDONTWRITEBYTECODE": "1", **more},
     )
 
 
@@ -293,3 +294,43 @@ def test_tests_are_not_measured_unless_that_was_asked_for(
 
     assert done.returncode == 0
     assert set(re.findall("data=.*", done.stdout)) == {"data=none"}
+
+
+def test_the_tests_write_into_memory_if_root_may_mount_there(
+    bare: Path, whole: Path, tmp_path: Path
+) -> None:
+    program(bare, "mount", f'echo "$*" >>{tmp_path}/done')
+    program(bare, "umount", f'echo "un $*" >>{tmp_path}/done')
+    program(bare, "awk", "echo 4")  # GB that are free
+    program(whole / "bin", "pytest", 'echo "in $TMPDIR"')
+
+    done = run("test", path=str(bare), venv=whole)
+
+    (place,) = set(re.findall(r"^in (.+)$", done.stdout, re.MULTILINE))
+    assert (tmp_path / "done").read_text().splitlines() == [
+        f"-t tmpfs -o mode=1777 tmpfs {place}",
+        f"un -l {place}",
+    ]
+    assert not Path(place).exists()
+
+
+@pytest.mark.parametrize(("free", "mount"), [(3, "exit 0"), (4, "exit 32")])
+def test_without_much_memory_or_the_right_to_mount_they_write_as_usual(
+    free: int, mount: str, bare: Path, whole: Path
+) -> None:
+    program(bare, "mount", mount)
+    program(bare, "umount", "echo unmounted")
+    program(bare, "awk", f"echo {free}")
+    program(whole / "bin", "pytest", 'echo "in ${TMPDIR-the usual place}"')
+
+    done = run("test", path=str(bare), venv=whole)
+
+    assert done.returncode == 0
+    assert set(re.findall(r"^in (.+)$", done.stdout, re.MULTILINE)) == {"the usual place"}
+    assert "unmounted" not in done.stdout
+
+
+def test_mypy_writes_no_cache_that_nobody_reads(bare: Path, whole: Path) -> None:
+    done = run("test", path=str(bare), venv=whole, CI="true")
+
+    assert "mypy --cache-dir=/dev/null" in done.stdout.splitlines()
