@@ -183,6 +183,7 @@ def test_each_command_of_the_page_does_what_it_says(
     people.type(f"{sudo} fleet card --bus gw1.example.org")
     assert "2 of 2" in people.type("reversi-checker fleet push")
     people.type(f"{sudo} fleet remove gw2")
+    assert "gw2: " in people.type("reversi-checker fleet push gw2")
 
     elsewhere = {line for line in TYPED if OTHERS.search(line)}
     assert set(people.typed) | set(BY_HAND) | elsewhere == set(TYPED)
