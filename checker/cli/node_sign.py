@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
-from checker.cli.dialog import show_note, would
+from checker.cli.dialog import show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_verb
 from checker.config.layout import Layout
 from checker.model import InvalidValue, NodeName
+from checker.model.gateway_id import GatewayId
 from checker.output import say
 from checker.registry.lock import refuse_others
 
@@ -51,6 +53,7 @@ def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
     names = chosen(args, layout)
     if args.dry_run:
         would(f"sign {name}" for name in to_sign(layout, names, wish))
+        warn_of_unknown_gateways(layout, routing.gateways or ())
         return ExitCode.OK
     done = seal(layout, names, wish)
     for entry in done.entries:
@@ -58,9 +61,21 @@ def cmd_sign(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(f"{entry.name}: revision {entry.head.rev} {what} by {entry.head.changed_by}")
     for note in done.notes():
         show_note(note)
+    warn_of_unknown_gateways(layout, routing.gateways or ())
     if not done.entries and not done.refused:
         say("nothing to sign: all is as it was signed")
     return ExitCode.NOT_UP if done.refused else ExitCode.OK
+
+
+def warn_of_unknown_gateways(layout: Layout, ids: Iterable[GatewayId]) -> None:
+    """Name each gateway that has no card here: perhaps a slip. Raises ConfigError."""
+    from checker.fleet.card_files import UnknownGateway, card_named
+
+    for id_ in ids:
+        try:
+            card_named(layout, id_)
+        except UnknownGateway as error:
+            warn(f"{error}; until there is one, no device goes there")
 
 
 def chosen(args: argparse.Namespace, layout: Layout) -> list[NodeName]:

@@ -349,6 +349,21 @@ def test_paths_and_gateways_of_a_node_are_signed_and_stay(
     assert (code, "two tunnels of office need two gateways" in err) == (2, True)
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["signed", "shown"])
+def test_a_gateway_without_a_card_in_a_nodes_order_may_be_a_slip(
+    gw1: Member, more: tuple[str, ...]
+) -> None:
+    gw1.add("office")
+
+    code, _, err = gw1.say("node", "sign", "office", "--gateways", "gw22,gw1", *more)
+    known = gw1.say("node", "sign", "office", "--gateways", "gw2,gw1", *more)[2]
+
+    assert code == 0
+    assert "there is no card of a gateway 'gw22'; did you mean 'gw2'?" in err
+    assert "until there is one, no device goes there" in err
+    assert "no card" not in known
+
+
 def test_an_export_can_be_signed_on_another_machine(
     fleet: Fleet, gw1: Member, gw2: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
