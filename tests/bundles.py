@@ -218,9 +218,21 @@ class Box:
         until(lambda: not self.processes(), "all processes have ended")
         assert not [path for path in self.folder.rglob("*") if path.is_fifo()]
 
+    def lose_power(self) -> None:
+        """Kill all processes of this device, also those that begin meanwhile; wait until none is
+        left.
+        """
+
+        def is_off() -> bool:
+            found = self.processes()
+            for process in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            return not found
+
+        until(is_off, "the power is off")
+
     def close(self) -> None:
-        for process in self.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self.lose_power()
         for started in self.started:
             started.wait()

@@ -252,8 +252,7 @@ def test_a_restarted_wait_does_not_ask_earlier(box: Box) -> None:
     file = enrolment(box)
     box.sh(file, "install")
     box.await_state("pending", WAITING)
-    for process in box.processes():
-        process.kill()
+    box.lose_power()
 
     box.start(box.installed / f"{WAITING}.sh")
 
@@ -306,8 +305,7 @@ def test_a_wait_ends_when_the_tunnel_comes_up_whatever_the_gateway_answers(box: 
     box.sh(file, "install")
     set_answer(box, "enrol", ACCEPTED)
     box.await_state("waiting", "roof")
-    for process in box.processes():
-        process.kill()
+    box.lose_power()
     set_answer(box, "enrol-status", "75")
     set_answer(box, "claim", "0\n")
     before = asked(box)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.bundles import Box
@@ -39,10 +37,7 @@ def cut_after(box: Box, steps: int) -> None:
 
 def lose_power(box: Box) -> None:
     """Lose all that is in memory."""
-    for process in box.processes():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    until(lambda: not box.processes(), "all processes have ended")
+    box.lose_power()
     shutil.rmtree(box.root / "var", ignore_errors=True)
 
 

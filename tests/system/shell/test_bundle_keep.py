@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from client.bundle.compose import Bundle, render
@@ -163,10 +161,7 @@ def test_a_power_cut_between_the_two_files_brings_the_old_bundle_back(box: Box) 
     for name in ("office.sh", "office.keys"):
         (place / f"{name}.old").write_bytes((place / name).read_bytes())
     there = {name: (place / f"{name}.old").read_bytes() for name in ("office.sh", "office.keys")}
-    for process in box.processes():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    until(lambda: not box.processes(), "the power is off")
+    box.lose_power()
 
     (place / "office.sh").write_bytes(new_script)
     running = box.start(place / "office.sh")
