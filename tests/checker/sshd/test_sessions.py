@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from checker.linux.processes import (
@@ -95,6 +97,18 @@ def test_a_user_without_sessions_owns_nothing() -> None:
     assert sessions(4_000_000) == ()
     assert scan(4_000_000) == {}
     assert sessions_below(2**22 - 1) == ()
+
+
+def test_a_look_at_all_processes_keeps_none_of_them() -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, psutil.Process) for one in gc.get_objects())
+
+    psutil.process_iter.cache_clear()
+    before = kept()
+    sessions(os.getuid())
+
+    assert kept() == before
 
 
 def test_a_socket_belongs_to_the_session_and_not_to_its_fork() -> None:
