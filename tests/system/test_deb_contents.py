@@ -49,11 +49,12 @@ compadd() {
     (( ! \$#hits )) || print -rl -- '' '<'\$^hits'>'
     builtin compadd \"\$@\"
 }
-bindkey '^I' list-choices
+tell() { zle list-choices; print D''ONE }
+zle -N tell
+bindkey '^I' tell
 print RE''ADY"
 zpty -r -m z seen '*READY*'
 zpty -w -n z "$2"$'\t'
-zpty -w -n z $'\C-uprint D\'\'ONE\n'
 zpty -r -m z seen '*DONE*'
 zpty -d z
 print -r -- "$seen"
