@@ -76,6 +76,17 @@ def make_readable_folder(path: Path) -> None:
         path.chmod(0o755)
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return the device and inode of a file or directory, to see whether another one is there by
+    now; None if it cannot be found.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def present_file(path: Path) -> bytes | None:
     """Return the content of the file; None if it does not exist. Raises ConfigError."""
     try:

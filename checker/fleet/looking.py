@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from checker.config.files import identity_of
 from checker.fleet.past import MOST_EVENTS
 from checker.model import Event, NodeName, Place, Port, Registration, Tunnel, Unregistered
 from checker.model.sums import Period, Sum
@@ -91,11 +92,7 @@ class Looking:
 
     def reopen(self) -> bool:
         """Open the file if it is another one than before; return whether it is."""
-        try:
-            there = self.path.stat()
-            stamp = there.st_dev, there.st_ino
-        except OSError:
-            stamp = None
+        stamp = identity_of(self.path)
         if stamp == self.stamp and (self.state is not None or stamp is None):
             return False
         was_open = self.state is not None

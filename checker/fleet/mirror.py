@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from checker.config.files import identity_of
 from checker.fleet.gaps import Heard
 from checker.fleet.items import (
     Items,
@@ -88,15 +89,6 @@ def remove_mirror(path: Path) -> None:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def stamp_of(path: Path) -> tuple[int, int] | None:
-    """Return which file is there; None if none is."""
-    try:
-        there = path.stat()
-    except OSError:
-        return None
-    return there.st_dev, there.st_ino
-
-
 class Mirror:
     """The mirror of one gateway, open. Each call is one transaction."""
 
@@ -104,19 +96,19 @@ class Mirror:
         """Raises StateError."""
         self.path = path
         self.store = open_mirror(path)
-        self.stamp = stamp_of(path)
+        self.stamp = identity_of(path)
 
     def renew(self) -> bool:
         """Make the file again if somebody removed or replaced it; return whether somebody did.
         SQLite would write into the removed one. Raises StateError.
         """
-        if self.stamp is not None and stamp_of(self.path) == self.stamp:
+        if self.stamp is not None and identity_of(self.path) == self.stamp:
             return False
         self.stamp = None
         self.store.close()  # before another is there: this removes what lies beside that path
         remove_mirror(self.path)
         self.store = open_mirror(self.path)
-        self.stamp = stamp_of(self.path)
+        self.stamp = identity_of(self.path)
         return True
 
     def close(self) -> None:

@@ -15,15 +15,6 @@ Generation = tuple[int, int, int]
 """Device, inode and modification time of the lock."""
 
 
-def identity(folder: Path) -> tuple[int, int] | None:
-    """Return the folder's device and inode; None if there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def lock_path(folder: Path) -> Path:
     return folder / ".lock"
 

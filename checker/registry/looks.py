@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from checker.registry.generation import Generation, generation, identity
+from checker.config.files import identity_of
+from checker.registry.generation import Generation, generation
 from checker.registry.waiting import SUFFIX
 
 WATCHED_EVERY_S = 30.0
@@ -82,7 +83,7 @@ class Looks:
 
     def renew_watch(self, *, is_whole: bool) -> None:
         """Watch the directory that is there now: before the look, so that nothing is missed."""
-        there = identity(self.folder)
+        there = identity_of(self.folder)
         if self.watch is not None and is_whole and there == self.watched:
             return
         if self.watch is not None:
@@ -99,10 +100,7 @@ def has_links(folder: Path) -> bool:
     """Return whether a file of the registry is a link; False if the folder cannot be listed."""
     try:
         with os.scandir(folder) as found:
-            return any(
-                one.is_symlink() and one.name.endswith((".toml", SUFFIX)) and one.name[0] != "."
-                for one in found
-            )
+            return any(one.is_symlink() and is_of_registry(one.name) for one in found)
     except OSError:
         return False
 
@@ -113,14 +111,15 @@ def nodes_among(names: set[str] | None) -> frozenset[str] | None:
     """
     if names is None or "" in names:
         return None
-    endings = (".toml", SUFFIX)
-    files = [name for name in names if name.endswith(endings) and not name.startswith(".")]
+    files = filter(is_of_registry, names)
     return frozenset(name.removesuffix(".toml").removesuffix(SUFFIX) for name in files)
 
 
 def concerns_registry(names: set[str] | None) -> bool:
     """Return whether files of nodes, or the directory itself, may be among what changed."""
-    return names is None or any(
-        not name or (name.endswith((".toml", SUFFIX)) and not name.startswith("."))
-        for name in names
-    )
+    return names is None or any(not name or is_of_registry(name) for name in names)
+
+
+def is_of_registry(name: str) -> bool:
+    """Return whether a file of this name belongs to a node."""
+    return name.endswith((".toml", SUFFIX)) and not name.startswith(".")

@@ -8,10 +8,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from checker.config.files import identity_of
 from checker.model import Node, NodeName
 from checker.registry.file_stamps import mark_of
 from checker.registry.freed_ports import read_freed_or_none
-from checker.registry.generation import identity
 from checker.registry.indexed_nodes import IndexedNodes
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, path_in, read_file
@@ -29,7 +29,7 @@ def read_part(
     """
     if before.broken or not before.nodes or len(names) > MOST:
         return None
-    there = identity(folder)
+    there = identity_of(folder)
     reasons: dict[NodeName, str] = {}
     changed: dict[NodeName, Node | None] = {}
     reread: dict[NodeName, bytes] = {}
@@ -44,7 +44,7 @@ def read_part(
                 cache[name] = (read.signs, read.node)
     before.indexed.owners()  # found once, and passed on to those who follow
     nodes = ordered(before.indexed, changed)
-    if reasons or there is None or identity(folder) != there or nodes.is_contested():
+    if reasons or there is None or identity_of(folder) != there or nodes.is_contested():
         return None
     nodes.basis = replace(nodes.basis, reread=reread)
     freed, freed_trouble = read_freed_or_none(folder, time.time())

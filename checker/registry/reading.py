@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from checker.config.files import identity_of
 from checker.config.layout import Layout, list_beside
 from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
@@ -17,7 +18,6 @@ from checker.registry.changed_lines import lines_of
 from checker.registry.contests import Age, Contest, Right, disputants
 from checker.registry.file_stamps import is_settled, marks
 from checker.registry.freed_ports import read_freed_or_none
-from checker.registry.generation import identity
 from checker.registry.index import FEWEST, load_index, nodes_in_index
 from checker.registry.indexed_nodes import SIGNS, Basis, IndexedNodes, Row
 from checker.registry.kept_rights import (
@@ -49,10 +49,10 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     folder itself cannot be listed, or was moved meanwhile: neither must look like an empty
     registry.
     """
-    before = identity(folder)
+    before = identity_of(folder)
     files, is_public = node_files(folder)
     nodes, reasons = read_files(folder, files, cache, is_public=is_public)
-    if identity(folder) != before:
+    if identity_of(folder) != before:
         raise ConfigError(folder, "was moved or replaced while it was read; try again")
     freed, freed_trouble = read_freed_or_none(folder, time.time())
     found = (
