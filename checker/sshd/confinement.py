@@ -9,10 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from checker.linux.processes import read_process
-from checker.sshd.sessions import PRIVATE_LISTENER
+from checker.sshd.sessions import PRIVATE_LISTENER, sshd_processes
 
 LISTENER = re.compile(r"sshd: .* \[listener\]")
 ENFORCE = Path("/sys/fs/selinux/enforce")
@@ -29,7 +26,7 @@ class Confined:
     """What limits a process."""
 
     label: str = ""
-    """As in /proc/PID/attr/current; empty if there is none."""
+    """As in /proc/PID/attr/current; empty without such a module."""
     mounts: str = ""
     """Its mount namespace."""
 
@@ -52,16 +49,11 @@ def confinement() -> str:
     own = limits_of("self")
     if own is None:
         return ""
-    for process in psutil.process_iter(["name"]):
-        found = read_process(process.pid) if process.info["name"] == "sshd" else None
-        if (
-            found is None
-            or LISTENER.match(found.title) is None
-            or PRIVATE_LISTENER.match(found.title)
-        ):
+    for process in sshd_processes():
+        if not LISTENER.match(process.title) or PRIVATE_LISTENER.match(process.title):
             continue
-        sshd = limits_of(str(process.pid))
-        if sshd is not None and is_of_this_machine(process.pid):
+        sshd = limits_of(str(process.id.pid))
+        if sshd is not None and is_of_this_machine(process.id.pid):
             return clause(sshd, own, is_enforcing=enforces())
     return ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +87,16 @@ def elsewhere(session: ProcessId, run: Path) -> str:
 
 def sessions(uid: int) -> tuple[Process, ...]:
     """Return all sshd sessions of the tunnel user."""
-    found = (
-        read_process(process.pid)
-        for process in psutil.process_iter(["name"])
-        if process.info["name"] in SSHD_NAMES
-    )
+    return tuple(process for process in sshd_processes() if is_session(process, uid))
+
+
+def sshd_processes() -> Iterator[Process]:
+    """Yield the processes of each sshd on this machine."""
     try:
-        return tuple(one for one in found if one is not None and is_session(one, uid))
+        for process in psutil.process_iter(["name"]):
+            found = read_process(process.pid) if process.info["name"] in SSHD_NAMES else None
+            if found is not None:
+                yield found
     finally:
         psutil.process_iter.cache_clear()  # else it keeps 0.7 kB for each process of this machine
 
