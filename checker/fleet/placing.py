@@ -34,20 +34,18 @@ class CardPlacing:
 
     def usable(self) -> list[Card]:
         """Return the active gateways that devices can reach and know, by the cards as read last."""
-        return [
-            card
-            for card in self.cards
-            if card.state is GatewayState.ACTIVE and card.addresses and card.host_keys
-        ]
+        return self.reachable(GatewayState.ACTIVE)
 
     def to_come(self) -> list[Card]:
         """Return the gateways that were announced, and that devices can know already, by the cards
         as read last.
         """
+        return self.reachable(GatewayState.RESERVED)
+
+    def reachable(self, state: GatewayState) -> list[Card]:
+        """Return the gateways in this state that have addresses and host keys."""
         return [
-            card
-            for card in self.cards
-            if card.state is GatewayState.RESERVED and card.addresses and card.host_keys
+            card for card in self.cards if card.state is state and card.addresses and card.host_keys
         ]
 
     def to_come_for(self, name: NodeName) -> tuple[GatewayId, ...]:

@@ -113,10 +113,12 @@ def why_not(  # noqa: PLR0913 - all that can be a reason
         return "it runs reversi-client: edit gateway and host_key in its file instead"
     if forward.speaks_proxy:
         return f"port {forward.port} leads to a service that expects a PROXY line first"
-    if seen.status is not Status.UP and there:
-        return f"its tunnel is at {there}: run rollout there"
     if seen.status is not Status.UP:
-        return f"port {forward.port} is {seen.status}, not up"
+        return (
+            f"its tunnel is at {there}: run rollout there"
+            if there
+            else f"port {forward.port} is {seen.status}, not up"
+        )
     return ""
 
 
