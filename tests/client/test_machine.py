@@ -255,7 +255,8 @@ def test_a_key_that_worked_is_tried_again_soon_and_the_long_wait_is_logged(life:
 
     waits = []
     for _ in range(3):
-        life.until_connect() if life.machine.phase is Phase.WAITING else None
+        if life.machine.phase is Phase.WAITING:
+            life.until_connect()
         life.fail(words.Failure.DENIED)
         waits.append(life.machine.deadline_s - life.now_s)
 
@@ -281,7 +282,8 @@ def test_a_proven_tunnel_reconnects_at_once_and_begins_at_home(life: Life, failu
     home = life.machine.gateway
     for _ in range(failures):
         life.fail()
-        life.until_connect() if life.machine.phase is Phase.WAITING else None
+        if life.machine.phase is Phase.WAITING:
+            life.until_connect()
     assert (life.machine.gateway == home) == (failures == 12)
     life.come_up()
     life.live(61)

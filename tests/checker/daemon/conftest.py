@@ -6,19 +6,27 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from checker.config.files import replace_text
 from checker.config.layout import Layout, home_layout
+from checker.config.settings import Config, current_user
 from checker.daemon.startup import (
     prepare_folders,
 )
+from checker.daemon.sweep import Sweeper
+from checker.daemon.verdicts import Verdicts
 from checker.model import (
     Port,
 )
 from checker.registry.changes import add
 from checker.registry.lock import locked
+from checker.registry.nodes import Registry
+from checker.state.ledger import Ledger
+from checker.tunnels.gateway import Gateway
 from tests.checker.daemon.running import COMMAND, WITHIN_S, Served, start
 from tests.strategies import OFFICE, free_port, node
 
@@ -68,3 +76,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     layout, port = made_home(tmp_path_factory), free_port()
     with serving(layout, port) as process:
         yield Served(layout=layout, port=port, process=process)
+
+
+@pytest.fixture
+def sweeper(tmp_path: Path) -> Sweeper:
+    layout = home_layout(tmp_path)
+    config = Config(tunnel_user=current_user())
+    registry = Registry(nodes=MappingProxyType({OFFICE: node(ports=(20010,))}))
+    gateway = Gateway(layout, config, Ledger(layout, None), registry)
+    return Sweeper(gateway, Verdicts(gateway))
