@@ -133,7 +133,7 @@ def apply_inbox(layout: Layout) -> tuple[Said, ...]:
     """
     taken = read_inbox(layout, time.time())
     try:
-        said = apply(layout, *taken.batches) if taken.batches else ()
+        said = apply_each(layout, taken.batches)
     except CheckerError:
         raise
     except BaseException:
@@ -143,6 +143,25 @@ def apply_inbox(layout: Layout) -> tuple[Said, ...]:
     troubles = tuple(Said(text=text, is_trouble=True) for text in taken.troubles)
     log(layout, troubles, time.time())
     return (*troubles, *said)
+
+
+def apply_each(layout: Layout, batches: Sequence[Sequence[Sealed]]) -> tuple[Said, ...]:
+    """Take these batches together; if one of them meets a bug, the others by themselves. Raises
+    ConfigError.
+    """
+    if not batches:
+        return ()
+    try:
+        return apply(layout, *batches)
+    except CheckerError:
+        raise
+    except Exception as error:
+        if len(batches) > 1:
+            return tuple(said for one in batches for said in apply_each(layout, [one]))
+        logging.getLogger(__name__).exception("a bug in reversi")
+        kind = type(error).__name__
+        text = f"a batch of {len(batches[0])} entries was thrown away: a bug in reversi ({kind})"
+        return (Said(text=text, is_trouble=True),)
 
 
 def sentence(said: Said) -> str:

@@ -122,7 +122,7 @@ class Member:
         except MirrorFull as error:
             self.ask_from = time.monotonic() + FULL_PAUSE_S
             self.complain(error)
-        except (CheckerError, StateError) as error:
+        except Exception as error:  # noqa: BLE001 - a bug here must not end the agent for all gateways
             self.complain(error)
 
     def opened(self, subject: str, content: bytes) -> bytes:
@@ -132,12 +132,18 @@ class Member:
             raise Forged(self.id, subject)
         return body
 
-    def complain(self, error: CheckerError) -> None:
+    def complain(self, error: Exception) -> None:
         """Log a trouble, each kind once in a while."""
         kind, now = type(error).__name__, time.monotonic()
-        if now - self.complained.get(kind, float("-inf")) >= COMPLAIN_EVERY_S:
-            self.complained[kind] = now
+        if now - self.complained.get(kind, float("-inf")) < COMPLAIN_EVERY_S:
+            return
+        self.complained[kind] = now
+        if isinstance(error, (CheckerError, StateError)):
             log.warning("gateway %s: %s", self.id, error)
+        else:
+            log.error(
+                "gateway %s: a bug in reversi, a message was left out", self.id, exc_info=error
+            )
 
     async def renew(self) -> None:
         """Begin again if somebody removed the mirror. Raises StateError."""

@@ -117,6 +117,11 @@ class Syncing:
                 failures = 1 if time.monotonic() - began > COMPARE_EVERY_S else failures + 1
                 self.complain(str(error))
                 self.stop.wait(pause_s(failures, was_news=True))
+            except Exception:  # a bug in the registry's part must not end mirrors and letters
+                failures += 1
+                log.exception("a bug in reversi: the registry is compared again later")
+                self.tell(Difference(), "a bug in reversi; see the log of reversi-fleet")
+                self.stop.wait(pause_s(failures, was_news=True))
 
     def complain(self, text: str) -> None:
         if text != self.last_trouble:
@@ -203,7 +208,13 @@ class Syncing:
         self.prover.begin()
         for value in bucket.after(known.seq):
             known.seq = value.seq
-            self.consider(value, held)
+            try:
+                self.consider(value, held)
+            except (CheckerError, OSError):
+                raise
+            except Exception:  # a bug that one value meets must not keep out all others
+                known.strange += 1
+                log.exception("a bug in reversi: %s on the bus is left out", value.key)
 
     def consider(self, value: Value, held: dict[Key, Held]) -> None:
         known, key = self.known, value.key

@@ -291,3 +291,27 @@ def test_a_good_batch_beside_bad_ones_is_taken(fleet: Fleet, gw2: Member, shared
 
     assert len(troubles(said)) == 1
     assert gw2.node("office").enabled
+
+
+def test_a_bug_that_one_batch_meets_keeps_out_no_other(
+    fleet: Fleet, gw2: Member, shared: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gw2.layout.inbox.mkdir(exist_ok=True)
+    poison = Sealed(text=b"poison")
+    drop(gw2.layout, batch([poison]))
+    drop(gw2.layout, batch([signed(as_by(shared, "anna"), fleet.anna)]))
+    parsed = Sealed.parsed
+
+    def broken(sealed: Sealed) -> object:
+        if sealed == poison:
+            raise ZeroDivisionError
+        return parsed(sealed)
+
+    monkeypatch.setattr(Sealed, "parsed", broken)
+    said = apply_inbox(gw2.layout)
+
+    assert troubles(said) == [
+        "a batch of 1 entries was thrown away: a bug in reversi (ZeroDivisionError)"
+    ]
+    assert gw2.node("office").enabled
+    assert list(gw2.layout.inbox.iterdir()) == []

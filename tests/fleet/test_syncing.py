@@ -17,7 +17,7 @@ from checker.fleet.bus import Login
 from checker.fleet.sealed import Sealed
 from checker.fleet.syncing import Syncing
 from checker.registry.bucket_values import NODE, Key, Mark, State, Value
-from checker.registry.entries import entry_text, parse_entry
+from checker.registry.entries import entry_text, parse_entry, rev_of
 from checker.registry.entry_files import signature_path
 from checker.signatures import SigningKey, sign
 from tests.fleet.homes import Fleet, Member
@@ -161,3 +161,48 @@ def test_a_removal_that_seems_old_is_brought_to_who_has_the_node_and_to_nobody_e
 
 def refuse(*_: object) -> None:
     raise ConfigError(Path("nodes"), "is locked")
+
+
+def test_a_bug_that_a_value_meets_keeps_out_no_other(
+    gw1: Member, gw2: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, sync = StandIn(), syncing(gw2)
+    for name in ("attic", "barn"):
+        gw1.add(name)
+        sealed = on_disk(gw1, name)
+        bucket.put(Key(kind=NODE, name=name), sealed.text, sealed.signature)
+
+    def broken(text: bytes) -> int:
+        if b"attic" in text:
+            raise ZeroDivisionError
+        return rev_of(text)
+
+    monkeypatch.setattr("checker.fleet.syncing.rev_of", broken)
+    compare(sync, bucket)
+
+    assert gw2.nodes.keys() == {"barn"}
+    news = read_news(gw2.layout)
+    assert news is not None
+    assert news.strange == 1
+
+
+def test_a_bug_ends_no_agent(
+    gw1: Member, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync, tries = syncing(gw1), list[str]()
+
+    def broken() -> None:
+        tries.append("again")
+        if len(tries) > 1:
+            sync.stop.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sync, "use_a_connection", broken)
+    monkeypatch.setattr("checker.fleet.syncing.pause_s", lambda *_, **__: 0.0)
+    sync.run()
+
+    assert len(tries) == 2
+    assert "a bug in reversi" in caplog.text
+    news = read_news(gw1.layout)
+    assert news is not None
+    assert "a bug in reversi" in news.trouble

@@ -369,3 +369,25 @@ def test_a_flood_waits_only_in_its_own_queue(member: Member) -> None:
 def test_an_identity_that_is_not_our_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidValue):
         Known(key)
+
+
+async def test_a_bug_that_a_message_meets_ends_nothing(
+    member: Member,
+    other: Other,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(body: bytes) -> Pulse:
+        raise ZeroDivisionError(body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("checker.fleet.member.parse_pulse", broken)
+        for _ in range(3):
+            await say(member, other, "pulse", other.pulse())
+    await say(member, other, "pulse", other.pulse())
+    await say_again_at_once(member, other)
+
+    assert [one.exc_info is not None for one in caplog.records] == [True]
+    pulse = read_pulse(member.mirror.store)
+    assert pulse is not None
+    assert pulse.pulse.beat == other.beat
