@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 
 from checker.daemon import sweep
-from checker.daemon.sweep import LIST_EVERY_S, Sweeper
+from checker.daemon.sweep import LIST_EVERY_S, TOGETHER_S, Sweeper
 from checker.model import (
     Expect,
     ExpectKind,
@@ -80,11 +80,29 @@ def test_it_is_late_when_a_forward_has_been_due_for_more_than_an_interval(
 
 async def test_the_sweep_sleeps_until_the_next_forward_is_due(sweeper: Sweeper) -> None:
     began = time.monotonic()
-    sweeper.schedule.put(Port(20010), began + 0.2)
+    sweeper.schedule.put(Port(20010), began + 2 * TOGETHER_S)
 
     await sweeper.sleep(began)
 
-    assert time.monotonic() >= began + 0.2
+    assert time.monotonic() >= began + 2 * TOGETHER_S
+
+
+async def test_forwards_that_are_due_within_a_quarter_of_a_second_are_probed_together(
+    sweeper: Sweeper,
+) -> None:
+    now = time.monotonic()
+    sweeper.use(sweeper.gateway.registry.with_node(node(ports=(20010, 20011))))
+    sweeper.schedule.put(Port(20010), now + 0.01)
+    sweeper.schedule.put(Port(20011), now + TOGETHER_S)
+    asleep = asyncio.ensure_future(sweeper.sleep(now))
+    await asyncio.sleep(0)
+
+    sweeper.wake_if_sooner()  # another probe ended
+    assert not sweeper.wake.is_set()
+    async with asyncio.timeout(60):
+        await asleep
+
+    assert probed_next(sweeper) == [20010, 20011]
 
 
 async def test_a_probe_that_ended_wakes_the_sweep_only_if_something_is_due_sooner(
