@@ -226,18 +226,34 @@ def is_signed_by(
     """
     if not signature or not SIGNER_PATTERN.match(signer):
         return False
-    with tempfile.NamedTemporaryFile(prefix="reversi-") as file:
+    with tempfile.TemporaryFile() as file:  # without a name, nothing is left if we are killed
         file.write(signature)
-        file.flush()
-        words = ("-n", namespace, "-I", signer, "-f", str(allowed), "-s", file.name)
-        done = run(["ssh-keygen", "-Y", "verify", "-q", *words], text)
+        file.seek(0)
+        words = (
+            "-n",
+            namespace,
+            "-I",
+            signer,
+            "-f",
+            str(allowed),
+            "-s",
+            f"/dev/fd/{file.fileno()}",
+        )
+        done = run(["ssh-keygen", "-Y", "verify", "-q", *words], text, kept=[file.fileno()])
     return done.returncode == 0
 
 
 def run(
-    words: list[str], given: bytes, *, may_ask: bool = False, within_s: float = VERIFIED_WITHIN_S
+    words: list[str],
+    given: bytes,
+    *,
+    may_ask: bool = False,
+    within_s: float = VERIFIED_WITHIN_S,
+    kept: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program of OpenSSH; without `may_ask`, away from the terminal. Raises CheckerError."""
+    """Run a program of OpenSSH, which gets the descriptors `kept`; without `may_ask`, away from the
+    terminal. Raises CheckerError.
+    """
     environ = {**os.environ, "LC_ALL": "C", **({} if may_ask else {"SSH_ASKPASS_REQUIRE": "never"})}
     try:
         return subprocess.run(
@@ -248,6 +264,7 @@ def run(
             timeout=within_s,
             env=environ,
             start_new_session=not may_ask,
+            pass_fds=kept,
         )
     except subprocess.TimeoutExpired as error:
         raise CheckerError(f"{words[0]} did not end within {within_s:g} s") from error

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from checker import signatures
 from checker.config.toml_file import ConfigError
 from checker.signatures import (
     ACT,
@@ -197,3 +200,22 @@ def test_away_from_the_terminal_nobody_is_asked_for_a_passphrase(anna: Signer) -
 
     with pytest.raises(NotSigned, match="nothing was signed"):
         sign([TEXT], SigningKey(signer="anna", file=anna.key), may_ask=False)
+
+
+def test_what_verifies_leaves_nothing_even_if_it_is_killed(
+    tmp_path: Path, anna: Signer, allowed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    signed = sign([TEXT], SigningKey(signer="anna", file=anna.key))[0]
+    run, seen = signatures.run, []
+
+    def watched(*given: Any, **more: Any) -> subprocess.CompletedProcess[bytes]:
+        seen.append(list(place.iterdir()))
+        return run(*given, **more)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    monkeypatch.setattr(signatures, "run", watched)
+
+    assert is_signed_by(TEXT, signed, "anna", allowed)
+    assert seen == [[]]
