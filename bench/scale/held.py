@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,17 @@ from checker.registry.reading import read_registry
 from checker.state.ledger import Ledger
 from checker.state.store import open_reader
 from checker.tunnels.gateway import Gateway as UseCases
+from demo.processes import ended_after, start
 
 ONE_MB = 2.3
 """A held tunnel at both its ends, which are on this machine."""
 SHARE = 0.5
 """Of the memory that is available."""
 PROBED_WITHIN_S = 300.0
+BANNERS_A_S = 33
+"""As many as probes of 2,000 tunnels that beat."""
+STARTED_S = 1.0
+"""Until the reader has imported what it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,8 @@ class Watched:
     held: int
     share: float
     """Percent of a core."""
+    reader_share: float
+    """The same, of a bare reader of banners in the same seconds: how fast the machine was."""
     rss_mb: float
 
 
@@ -96,10 +104,24 @@ async def one_sweep(use_cases: UseCases, registry: Registry, ports: set[int]) ->
 
 
 async def watch(server: Gateway, held: int, seconds: float) -> Watched:
-    began, spent = time.monotonic(), own_cpu_s(server.daemon)
-    await asyncio.sleep(seconds)
-    share = (own_cpu_s(server.daemon) - spent) / (time.monotonic() - began) * 100
-    return Watched(held=held, share=share, rss_mb=memory_of(server.daemon).rss_mb)
+    reader = await start(
+        [sys.executable, "-m", "bench.banner_reader", str(BANNER_PORT), str(BANNERS_A_S)],
+        log=server.home / "reader.log",
+        env=server.env,
+    )
+    async with ended_after([reader]):
+        watched = (server.daemon, psutil.Process(reader.pid))
+        await asyncio.sleep(STARTED_S)
+        began, spent = time.monotonic(), [own_cpu_s(one) for one in watched]
+        await asyncio.sleep(seconds)
+        took_s = time.monotonic() - began
+        share, reader_share = (
+            (own_cpu_s(one) - before) / took_s * 100
+            for one, before in zip(watched, spent, strict=True)
+        )
+    return Watched(
+        held=held, share=share, reader_share=reader_share, rss_mb=memory_of(server.daemon).rss_mb
+    )
 
 
 def all_probed(server: Gateway, ports: set[int], since: float) -> Callable[[], bool]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from bench.figures import Figure, times
-from bench.scale.held import Held, Sweep, Watched
+from bench.scale.held import BANNERS_A_S, Held, Sweep, Watched
 
 AT = 10_000
 MOST_SHARE, MOST_MB = 75.0, 200.0
@@ -70,10 +70,12 @@ def added_by_tunnels(registered: int, watched: Sequence[Watched]) -> Figure:
     idle = watched[0].share
     added = [(one.held, one.share - idle) for one in watched[1:]]
     judged = [share for held, share in added if held == STEADY]
+    readers = listed([(one.held, one.reader_share) for one in watched], " %")
     return Figure(
         what="tunnels that beat every 10 s, probed every 60 s: CPU of the steady sweep",
         measured=listed(added, " % of a core"),
-        beside=f"the same daemon with none held, {registered:,} registered and down: {idle:.1f} %",
+        beside=f"the same daemon with none held, {registered:,} registered and down: {idle:.1f} %;"
+        f" a bare reader of {BANNERS_A_S} banners a second meanwhile: {readers}",
         target=f"<= {MOST_STEADY:g} % with {STEADY:,}",
         met=judged[0] <= MOST_STEADY if judged else None,
     )

@@ -24,6 +24,7 @@ class Plan:
     settled_s: float
     """After the daemon's start, until it is watched without a tunnel."""
     watch_s: float
+    """Whole minutes: once a minute the daemon looks at all files of the registry."""
 
 
 FULL_PLAN = Plan(
@@ -35,7 +36,7 @@ FULL_PLAN = Plan(
     idle_s=6.0,
     known_s=60.0,
     settled_s=45.0,
-    watch_s=30.0,
+    watch_s=120.0,
 )
 QUICK_PLAN = Plan(
     registered=(60,),

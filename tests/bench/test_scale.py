@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.scale.held import Watched
+from bench.scale.held_figures import added_by_tunnels
 from bench.scale.logins import LoginCost, Logins, cost_from, is_steady, login_figure
 from bench.scale.plan import FULL_PLAN
 from bench.scale.registered import FIRST_PORT, toml_of
@@ -73,3 +75,15 @@ def test_a_node_that_is_added_takes_no_port_of_a_node_that_is_written_later(
     written = range(FIRST_PORT, FIRST_PORT + FULL_PLAN.registered[-1])
     assert set(written).isdisjoint(free[:adds])
     assert set(written) <= set(free)
+
+
+def test_the_cost_of_tunnels_is_shown_with_the_speed_of_the_machine() -> None:
+    none, some = (
+        Watched(held=held, share=share, reader_share=share / 5, rss_mb=1.0)
+        for held, share in ((0, 5.0), (2000, 9.5))
+    )
+
+    figure = added_by_tunnels(30_000, [none, some])
+
+    assert (figure.measured, figure.met) == ("2,000: 4.5 % of a core", False)
+    assert figure.beside.endswith("33 banners a second meanwhile: 0: 1.0 %, 2,000: 1.9 %")
