@@ -38,6 +38,8 @@ class Verdicts:
         async with self.writing:  # else an older verdict could be written over a newer one
             nodes = [self.gateway.registry.nodes[name] for name in names if self.is_due(name)]
             verdicts = {node.name: self.gateway.verdict(node) for node in nodes}
+            # meanwhile each other verdict is due, even the one that the file had before
+            self.written |= dict.fromkeys(verdicts, UNWRITTEN)
             troubles = await asyncio.to_thread(write_verdicts, self.folder, verdicts)
             for name, trouble in troubles.items():
                 self.gateway.ledger.complain(

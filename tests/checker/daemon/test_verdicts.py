@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from checker.config.files import replace_text
 from checker.config.layout import Layout
-from checker.daemon.verdicts import Verdicts, clear_verdicts
+from checker.daemon.verdicts import Verdicts, clear_verdicts, write_verdicts
 from checker.model import NodeName
 from checker.tunnels.gateway import Gateway
 from tests.checker.tunnels.gateways import gateway_of
@@ -59,6 +62,32 @@ async def test_files_that_somebody_removed_are_written_again(gateway: Gateway) -
     await verdicts.write(OFFICE)
 
     assert place.exists()
+
+
+async def test_a_verdict_that_comes_back_while_another_is_written_is_written_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts, place = Verdicts(gateway), gateway.layout.run / OFFICE
+    replace_text(place, "0\n")
+    await verdicts.clear()
+    loop, begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def slowly(folder: Path, given: Mapping[NodeName, int]) -> dict[NodeName, str]:
+        loop.call_soon_threadsafe(begun.set)
+        assert may_end.wait(60)
+        return write_verdicts(folder, given)
+
+    monkeypatch.setattr("checker.daemon.verdicts.write_verdicts", slowly)
+    gateway.sent_away.waits[OFFICE] = 7
+    by_sweep = asyncio.ensure_future(verdicts.write(OFFICE))
+    await begun.wait()
+    del gateway.sent_away.waits[OFFICE]  # the node registers
+    by_hold = asyncio.ensure_future(verdicts.write(OFFICE))
+    await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.gather(by_sweep, by_hold)
+
+    assert place.read_text() == "0\n"
 
 
 def test_verdicts_that_cannot_be_rewritten_are_removed(layout: Layout, tmp_path: Path) -> None:
