@@ -206,6 +206,7 @@ class Syncing:
             return
         held = self.disk.held
         self.prover.begin()
+        is_told = False
         for value in bucket.after(known.seq):
             known.seq = value.seq
             try:
@@ -214,7 +215,9 @@ class Syncing:
                 raise
             except Exception:  # a bug that one value meets must not keep out all others
                 known.strange += 1
-                log.exception("a bug in reversi: %s on the bus is left out", value.key)
+                if not is_told:  # anybody may send many
+                    log.exception("a bug in reversi: %s on the bus is left out", value.key)
+                is_told = True
 
     def consider(self, value: Value, held: dict[Key, Held]) -> None:
         known, key = self.known, value.key

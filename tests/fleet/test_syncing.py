@@ -164,10 +164,10 @@ def refuse(*_: object) -> None:
 
 
 def test_a_bug_that_a_value_meets_keeps_out_no_other(
-    gw1: Member, gw2: Member, monkeypatch: pytest.MonkeyPatch
+    gw1: Member, gw2: Member, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket, sync = StandIn(), syncing(gw2)
-    for name in ("attic", "barn"):
+    for name in ("attic", "attic2", "barn"):
         gw1.add(name)
         sealed = on_disk(gw1, name)
         bucket.put(Key(kind=NODE, name=name), sealed.text, sealed.signature)
@@ -183,7 +183,8 @@ def test_a_bug_that_a_value_meets_keeps_out_no_other(
     assert gw2.nodes.keys() == {"barn"}
     news = read_news(gw2.layout)
     assert news is not None
-    assert news.strange == 1
+    assert news.strange == 2
+    assert caplog.text.count("a bug in reversi") == 1, "anybody may send many"
 
 
 def test_a_bug_ends_no_agent(
