@@ -11,6 +11,7 @@ import sys
 
 async def main() -> None:
     port, a_second = int(sys.argv[1]), float(sys.argv[2])
+    print("ready", flush=True)
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         await reader.readline()

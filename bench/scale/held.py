@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +37,6 @@ SHARE = 0.5
 PROBED_WITHIN_S = 300.0
 BANNERS_A_S = 33
 """As many as probes of 2,000 tunnels that beat."""
-STARTED_S = 1.0
-"""Until the reader has imported what it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +107,12 @@ async def watch(server: Gateway, held: int, seconds: float) -> Watched:
         [sys.executable, "-m", "bench.banner_reader", str(BANNER_PORT), str(BANNERS_A_S)],
         log=server.home / "reader.log",
         env=server.env,
+        stdout=PIPE,
     )
     async with ended_after([reader]):
+        assert reader.stdout is not None
+        await reader.stdout.readline()  # it has imported what it needs
         watched = (server.daemon, psutil.Process(reader.pid))
-        await asyncio.sleep(STARTED_S)
         began, spent = time.monotonic(), [own_cpu_s(one) for one in watched]
         await asyncio.sleep(seconds)
         took_s = time.monotonic() - began
