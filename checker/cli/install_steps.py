@@ -18,8 +18,9 @@ from checker.install.steps import (
     KeysProof,
     Remove,
     Step,
+    Withdraw,
 )
-from checker.install.undo import EndSessions, Leave, Undo, Withdraw
+from checker.install.undo import EndSessions, Leave, Undo
 from checker.registry.key_files import Stand
 
 PLACES = {
@@ -40,18 +41,25 @@ def step_lines(step: Step) -> Iterator[str]:
         case File(path=path, content=content, backup=backup):
             yield f"would write: {path} (0644, root:root){kept_as(path) if backup else ''}"
             yield from (f"    {line}" for line in content.decode().splitlines())
-        case GoLive(reload=reload):
-            for each in step.files:
-                yield from step_lines(each)
-            yield "would run: sshd -t"
-            if reload:
-                yield f"would run: {shlex.join(reload)}"
+        case GoLive() | Withdraw():
+            yield from sshd_lines(step)
         case Access(path=path, mode=mode, group=group):
             yield f"would give: {path} to root:{group} ({mode:04o})"
         case KeysInLine() | KeysMove() | KeysProof():
             yield keys_line(step)
         case Remove(path=path, backup=backup):
             yield f"would remove: {path}{kept_as(path) if backup else ''}"
+
+
+def sshd_lines(step: GoLive | Withdraw) -> Iterator[str]:
+    if isinstance(step, Withdraw):
+        yield f"would {withdraw_line(step)}"
+        return
+    for each in step.files:
+        yield from step_lines(each)
+    yield "would run: sshd -t"
+    if step.reload:
+        yield f"would run: {shlex.join(step.reload)}"
 
 
 def kept_as(path: Path) -> str:
@@ -78,10 +86,14 @@ def undo_line(step: Undo) -> str:
             return f"run: {shlex.join(words)}"
         case Remove(path=path):
             return f"remove: {path}"
-        case Withdraw(path=path, reload=reload):
-            reloading = f", {shlex.join(reload)}" if reload else ""
-            return f"remove: {path}; then run: sshd -t{reloading}"
+        case Withdraw():
+            return withdraw_line(step)
         case EndSessions(user=user):
             return f"end: all tunnels of {user}"
         case Leave(path=path):
             return f"note: {path} is left"
+
+
+def withdraw_line(step: Withdraw) -> str:
+    reloading = f", {shlex.join(step.reload)}" if step.reload else ""
+    return f"remove: {step.path}; then run: sshd -t{reloading}"

@@ -17,7 +17,7 @@ from checker.cli.install import init_here, rehearse_live
 from checker.config.layout import SYSTEM, Layout
 from checker.control.client import Control, operator_name
 from checker.install.archive import CONFIG
-from checker.install.effects import run, run_step
+from checker.install.effects import run_step
 from checker.install.extra_units import asked_again
 from checker.install.places import SERVICE
 from checker.install.plan import plan
@@ -36,6 +36,7 @@ from checker.install.restore import (
 )
 from checker.install.shared_key import FleetWish
 from checker.install.sshd_drop_ins import reload_words
+from checker.install.sshd_loading import reload_sshd
 from checker.install.steps import Choices, Command, Found
 from checker.install.survey import SYSTEMD, survey
 from checker.install.unpack import Unpacked
@@ -162,7 +163,7 @@ def follow(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
     for option in sorted(set(unpacked.about.services) - set(found.asked_units)):
         warn(f"that gateway ran the service of init --{option}; to have it here, run that")
     if words := reload_words(found.sshd_unit):
-        trouble = run(words)
+        trouble = reload_sshd(words)
         narrate(
             f"tried, and failed: {shlex.join(words)} ({trouble})"
             if trouble

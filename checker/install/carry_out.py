@@ -6,13 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checker.install.effects import (
-    InstallFailed,
     Say,
     keep,
     make_folder,
     remove,
-    restore,
-    run,
     run_step,
     set_access,
     write_file,
@@ -21,7 +18,7 @@ from checker.install.key_moves import Prove, move_step, unproven
 from checker.install.manifest import Manifest
 from checker.install.new_accounts import taken_back
 from checker.install.places import MANIFEST
-from checker.install.rehearsal import still_open
+from checker.install.sshd_loading import go_live, withdraw
 from checker.install.steps import (
     Access,
     Command,
@@ -34,11 +31,10 @@ from checker.install.steps import (
     KeysProof,
     Remove,
     Step,
+    Withdraw,
     digest,
 )
 from checker.install.wanted_settings import under
-from checker.model import CheckerError
-from checker.sshd.program import MAIN, complaint
 
 
 def carry_out(
@@ -82,7 +78,7 @@ def record(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
             manifest.files.update({str(file.path): digest(file.content) for file in step.files})
         case KeysProof(back=back) if back.file.path.read_bytes() == back.file.content:
             manifest.files[str(back.file.path)] = digest(back.file.content)
-        case Remove(path=path):
+        case Remove(path=path) | Withdraw(path=path):
             manifest.files.pop(str(path), None)
         case _:
             pass
@@ -98,11 +94,8 @@ def carry_out_one(step: Step, say: Say, prove: Prove) -> None:
         case File():
             write_file(step.path, step)
             say(f"wrote {step.path}{kept(step)}")
-        case GoLive():
-            go_live(step)
-            loaded = ", and loaded it" if step.reload else ""
-            for each in step.files:
-                say(f"wrote {each.path}; sshd accepted it{loaded}{kept(each)}")
+        case GoLive() | Withdraw():
+            change_sshd(step, say)
         case KeysInLine() | KeysMove() | KeysProof():
             move_step(step, say, prove, go_live)
         case Access(path=path, mode=mode, group=group):
@@ -113,6 +106,16 @@ def carry_out_one(step: Step, say: Say, prove: Prove) -> None:
                 keep(path)
             remove(path)
             say(f"removed {path}{kept(step)}")
+
+
+def change_sshd(step: GoLive | Withdraw, say: Say) -> None:
+    if isinstance(step, Withdraw):
+        withdraw(step, say)
+        return
+    go_live(step)
+    loaded = ", and loaded it" if step.reload else ""
+    for each in step.files:
+        say(f"wrote {each.path}; sshd accepted it{loaded}{kept(each)}")
 
 
 def kept(step: File | Remove) -> str:
@@ -135,41 +138,3 @@ def write_tree(plan: InitPlan, root: Path, say: Say) -> None:
         elif isinstance(step, Remove):
             remove(under(root, step.path))
             say(f"removed {under(root, step.path)}")
-
-
-def go_live(step: GoLive) -> None:
-    """Write the drop-ins, have sshd test the whole configuration, and load it; restore the old ones
-    if that fails. Raises InstallFailed.
-
-    The first file is written before the second is shortened, which in earlier releases had the
-    whole block: so one whole block is there at any time.
-    """
-    before = {
-        each.path: each.path.read_bytes() if each.path.exists() else None for each in step.files
-    }
-    for each in step.files:
-        write_file(each.path, each)
-    trouble = what_is_wrong(step.user) or (run(step.reload) if step.reload else "")
-    if trouble:
-        for path, content in reversed(before.items()):
-            restore(path, content)
-        if step.reload:
-            run(step.reload)
-        paths = " and ".join(map(str, before))
-        raise InstallFailed(
-            f"sshd did not accept {paths} ({trouble}); its configuration is as before, and sshd"
-            " still runs"
-        )
-
-
-def what_is_wrong(user: str) -> str:
-    """Say why sshd would not start with the present files, or what it would allow the user beyond
-    our limits; empty if nothing is wrong.
-    """
-    trouble = complaint(MAIN)
-    if trouble or not user:
-        return trouble
-    try:
-        return still_open(user)
-    except CheckerError as error:
-        return str(error)

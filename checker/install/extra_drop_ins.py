@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from checker.install.places import ALLOW, DROP_IN
 from checker.install.sshd_drop_ins import reload_words
-from checker.install.steps import Command, File, Found, GoLive, Remove, Step, digest
+from checker.install.steps import File, Found, GoLive, Step, Withdraw, digest
 from checker.install.unit_files import HEAD
 
 EXTRAS = (ALLOW, *(DROP_IN.with_name(f"00-reversi-{name}.conf") for name in ("exempt", "keys")))
@@ -82,9 +82,7 @@ def allow_steps(found: Found) -> Iterator[Step]:
     if lists and (there is None or there.content != content):
         yield GoLive(file=File(path=ALLOW, content=content), reload=reload_words(found.sshd_unit))
     elif there is not None and not lists:
-        yield Remove(path=ALLOW)
-        if found.sshd_unit:
-            yield Command(words=reload_words(found.sshd_unit))
+        yield Withdraw(path=ALLOW, reload=reload_words(found.sshd_unit))
 
 
 def is_changed(found: Found) -> bool:

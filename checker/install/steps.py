@@ -292,7 +292,26 @@ class Remove:
     """Whether to keep the file, which the admin changed, as `NAME.bak`."""
 
 
-Step = Command | Folder | File | GoLive | KeysInLine | KeysMove | KeysProof | Access | Remove
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Remove a drop-in of sshd, and have sshd read its configuration again."""
+
+    path: Path
+    reload: tuple[str, ...]
+
+
+Step = (
+    Command
+    | Folder
+    | File
+    | GoLive
+    | KeysInLine
+    | KeysMove
+    | KeysProof
+    | Access
+    | Remove
+    | Withdraw
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

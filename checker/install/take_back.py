@@ -6,17 +6,16 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from checker.install.effects import InstallFailed, Say, remove, restore, run, run_step
+from checker.install.effects import InstallFailed, Say, remove, run_step
 from checker.install.manifest import Manifest
-from checker.install.steps import Command, Remove
+from checker.install.sshd_loading import withdraw
+from checker.install.steps import Command, Remove, Withdraw
 from checker.install.survey import user_account
-from checker.install.undo import EndSessions, Leave, Undo, Withdraw
+from checker.install.undo import EndSessions, Leave, Undo
 from checker.linux.processes import is_alive, processes_of
 from checker.model import ProcessId
 from checker.sshd.kill import TERM_WITHIN_S
-from checker.sshd.program import MAIN, complaint
 from checker.sshd.sessions import sessions
 
 ENDED_WITHIN_S = 15.0
@@ -31,29 +30,12 @@ def take_back(steps: Sequence[Undo], say: Say) -> None:
             case Remove(path=path):
                 remove(path)
                 say(f"removed {path}")
-            case Withdraw(path=path, reload=reload):
-                withdraw(path, reload)
-                reloaded = ", and sshd read its configuration again" if reload else ""
-                say(f"removed {path}{reloaded}")
+            case Withdraw():
+                withdraw(step, say)
             case EndSessions(user=user):
                 say(f"ended {end_sessions(user)} sessions of {user}")
             case Leave(path=path):
                 Manifest(folders=[str(path)]).save()
-
-
-def withdraw(path: Path, reload: tuple[str, ...]) -> None:
-    """Remove a drop-in of sshd, unless sshd would not start without it. Raises InstallFailed."""
-    before = path.read_bytes()
-    remove(path)
-    trouble = complaint(MAIN)
-    if trouble:
-        restore(path, before)
-        raise InstallFailed(
-            f"without {path}, sshd would not start ({trouble}), so it was restored: fix {MAIN}, and"
-            " run this again"
-        )
-    if reload:
-        run(reload)
 
 
 def end_sessions(user: str) -> int:

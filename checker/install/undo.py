@@ -34,7 +34,7 @@ from checker.install.places import (
     UNITS,
 )
 from checker.install.sshd_drop_ins import reload_words
-from checker.install.steps import Command, Entry, NotSent, Remove, digest
+from checker.install.steps import Command, Entry, NotSent, Remove, Withdraw, digest
 from checker.install.tuning import TUNE, left_value, restore_value
 
 OURS_TO_REMOVE = (
@@ -47,14 +47,6 @@ OURS_TO_REMOVE = (
     *BUS_UNIT_FILES,
     *READERS_DROP_INS,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdraw:
-    """Remove a drop-in of sshd, and have sshd read its configuration again."""
-
-    path: Path
-    reload: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

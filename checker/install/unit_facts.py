@@ -15,7 +15,7 @@ from checker.install.bus_units import LIBRARY, PATH
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
 from checker.install.places import EVERY_UNIT, PACKAGED, WANTS
 from checker.linux.processes import read_process, started_at
-from checker.linux.systemd import asked, is_enabled, is_unit, state_of
+from checker.linux.systemd import is_enabled, is_unit, main_pid, state_of
 
 ASKED_WITHIN_S = 60
 HAS_MODULES = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m)))"
@@ -58,9 +58,7 @@ def outdated_units(units: Iterable[ExtraUnit | Path]) -> frozenset[str]:
     now, uptime_s = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     found = set()
     for unit in units:
-        done = asked("show", "--property", "MainPID", "--value", unit.name)
-        pid = done.stdout.strip() if done else ""
-        process = read_process(int(pid)) if pid.isdigit() else None
+        process = read_process(main_pid(unit.name))
         if process is not None and started_at(process.id, now, uptime_s) < installed_at:
             found.add(unit.name)
     return frozenset(found)

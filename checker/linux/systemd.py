@@ -57,6 +57,13 @@ def state_of(name: str) -> str | None:
     return (done.stdout.strip() or None) if done else None
 
 
+def main_pid(name: str) -> int:
+    """Return the PID of a service's main process; 0 if it has none or systemd does not answer."""
+    done = asked("show", "--property", "MainPID", "--value", name)
+    pid = done.stdout.strip() if done else ""
+    return int(pid) if pid.isdigit() else 0
+
+
 def asked(*words: str) -> subprocess.CompletedProcess[str] | None:
     """Run systemctl with these words; None if that is impossible."""
     try:

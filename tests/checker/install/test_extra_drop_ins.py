@@ -11,8 +11,8 @@ import pytest
 from checker.install.extra_drop_ins import EXTRAS, allow, is_as_made, lists_in
 from checker.install.places import ALLOW
 from checker.install.plan import plan
-from checker.install.steps import Command, Entry, Found, GoLive, Remove, Step, digest
-from checker.install.undo import Installed, Withdraw, undo
+from checker.install.steps import Entry, Found, GoLive, Step, Withdraw, digest
+from checker.install.undo import Installed, undo
 from tests.checker.install.machines import STOCK, done, words, written
 
 RELOAD = ("systemctl", "try-reload-or-restart", "ssh.service")
@@ -95,7 +95,7 @@ def test_the_file_goes_once_the_admins_own_list_is_gone() -> None:
     """If only our file were left, nobody but the tunnel user could log in."""
     steps: tuple[Step, ...] = plan(gateway("reversi", there=OURS)).steps
 
-    assert steps == (Remove(path=ALLOW), Command(words=RELOAD))
+    assert steps == (Withdraw(path=ALLOW, reload=RELOAD),)
 
 
 def test_a_file_that_was_changed_is_named() -> None:

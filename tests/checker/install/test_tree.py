@@ -10,8 +10,8 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.main import run
 from checker.install.places import DROP_IN, REST
-from checker.install.steps import Command, File, Folder, GoLive, KeysInLine
-from checker.install.undo import EndSessions, Withdraw
+from checker.install.steps import Command, File, Folder, GoLive, KeysInLine, Withdraw
+from checker.install.undo import EndSessions
 from tests.checker.install.machines import PYTHON
 
 INIT = ("init", "--python", PYTHON)
@@ -108,6 +108,9 @@ def test_each_step_is_printed_as_one_would_type_it() -> None:
     assert list(step_lines(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
     assert list(step_lines(KeysInLine())) == [
         "would update /etc/reversi/authorized_keys from the registry"
+    ]
+    assert list(step_lines(Withdraw(path=DROP_IN, reload=("systemctl", "reload", "ssh")))) == [
+        f"would remove: {DROP_IN}; then run: sshd -t, systemctl reload ssh"
     ]
     assert undo_line(Withdraw(path=DROP_IN, reload=())) == f"remove: {DROP_IN}; then run: sshd -t"
     assert undo_line(EndSessions(user="reversi")) == "end: all tunnels of reversi"

@@ -18,8 +18,9 @@ from checker.install.steps import (
     Command,
     Entry,
     Remove,
+    Withdraw,
 )
-from checker.install.undo import EndSessions, Installed, Leave, Withdraw, undo
+from checker.install.undo import EndSessions, Installed, Leave, undo
 from tests.checker.install.machines import STOCK, done
 
 
