@@ -40,7 +40,7 @@ write_state() { # STATE
     [ "$1" = "$state" ] || { now; since=$now_s at=$(date '+%Y-%m-%d %H:%M'); }
     state=$1 written="$1 $error"
     printf '%s\n' "pid $$ $my_birth" "state $state" "since $since $at" "verdict $verdict" "gateway $gateway" "error $error" \
-        >"$live/state.new" && mv -f "$live/state.new" "$live/state"
+        >"$live/state.new" && mv -f "$live/state.new" "$live/state" || written=
 }
 
 pause() { # SECONDS
@@ -170,6 +170,8 @@ take_verdict() {
     [ "$owed" -eq 0 ] || owed=$((owed - 1))
     if [ "$outcome" = up ]; then
         confirm
+        # Somebody may clean up the directory now, too.
+        [ -e "$live/state" ] || { make_files "$live" && written='' && write_state up; } 2>/dev/null
         return 0
     fi
     outcome=up claim_at=$gateway error='' logged_error='' up_at=$now_s

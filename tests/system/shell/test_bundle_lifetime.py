@@ -80,6 +80,22 @@ def test_a_removed_run_directory_is_made_again(box: Box) -> None:
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_run_directory_removed_while_the_tunnel_is_up_is_made_again(box: Box) -> None:
+    file = bundle(box)
+    box.start(file)
+    box.await_state("up")
+    before = box.log()
+
+    shutil.rmtree(box.live().rename(box.folder / "tidied"))
+
+    box.await_state("up")
+    until(lambda: is_up(box.sh(file, "status")), "status finds it")
+    assert (box.live() / "key").exists()
+    assert box.log() == before
+    box.stop()
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 def test_a_run_directory_removed_between_claim_and_hold_is_made_again(box: Box) -> None:
     tidied = 'claim*) [ -e "$here/tidied" ] || { touch "$here/tidied"; rm -rf "$PWD"; }; cat'
     dropbear = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2014.63")  # it always claims
