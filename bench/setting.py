@@ -52,7 +52,7 @@ class Scale:
 
 
 FULL = Scale(
-    tunnels=500,
+    tunnels=2000,
     rounds=300,
     trials=8,
     registered=10_000,
