@@ -84,7 +84,7 @@ def test_a_run_directory_removed_while_the_tunnel_is_up_is_made_again(box: Box) 
     file = bundle(box)
     box.start(file)
     box.await_state("up")
-    before = box.log()
+    before = until(box.log, "it says that it is up")
 
     shutil.rmtree(box.live().rename(box.folder / "tidied"))
 
